@@ -1,0 +1,282 @@
+"""The wire as data: every message between the shim and the sidecar, and the one table of methods.
+
+This file is the single source. `make schema` turns it into `schema/protocol.json` and
+`js-shim/src/protocol.gen.ts`. It imports nothing of ours and holds no behaviour.
+
+Rules of the wire: JSON-RPC 2.0, UTF-8, one object a line. Methods are `<resource>/<verb>`, fields are
+camelCase, instants are float Unix seconds named `*At`, durations are float seconds named `*S`. Unknown
+is absent, never null. Unknown fields are ignored by both sides.
+
+What never crosses: the text of prompts and answers, images, tool data, and the host's own credentials.
+"""
+
+from enum import IntEnum
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+PROTOCOL_MAJOR: Final = 1
+"""Raised when an older peer would misread a message; only another major is refused."""
+
+MAX_LINE_BYTES: Final = 4 * 1024 * 1024
+"""A longer line is drained and answered with `PARSE_ERROR` and no id."""
+
+
+class ErrorCode(IntEnum):
+    """The `code` of every error on the wire."""
+
+    PARSE_ERROR = -32700
+    INVALID_REQUEST = -32600
+    METHOD_NOT_FOUND = -32601
+    INVALID_PARAMS = -32602
+    INTERNAL_ERROR = -32603
+    REQUEST_CANCELLED = -32800
+    PROTOCOL_MISMATCH = -32001
+    NOT_INITIALIZED = -32002
+    UNKNOWN_WORKSPACE = -32003
+    UNKNOWN_COMMAND = -32004
+    SHUTTING_DOWN = -32005
+
+
+Wire = Literal["openai-chat", "openai-responses", "anthropic-messages", "other"]
+"""The format that a request to a model is written in; `other` is passed on as it is."""
+
+NonNegative = Annotated[float, Meta(ge=0)]
+
+
+class EmptyParams(Struct, frozen=True, rename="camel"):
+    """Params of a method that needs none."""
+
+
+class EmptyResult(Struct, frozen=True, rename="camel"):
+    """Result of a method that only acknowledges."""
+
+
+class InitializeParams(Struct, frozen=True, rename="camel"):
+    """The first request of a shim, once for each sidecar that it starts."""
+
+    protocol_major: int
+    shim_version: str
+
+
+class InitializeResult(Struct, frozen=True, rename="camel"):
+    """The sidecar's half of the handshake."""
+
+    protocol_major: int
+    sidecar_version: str
+    response_header_prefixes: list[str]
+    """Lower-case prefixes; of a response only headers that start with one of them may cross."""
+
+
+class CatalogueLimits(Struct, frozen=True, rename="camel"):
+    """Token limits of a model; absent is unknown."""
+
+    context: NonNegative | None = None
+    output: NonNegative | None = None
+
+
+class CataloguePrices(Struct, frozen=True, rename="camel"):
+    """Prices of a model in US dollars per million tokens; absent is unknown."""
+
+    input: NonNegative | None = None
+    output: NonNegative | None = None
+    cache_read: NonNegative | None = None
+    cache_write: NonNegative | None = None
+
+
+class CatalogueModel(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A model as the host lists it."""
+
+    id: str
+    name: str | None = None
+    npm: str | None = None
+    limits: CatalogueLimits | None = None
+    input_modalities: list[str] | None = None
+    prices: CataloguePrices | None = None
+
+
+class CatalogueProvider(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A provider as the host lists it: no options, no key, no URL."""
+
+    id: str
+    models: list[CatalogueModel]
+    name: str | None = None
+    source: str | None = None
+    """Where the host has the provider's credential from: `env`, `config`, `custom` or `api`."""
+
+
+class WorkspaceOpenParams(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A directory that the host serves from now on; asked again when more is known about it."""
+
+    directory: str
+    host_version: str | None = None
+    providers: list[CatalogueProvider] | None = None
+
+
+class WorkspaceCloseParams(Struct, frozen=True, rename="camel"):
+    """A directory that the host no longer serves."""
+
+    directory: str
+
+
+class Target(Struct, frozen=True, rename="camel"):
+    """A model of a provider, both by the host's ids."""
+
+    provider_id: str
+    model_id: str
+
+
+class CommandExecuteParams(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A slash command that a user typed."""
+
+    directory: str
+    session_id: str
+    message_id: str
+    command: str
+    """Without the slash."""
+    arguments: str
+    target: Target | None = None
+    """The model of the turn that the command was typed in."""
+
+
+class CommandExecuteResult(Struct, frozen=True, rename="camel"):
+    """The answer to a command, ready to be shown as it is."""
+
+    text: str
+
+
+class BodyShape(Struct, frozen=True, rename="camel"):
+    """All that crosses of a request's body."""
+
+    size_bytes: int
+    has_images: bool
+    has_tools: bool
+    stream: bool
+
+
+class RequestPlanParams(Struct, frozen=True, rename="camel"):
+    """A request that is about to leave for a model; asked on the request path, with a deadline."""
+
+    request_id: str
+    directory: str
+    session_id: str
+    message_id: str
+    agent: str
+    target: Target
+    wire: Wire
+    body: BodyShape
+
+
+class PassPlan(Struct, frozen=True, rename="camel", tag_field="kind", tag="pass"):
+    """Send the request as it is, to the provider that the user chose."""
+
+
+class RequestPlanResult(Struct, frozen=True, rename="camel"):
+    """What to do with the request. A shim treats a `kind` that it does not know as `pass`."""
+
+    plan: PassPlan
+
+
+class RequestFinishedParams(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A request that left for a model has its response's head, or failed without one."""
+
+    request_id: str
+    directory: str
+    session_id: str
+    target: Target
+    headers: dict[str, str]
+    """Lower-case names; only those whose prefixes `initialize` asked for."""
+    ttfb_s: NonNegative
+    """From the request leaving to the response's head (or to the failure)."""
+    status: int | None = None
+    """Absent when no response came."""
+    aborted: bool = False
+    """The user aborted before a response came."""
+
+
+ToastVariant = Literal["info", "success", "warning", "error"]
+
+
+class ToastShowParams(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A note for the user, shown by every client of the host."""
+
+    directory: str
+    message: str
+    variant: ToastVariant
+    title: str | None = None
+    duration_s: NonNegative | None = None
+
+
+class CancelRequestParams(Struct, frozen=True, rename="camel"):
+    """Give up a request that is under way; it is answered with `REQUEST_CANCELLED`."""
+
+    id: int | str
+
+
+class HostCommand(Struct, frozen=True, rename="camel"):
+    """A slash command that the host should offer."""
+
+    description: str
+
+
+class HostProblem(Struct, frozen=True, rename="camel"):
+    """One way in which there is no sidecar to ask. `{detail}` in either text is replaced."""
+
+    reason: str
+    cure: str
+
+
+class HostProblems(Struct, frozen=True, rename="camel"):
+    """Every such way; the shim picks the one that it sees."""
+
+    not_found: HostProblem
+    """No command to start it with; `{detail}` is where the shim looked."""
+    not_started: HostProblem
+    """The operating system refused; `{detail}` is its message."""
+    starting: HostProblem
+    """Started, not ready within the command's deadline."""
+    exited: HostProblem
+    """It ended; `{detail}` is the exit code or signal."""
+    no_answer: HostProblem
+    """It runs and doesn't answer."""
+    other_protocol: HostProblem
+    """Another major of the protocol; `{detail}` is its version."""
+    failed: HostProblem
+    """It answered with an error; `{detail}` is that error's message."""
+
+
+class HostTexts(Struct, frozen=True, rename="camel"):
+    """All that the shim ever says by itself."""
+
+    down: str
+    """The answer to a command without a sidecar; `{reason}`, `{cure}` and `{log}` are replaced."""
+    problems: HostProblems
+
+
+class HostFile(Struct, frozen=True, rename="camel"):
+    """`host.json` in the state directory: written by the sidecar, read by the shim before it has one."""
+
+    commands: dict[str, HostCommand]
+    texts: HostTexts
+
+
+class Method(Struct, frozen=True):
+    """One row of `METHODS`: a request when it has a result, else a notification."""
+
+    params: type[Struct]
+    result: type[Struct] | None
+    sent_by: Literal["shim", "sidecar", "both"]
+
+
+METHODS: Final[dict[str, Method]] = {
+    "initialize": Method(InitializeParams, InitializeResult, "shim"),
+    "workspace/open": Method(WorkspaceOpenParams, EmptyResult, "shim"),
+    "workspace/close": Method(WorkspaceCloseParams, EmptyResult, "shim"),
+    "command/execute": Method(CommandExecuteParams, CommandExecuteResult, "shim"),
+    "request/plan": Method(RequestPlanParams, RequestPlanResult, "shim"),
+    "request/finished": Method(RequestFinishedParams, None, "shim"),
+    "ping": Method(EmptyParams, EmptyResult, "both"),
+    "shutdown": Method(EmptyParams, EmptyResult, "shim"),
+    "toast/show": Method(ToastShowParams, None, "sidecar"),
+    "$/cancelRequest": Method(CancelRequestParams, None, "both"),
+}
