@@ -67,7 +67,6 @@ export interface Methods {
 export interface InitializeParams {
   protocolMajor: number;
   shimVersion: string;
-  [k: string]: unknown;
 }
 /**
  * The sidecar's half of the handshake.
@@ -76,7 +75,6 @@ export interface InitializeResult {
   protocolMajor: number;
   sidecarVersion: string;
   responseHeaderPrefixes: string[];
-  [k: string]: unknown;
 }
 /**
  * A directory that the host serves from now on; asked again when more is known about it.
@@ -85,7 +83,6 @@ export interface WorkspaceOpenParams {
   directory: string;
   hostVersion?: string;
   providers?: CatalogueProvider[];
-  [k: string]: unknown;
 }
 /**
  * A provider as the host lists it: no options, no key, no URL.
@@ -95,7 +92,6 @@ export interface CatalogueProvider {
   models: CatalogueModel[];
   name?: string;
   source?: string;
-  [k: string]: unknown;
 }
 /**
  * A model as the host lists it.
@@ -107,7 +103,6 @@ export interface CatalogueModel {
   limits?: CatalogueLimits;
   inputModalities?: string[];
   prices?: CataloguePrices;
-  [k: string]: unknown;
 }
 /**
  * Token limits of a model; absent is unknown.
@@ -115,7 +110,6 @@ export interface CatalogueModel {
 export interface CatalogueLimits {
   context?: number;
   output?: number;
-  [k: string]: unknown;
 }
 /**
  * Prices of a model in US dollars per million tokens; absent is unknown.
@@ -125,20 +119,16 @@ export interface CataloguePrices {
   output?: number;
   cacheRead?: number;
   cacheWrite?: number;
-  [k: string]: unknown;
 }
 /**
  * Result of a method that only acknowledges.
  */
-export interface EmptyResult {
-  [k: string]: unknown;
-}
+export interface EmptyResult {}
 /**
  * A directory that the host no longer serves.
  */
 export interface WorkspaceCloseParams {
   directory: string;
-  [k: string]: unknown;
 }
 /**
  * A slash command that a user typed.
@@ -150,7 +140,6 @@ export interface CommandExecuteParams {
   command: string;
   arguments: string;
   target?: Target;
-  [k: string]: unknown;
 }
 /**
  * A model of a provider, both by the host's ids.
@@ -158,14 +147,12 @@ export interface CommandExecuteParams {
 export interface Target {
   providerId: string;
   modelId: string;
-  [k: string]: unknown;
 }
 /**
  * The answer to a command, ready to be shown as it is.
  */
 export interface CommandExecuteResult {
   text: string;
-  [k: string]: unknown;
 }
 /**
  * A request that is about to leave for a model; asked on the request path, with a deadline.
@@ -179,7 +166,6 @@ export interface RequestPlanParams {
   target: Target;
   wire: "anthropic-messages" | "openai-chat" | "openai-responses" | "other";
   body: BodyShape;
-  [k: string]: unknown;
 }
 /**
  * All that crosses of a request's body.
@@ -189,21 +175,18 @@ export interface BodyShape {
   hasImages: boolean;
   hasTools: boolean;
   stream: boolean;
-  [k: string]: unknown;
 }
 /**
  * What to do with the request. A shim treats a `kind` that it does not know as `pass`.
  */
 export interface RequestPlanResult {
   plan: PassPlan;
-  [k: string]: unknown;
 }
 /**
  * Send the request as it is, to the provider that the user chose.
  */
 export interface PassPlan {
   kind: "pass";
-  [k: string]: unknown;
 }
 /**
  * A request that left for a model has its response's head, or failed without one.
@@ -219,14 +202,11 @@ export interface RequestFinishedParams {
   ttfbS: number;
   status?: number;
   aborted?: boolean;
-  [k: string]: unknown;
 }
 /**
  * Params of a method that needs none.
  */
-export interface EmptyParams {
-  [k: string]: unknown;
-}
+export interface EmptyParams {}
 /**
  * A note for the user, shown by every client of the host.
  */
@@ -236,14 +216,12 @@ export interface ToastShowParams {
   variant: "error" | "info" | "success" | "warning";
   title?: string;
   durationS?: number;
-  [k: string]: unknown;
 }
 /**
  * Give up a request that is under way; it is answered with `REQUEST_CANCELLED`.
  */
 export interface CancelRequestParams {
   id: number | string;
-  [k: string]: unknown;
 }
 /**
  * `host.json` in the state directory: written by the sidecar, read by the shim before it has one.
@@ -253,14 +231,12 @@ export interface HostFile {
     [k: string]: HostCommand;
   };
   texts: HostTexts;
-  [k: string]: unknown;
 }
 /**
  * A slash command that the host should offer.
  */
 export interface HostCommand {
   description: string;
-  [k: string]: unknown;
 }
 /**
  * All that the shim ever says by itself.
@@ -268,7 +244,6 @@ export interface HostCommand {
 export interface HostTexts {
   down: string;
   problems: HostProblems;
-  [k: string]: unknown;
 }
 /**
  * Every such way; the shim picks the one that it sees.
@@ -281,7 +256,6 @@ export interface HostProblems {
   noAnswer: HostProblem;
   otherProtocol: HostProblem;
   failed: HostProblem;
-  [k: string]: unknown;
 }
 /**
  * One way in which there is no sidecar to ask. `{detail}` in either text is replaced.
@@ -289,5 +263,4 @@ export interface HostProblems {
 export interface HostProblem {
   reason: string;
   cure: string;
-  [k: string]: unknown;
 }
