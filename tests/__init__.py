@@ -1,0 +1,1 @@
+"""Tests of the two halves, alone and together in the real OpenCode."""
