@@ -1,0 +1,95 @@
+"""A home of its own for the real OpenCode: files, keys and environment that no user's can leak into.
+
+It writes configuration and starts nothing.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+from tests.bed import wires
+from tests.bed.processes import PLUGIN, assert_none_left
+
+MODEL: Final = "bed-model"
+"""The id of the one model that every provider of the bed has."""
+
+_INHERITED: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR", "USER", "SHELL")
+
+_QUIET: Final = {
+    "OPENCODE_DISABLE_AUTOUPDATE": "1",
+    "OPENCODE_DISABLE_MODELS_FETCH": "1",
+    "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
+    # On its first start with a plugin OpenCode installs a package beside the config: 5-9 s with a registry,
+    # 70 s of retries without one. A port that refuses, and no retry, make it give up at once; no harm done.
+    "npm_config_registry": "http://127.0.0.1:9/",
+    "npm_config_fetch_retries": "0",
+}
+
+
+def provider(
+    base_url: str, wire: wires.Wire = "openai-chat", name: str | None = None, key: str | None = None
+) -> dict[str, Any]:
+    """Entry of `provider` in an opencode.json: one model, at this base URL."""
+    options = {"baseURL": base_url} | ({"apiKey": key} if key else {})
+    entry = {"npm": wires.NPM[wire], "options": options, "models": {MODEL: {"name": "Bed model"}}}
+    return entry | ({"name": name} if name else {})
+
+
+class Home:
+    """A temporary HOME with a project in it; use as a context manager."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="quota-bed-", ignore_cleanup_errors=True)
+        self.path = Path(self._folder.name).resolve()
+        self.config = self.path / ".config" / "opencode"
+        self.data = self.path / ".local" / "share" / "opencode"
+        self.state = self.path / ".local" / "state" / "opencode-quota-sidecar"
+        self.project = self.path / "project"
+        for folder in (self.config, self.data, self.project):
+            folder.mkdir(parents=True)
+        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        self.env: dict[str, str] = inherited | _QUIET | {"HOME": str(self.path)}
+        """The whole environment of what is started here; add keys to it before that."""
+
+    def write_opencode(
+        self, providers: Mapping[str, Mapping[str, Any]], *, plugin: bool = True, **more: object
+    ) -> Path:
+        """Write the global opencode.json; the first provider's model is the one that is used."""
+        model = f"{next(iter(providers))}/{MODEL}" if providers else None
+        quiet = {"autoupdate": False, "share": "disabled", "enabled_providers": list(providers)}
+        models = {"model": model, "small_model": model} if model else {}
+        plugins = {"plugin": [PLUGIN]} if plugin else {}
+        content = quiet | models | plugins | {"provider": dict(providers)} | more
+        return self._write(self.config / "opencode.json", content)
+
+    def write_gateways(self, *gateways: Mapping[str, Any], **more: object) -> Path:
+        """Write our own global file with these entries of `gateways`."""
+        return self._write(self.config / "quota-sidecar.jsonc", {"gateways": list(gateways)} | more)
+
+    def write_auth(self, **keys: str) -> Path:
+        """Write what `opencode auth login` would have stored: an API key per provider."""
+        logins = {name: {"type": "api", "key": key} for name, key in keys.items()}
+        path = self._write(self.data / "auth.json", logins)
+        path.chmod(0o600)
+        return path
+
+    def close(self) -> None:
+        """Remove it all; fail if a process that was started here is still running."""
+        try:
+            assert_none_left(self.path)
+        finally:
+            self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @staticmethod
+    def _write(path: Path, content: object) -> Path:
+        path.write_text(json.dumps(content, indent=2), encoding="utf-8")
+        return path
