@@ -1,0 +1,270 @@
+/**
+ * The life of the sidecar's process: spawned, greeted, doubted, killed, started again. Everybody who asks gets
+ * an answer or `undefined`, never an exception and never a wait beyond the deadline given.
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import type { Launch, Note } from "./launch.ts"
+import type { HostProblems, InitializeResult, Methods } from "./protocol.gen.ts"
+import {
+  type Clock,
+  type NotificationMethod,
+  Peer,
+  type Reply,
+  type RequestMethod,
+  systemClock,
+  within,
+} from "./rpc.ts"
+
+const PROTOCOL_MAJOR = 1
+const PROTOCOL_MISMATCH = -32001
+const SHIM_VERSION = "0.1.0"
+
+const TICK_MS = 500
+const ANSWER_MS = 5_000
+const HELLO_MS = 30_000
+const EXIT_MS = 1_000
+const FIRST_BACKOFF_MS = 500
+const MAX_BACKOFF_MS = 30_000
+const SOUND_AFTER_MS = 60_000
+const MAX_UNSENT_BYTES = 8 * 1024 * 1024
+
+export type State = "stopped" | "starting" | "healthy" | "suspect" | "dead"
+export type Problem = { kind: keyof HostProblems; detail?: string }
+
+export type SidecarEvents = {
+  /** What starts it, asked anew before each start. */
+  launch(): Launch
+  /** The handshake is done, nobody has asked anything yet. */
+  ready(): void
+  notified(method: string, params: unknown): void
+  stderr(bytes: Uint8Array): void
+  note: Note
+}
+
+/** One process and its wire; what still comes from a life that is no longer the current one is ignored. */
+type Life = { child: ChildProcessWithoutNullStreams; peer: Peer; exited: Promise<void> }
+
+export class Sidecar {
+  state: State = "stopped"
+  /** Why there is nobody to ask; kept until the next handshake. */
+  problem: Problem = { kind: "starting" }
+  /** Lower-case prefixes of the response headers that it wants to see. */
+  headerPrefixes: string[] = []
+  #life: Life | undefined
+  #failures = 0
+  #readyAt = 0
+  #timer: (() => void) | undefined
+  #startEnded = Promise.withResolvers<void>()
+  readonly #events: SidecarEvents
+  readonly #directory: string
+  readonly #clock: Clock
+
+  constructor(events: SidecarEvents, directory: string, clock: Clock = systemClock) {
+    this.#events = events
+    this.#directory = directory
+    this.#clock = clock
+  }
+
+  get isRunning(): boolean {
+    return this.#life !== undefined
+  }
+
+  /** Starts it unless it runs; one that waits for its turn starts at once. */
+  start() {
+    if (this.#life) return
+    this.#setTimer(undefined)
+    this.#startEnded = Promise.withResolvers()
+    this.problem = { kind: "starting" }
+    const launch = this.#events.launch()
+    if ("notFound" in launch) return this.#died({ kind: "notFound", detail: launch.notFound }, "for good")
+    try {
+      this.#live(launch)
+    } catch (error) {
+      this.#died({ kind: "notStarted", detail: String(Object(error).message) })
+    }
+  }
+
+  /** Ends it: EOF first, SIGKILL if it is still there a second later, or at once if it didn't answer anyway. */
+  async stop() {
+    const life = this.#life
+    const wasSuspect = this.state === "suspect"
+    this.#leave("stopped")
+    if (!life) return
+    life.child.stdin.end()
+    const gone =
+      wasSuspect ||
+      (await within(
+        this.#clock,
+        life.exited.then(() => true),
+        EXIT_MS,
+      ))
+    if (wasSuspect || !gone) life.child.kill("SIGKILL")
+  }
+
+  /** Waits at most `ms` until it can be asked, and wakes a dead one; `false`: `problem` says why not. */
+  async isReady(ms: number, signal?: AbortSignal): Promise<boolean> {
+    if (this.state === "dead") this.start()
+    if (this.state === "starting") await within(this.#clock, this.#startEnded.promise, ms, signal)
+    return this.state === "healthy" || this.state === "suspect"
+  }
+
+  /** `undefined`: no answer in time, and it is suspect now (but not if it was the caller who gave up). */
+  async ask<M extends RequestMethod>(
+    method: M,
+    params: Methods[M]["params"],
+    ms: number,
+    signal?: AbortSignal,
+  ): Promise<Reply | undefined> {
+    const life = this.#life
+    if (!life || this.state === "starting") return undefined
+    const call = life.peer.call(method, params)
+    const reply = await within(this.#clock, call.reply, ms, signal)
+    if (reply) return reply
+    life.peer.cancel(call.id)
+    if (!signal?.aborted && life === this.#life) this.#doubt(life)
+    return undefined
+  }
+
+  tell<M extends NotificationMethod>(method: M, params: Methods[M]["params"]) {
+    if (this.state === "healthy" || this.state === "suspect") this.#life?.peer.notify(method, params)
+  }
+
+  #live(launch: Extract<Launch, { argv: string[] }>) {
+    const [command = "", ...args] = launch.argv
+    const child = spawn(command, args, { cwd: this.#directory, stdio: "pipe", windowsHide: true })
+    const exited = Promise.withResolvers<void>()
+    const peer: Peer = new Peer(boundedWriter(child), {
+      answered: () => life === this.#life && this.#answered(),
+      notified: (method, params) => life === this.#life && this.#events.notified(method, params),
+      asked: (method) => (method === "ping" ? {} : undefined),
+    })
+    const life: Life = { child, peer, exited: exited.promise }
+    this.#life = life
+    this.state = "starting"
+    this.#events.note("sidecar_spawned", { child: child.pid, source: launch.source })
+    for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on("error", () => {})
+    child.stdout.on("data", (chunk: Uint8Array) => peer.receive(chunk))
+    child.stdout.on("end", () => this.#kill(life, { kind: "noAnswer" }))
+    child.stderr.on("data", (chunk: Uint8Array) => this.#events.stderr(chunk))
+    child.on("error", (error) => this.#ended(life, { kind: "notStarted", detail: error.message }))
+    child.on("exit", (code, signal) => {
+      exited.resolve()
+      this.#ended(life, { kind: "exited", detail: String(signal ?? code) })
+    })
+    this.#greet(life)
+  }
+
+  async #greet(life: Life) {
+    this.#killUnlessAnswered(life, HELLO_MS)
+    const params = { protocolMajor: PROTOCOL_MAJOR, shimVersion: SHIM_VERSION }
+    const reply = await life.peer.call("initialize", params).reply
+    if (life !== this.#life || !reply) return
+    const other = otherProtocol(reply)
+    if (other !== undefined) this.#kill(life, { kind: "otherProtocol", detail: other }, "for good")
+    else if (isInitializeResult(reply.result)) this.#ready(reply.result)
+    else this.#kill(life, { kind: "failed", detail: reply.error?.message ?? "initialize" })
+  }
+
+  #ready(result: InitializeResult) {
+    this.#setTimer(undefined)
+    this.headerPrefixes = result.responseHeaderPrefixes
+    this.#readyAt = this.#clock.now()
+    this.state = "healthy"
+    this.#events.note("sidecar_ready", { version: result.sidecarVersion })
+    this.#events.ready()
+    this.#startEnded.resolve()
+  }
+
+  #doubt(life: Life) {
+    if (this.state !== "healthy") return
+    this.state = "suspect"
+    this.#events.note("sidecar_suspect")
+    life.peer.call("ping", {})
+    this.#killUnlessAnswered(life, ANSWER_MS)
+  }
+
+  #answered() {
+    if (this.state !== "suspect") return
+    this.#setTimer(undefined)
+    this.state = "healthy"
+    this.#events.note("sidecar_answers_again")
+  }
+
+  /** Counts ticks, not hours: however long the machine sleeps, it costs one tick. */
+  #killUnlessAnswered(life: Life, ms: number) {
+    let ticks = ms / TICK_MS
+    const tick = () => {
+      ticks -= 1
+      if (ticks > 0) this.#setTimer(this.#clock.after(TICK_MS, tick))
+      else this.#kill(life, { kind: "noAnswer" })
+    }
+    this.#setTimer(this.#clock.after(TICK_MS, tick))
+  }
+
+  #kill(life: Life, problem: Problem, until?: "for good") {
+    if (life !== this.#life) return
+    this.#events.note("sidecar_killed", { child: life.child.pid, why: problem.kind })
+    life.child.kill("SIGKILL")
+    this.#ended(life, problem, until)
+  }
+
+  #ended(life: Life, problem: Problem, until?: "for good") {
+    if (life !== this.#life) return
+    if (this.#readyAt > 0 && this.#clock.now() - this.#readyAt > SOUND_AFTER_MS) this.#failures = 0
+    this.#readyAt = 0
+    this.#died(problem, until)
+  }
+
+  #died(problem: Problem, until?: "for good") {
+    this.#leave("dead")
+    this.problem = problem
+    const ms = Math.min(FIRST_BACKOFF_MS * 2 ** this.#failures, MAX_BACKOFF_MS)
+    this.#failures += 1
+    if (!until) this.#setTimer(this.#clock.after(ms, () => this.start()))
+    this.#events.note("sidecar_dead", { ...problem, ...(until ? {} : { againInMs: ms }) })
+    this.#startEnded.resolve()
+  }
+
+  #leave(state: "stopped" | "dead") {
+    const life = this.#life
+    this.#life = undefined
+    this.state = state
+    this.#setTimer(undefined)
+    life?.peer.close()
+    this.#startEnded.resolve()
+  }
+
+  /** There is one timer: for the greeting, for the ping or until the next start. */
+  #setTimer(cancel: (() => void) | undefined) {
+    this.#timer?.()
+    this.#timer = cancel
+  }
+}
+
+/** Bun's streams don't say how much they hold, so we count what was written and not yet taken. */
+function boundedWriter({ stdin }: ChildProcessWithoutNullStreams): (line: string) => boolean {
+  let unsent = 0
+  return (line) => {
+    const bytes = Buffer.from(line)
+    if (!stdin.writable || unsent + bytes.length > MAX_UNSENT_BYTES) return false
+    unsent += bytes.length
+    stdin.write(bytes, () => {
+      unsent -= bytes.length
+    })
+    return true
+  }
+}
+
+/** The version that the other side speaks, if it isn't ours. */
+function otherProtocol({ result, error }: Reply): string | undefined {
+  if (error) return error.code === PROTOCOL_MISMATCH ? error.message : undefined
+  const { protocolMajor } = Object(result)
+  return typeof protocolMajor === "number" && protocolMajor !== PROTOCOL_MAJOR
+    ? String(protocolMajor)
+    : undefined
+}
+
+function isInitializeResult(value: unknown): value is InitializeResult {
+  const { responseHeaderPrefixes: prefixes } = Object(value)
+  return Array.isArray(prefixes) && prefixes.every((prefix) => typeof prefix === "string")
+}

@@ -1,0 +1,158 @@
+/**
+ * Slash commands without a model: offered to the host, marked when typed, answered in the model's place, and
+ * dropped from every later turn. The words are the sidecar's; without it, those of `host.json`.
+ */
+import { join } from "node:path"
+import type { Hooks } from "@opencode-ai/plugin"
+import type { Problem, Sidecar } from "./child.ts"
+import builtIn from "./host.gen.json" with { type: "json" }
+import { readBounded } from "./launch.ts"
+import type { HostFile } from "./protocol.gen.ts"
+import { setBounded, type Tag } from "./tagged-fetch.ts"
+
+const COMMAND_MS = 15_000
+const MAX_HOST_FILE_BYTES = 256 * 1024
+const MAX_KEPT = 256
+const MARK = "opencode-quota-sidecar"
+
+type Typed = { command: string; arguments: string }
+type Before = Parameters<NonNullable<Hooks["command.execute.before"]>>
+type ChatMessage = Parameters<NonNullable<Hooks["chat.message"]>>
+type Transform = Parameters<NonNullable<Hooks["experimental.chat.messages.transform"]>>
+type Config = Parameters<NonNullable<Hooks["config"]>>[0]
+type Turn = Transform[1]["messages"][number]
+
+export class Commands {
+  #hostFile: HostFile = builtIn
+  /** By message id: what was typed, and what was said to it. */
+  #typed = new Map<string, Typed>()
+  #answers = new Map<string, Promise<string>>()
+  readonly #sidecar: Sidecar
+  readonly #stateDirectory: string
+  readonly #logPath: string
+
+  constructor(sidecar: Sidecar, stateDirectory: string, logPath: string) {
+    this.#sidecar = sidecar
+    this.#stateDirectory = stateDirectory
+    this.#logPath = logPath
+  }
+
+  /** Adds ours to the host's, but for the names that the user has taken; returns those added. */
+  offer(config: Config): Set<string> {
+    this.#hostFile = readHostFile(this.#stateDirectory)
+    config.command ??= {}
+    const ours = new Set<string>()
+    for (const [name, { description }] of Object.entries(this.#hostFile.commands)) {
+      if (Object.hasOwn(config.command, name)) continue
+      config.command[name] = { template: `/${name} $ARGUMENTS`, description }
+      ours.add(name)
+    }
+    return ours
+  }
+
+  /** The typed line as one part that carries our mark; the host keeps it with the message. */
+  markParts({ command, arguments: typed }: Before[0], { parts }: Before[1]) {
+    const metadata = { [MARK]: { command, arguments: typed } }
+    const part = { type: "text", text: `/${command} ${typed}`.trim(), metadata }
+    parts.splice(0, parts.length, part as unknown as Turn["parts"][number])
+  }
+
+  markMessage({ message, parts }: ChatMessage[1]) {
+    const typed = markOf(parts)
+    if (typed) setBounded(this.#typed, message.id, typed, MAX_KEPT)
+  }
+
+  /** What the user typed, if this request is for one of our commands. */
+  typedIn({ messageId, agent }: Tag): Typed | undefined {
+    return agent === "compaction" ? undefined : this.#typed.get(messageId)
+  }
+
+  /** Asked once for each message; whoever asks again gets the same text. */
+  answer(typed: Typed, tag: Tag, signal: AbortSignal | undefined): Promise<string> {
+    const known = this.#answers.get(tag.messageId)
+    if (known) return known
+    const answer = this.#ask(typed, tag, signal)
+    setBounded(this.#answers, tag.messageId, answer, MAX_KEPT)
+    answer.catch(() => this.#answers.delete(tag.messageId))
+    return answer
+  }
+
+  /** Takes our questions and their answers out of a turn, but for the one that is being answered. */
+  forget({ messages }: Transform[1]) {
+    const current = messages.findLast(({ info }) => info.role === "user")?.info.id
+    const isAnswered = (id: string) => messages.some(({ info }) => parentOf(info) === id && hasEnded(info))
+    const ours = messages.filter(({ info, parts }) => info.role === "user" && markOf(parts))
+    const gone = new Set(ours.map(({ info }) => info.id).filter((id) => id !== current || isAnswered(id)))
+    const kept = messages.filter(({ info }) => !gone.has(parentOf(info) ?? info.id))
+    if (kept.length > 0 && kept.length < messages.length) messages.splice(0, messages.length, ...kept)
+  }
+
+  async #ask(typed: Typed, tag: Tag, signal: AbortSignal | undefined): Promise<string> {
+    const { sessionId, messageId, target } = tag
+    const params = { directory: tag.host.directory, sessionId, messageId, ...typed, target }
+    const askedAt = performance.now()
+    const ready = await this.#sidecar.isReady(COMMAND_MS, signal)
+    const left = Math.max(0, COMMAND_MS - (performance.now() - askedAt))
+    const reply = ready ? await this.#sidecar.ask("command/execute", params, left, signal) : undefined
+    signal?.throwIfAborted()
+    const { text } = Object(reply?.result)
+    if (typeof text === "string") return text
+    if (reply) return this.#down({ kind: "failed", detail: reply.error?.message ?? "command/execute" })
+    return this.#down(this.#sidecar.state === "dead" || !ready ? this.#sidecar.problem : { kind: "noAnswer" })
+  }
+
+  #down({ kind, detail = "" }: Problem): string {
+    const { down, problems } = this.#hostFile.texts
+    const { reason, cure } = problems[kind]
+    const filled = { reason: fill(reason, { detail }), cure: fill(cure, { detail }), log: this.#logPath }
+    return fill(down, filled)
+  }
+}
+
+/** What the sidecar wrote when it last ran, or the copy that we came with. */
+export function readHostFile(stateDirectory: string): HostFile {
+  try {
+    const value = JSON.parse(readBounded(join(stateDirectory, "host.json"), MAX_HOST_FILE_BYTES) ?? "")
+    return isHostFile(value) ? value : builtIn
+  } catch {
+    return builtIn
+  }
+}
+
+function isHostFile(value: unknown): value is HostFile {
+  const { commands, texts } = Object(value)
+  const { down, problems } = Object(texts)
+  const named = (name: string) => /^[a-z][a-z0-9_-]{0,63}$/.test(name)
+  const isProblem = (kind: string) => hasTexts(Object(problems)[kind], "reason", "cure")
+  return (
+    hasTexts(commands) &&
+    Object.entries(commands).every(([name, command]) => named(name) && hasTexts(command, "description")) &&
+    typeof down === "string" &&
+    Object.keys(builtIn.texts.problems).every(isProblem)
+  )
+}
+
+function hasTexts(value: unknown, ...fields: string[]): boolean {
+  return typeof value === "object" && fields.every((field) => typeof Object(value)[field] === "string")
+}
+
+function fill(template: string, values: Record<string, string>): string {
+  return template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole)
+}
+
+function markOf(parts: Turn["parts"]): Typed | undefined {
+  for (const part of parts) {
+    const mark = part.type === "text" ? Object(part.metadata?.[MARK]) : {}
+    if (typeof mark.command === "string")
+      return { command: mark.command, arguments: String(mark.arguments ?? "") }
+  }
+  return undefined
+}
+
+function parentOf(info: Turn["info"]): string | undefined {
+  return info.role === "assistant" ? info.parentID : undefined
+}
+
+function hasEnded(info: Turn["info"]): boolean {
+  return info.role === "assistant" && info.time.completed !== undefined
+}

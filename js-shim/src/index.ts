@@ -1,0 +1,152 @@
+/**
+ * The server plugin: the hooks of one directory, over what all directories of this JavaScript world share.
+ * A hook never throws and never waits without a deadline; with no sidecar, everything goes its usual way.
+ */
+import { join } from "node:path"
+import type { Hooks, Plugin } from "@opencode-ai/plugin"
+import { Sidecar } from "./child.ts"
+import { Commands } from "./commands.ts"
+import { Host } from "./host.ts"
+import { findLaunch, Log, stateDirectory } from "./launch.ts"
+import type { CatalogueProvider, ToastShowParams } from "./protocol.gen.ts"
+import { replyWith, wireOf } from "./replies.ts"
+import { systemClock } from "./rpc.ts"
+import { replaceFetch, sendAsPlanned, shapeOf, type TaggedRequest, Tags } from "./tagged-fetch.ts"
+
+const WORLD = Symbol.for("opencode-quota-sidecar.world.1")
+const OPEN_MS = 5_000
+const CATALOGUE_AFTER_MS = 500
+
+type Workspace = { host: Host; options: unknown; ours: Set<string>; providers?: CatalogueProvider[] }
+
+/** One sidecar, one replaced fetch, all directories. */
+class World {
+  readonly tags = new Tags()
+  readonly log: Log
+  readonly commands: Commands
+  readonly #sidecar: Sidecar
+  readonly #workspaces = new Set<Workspace>()
+
+  constructor() {
+    const directory = stateDirectory(process.env)
+    this.log = new Log(join(directory, "logs"))
+    const events = {
+      launch: () => findLaunch([...this.#workspaces].map(commandOption), this.log.note),
+      ready: () => this.#workspaces.forEach((workspace) => void this.#tell(workspace)),
+      notified: (method: string, params: unknown) => this.#notified(method, params),
+      stderr: (bytes: Uint8Array) => this.log.append(bytes),
+      note: this.log.note,
+    }
+    this.#sidecar = new Sidecar(events, directory)
+    this.commands = new Commands(this.#sidecar, directory, this.log.path)
+    replaceFetch(this.tags, (request) => this.#handle(request))
+  }
+
+  /** Returns at once; the process and the list of models come by themselves. */
+  open(workspace: Workspace) {
+    this.#workspaces.add(workspace)
+    systemClock.after(0, () => (this.#sidecar.isRunning ? this.#tell(workspace) : this.#sidecar.start()))
+    systemClock.after(CATALOGUE_AFTER_MS, () => this.#addCatalogue(workspace))
+  }
+
+  async close(workspace: Workspace) {
+    const { directory } = workspace.host
+    this.#workspaces.delete(workspace)
+    if (this.#workspaces.size === 0) {
+      this.tags.clear()
+      await this.#sidecar.stop()
+    } else if (![...this.#workspaces].some(({ host }) => host.directory === directory)) {
+      await this.#sidecar.ask("workspace/close", { directory }, OPEN_MS)
+    }
+  }
+
+  async #addCatalogue(workspace: Workspace) {
+    if (!this.#workspaces.has(workspace)) return
+    const providers = await workspace.host.catalogue().catch(() => undefined)
+    if (!providers) return
+    workspace.providers = providers
+    await this.#tell(workspace)
+  }
+
+  async #tell({ host: { directory }, providers }: Workspace) {
+    await this.#sidecar.ask("workspace/open", { directory, ...(providers ? { providers } : {}) }, OPEN_MS)
+  }
+
+  #notified(method: string, params: unknown) {
+    const { directory, message, variant } = Object(params)
+    if (method !== "toast/show" || typeof message !== "string" || typeof variant !== "string") return
+    const hosts = [...this.#workspaces].map(({ host }) => host)
+    const host = hosts.find((each) => each.directory === directory) ?? hosts[0]
+    host?.toast(params as ToastShowParams).catch(() => this.log.note("toast_refused"))
+  }
+
+  async #handle(request: TaggedRequest): Promise<Response> {
+    const { tag, url, body, signal } = request
+    const wire = wireOf(url, body)
+    const typed = this.commands.typedIn(tag)
+    if (!typed) return sendAsPlanned(this.#sidecar, request, wire)
+    const isTitle = tag.agent === "title"
+    const text = isTitle ? typed.command : await this.commands.answer(typed, tag, signal)
+    signal?.throwIfAborted()
+    if (wire !== "other") return replyWith(text, wire, tag.target.modelId, shapeOf(body).stream)
+    if (!isTitle) await tag.host.say(tag.sessionId, text)
+    throw handled()
+  }
+}
+
+/** Ends a turn whose answer was shown another way: the host shows nothing of an error that says nothing. */
+function handled(): Error {
+  return Object.assign(new Error(""), { name: "", stack: "" })
+}
+
+function commandOption({ options }: Workspace): unknown {
+  return Object(options).command
+}
+
+function hooksOf(world: World, workspace: Workspace): Hooks {
+  const { tags, commands, log } = world
+  /** Whatever goes wrong in a hook of ours, the user's turn goes on. */
+  const guard =
+    <Args extends unknown[]>(hook: string, work: (...args: Args) => unknown) =>
+    async (...args: Args): Promise<void> => {
+      try {
+        await work(...args)
+      } catch (error) {
+        log.note("hook_failed", { hook, error: Object(error).name })
+      }
+    }
+  return {
+    config: guard("config", (config) => {
+      workspace.ours = commands.offer(config)
+    }),
+    "command.execute.before": guard("command.execute.before", (input, output) => {
+      if (workspace.ours.has(input.command)) commands.markParts(input, output)
+    }),
+    "chat.message": guard("chat.message", (_, output) => commands.markMessage(output)),
+    "chat.headers": guard("chat.headers", ({ sessionID, agent, model, message }, output) => {
+      const target = { providerId: model.providerID, modelId: model.id }
+      const tag = { host: workspace.host, sessionId: sessionID, messageId: message.id, agent, target }
+      Object.assign(output.headers, tags.headerFor(tag))
+    }),
+    "experimental.chat.messages.transform": guard("messages.transform", (_, output) =>
+      commands.forget(output),
+    ),
+    dispose: guard("dispose", () => world.close(workspace)),
+  }
+}
+
+/** The module may be loaded twice; the world is there once. */
+function sharedWorld(): World {
+  const holder = globalThis as { [WORLD]?: World }
+  holder[WORLD] ??= new World()
+  return holder[WORLD]
+}
+
+const server: Plugin = async (input, options) => {
+  const world = sharedWorld()
+  const workspace: Workspace = { host: new Host(input), options, ours: new Set() }
+  world.open(workspace)
+  return hooksOf(world, workspace)
+}
+
+export default Object.assign(server, { id: "opencode-quota-sidecar", server })

@@ -1,0 +1,151 @@
+/**
+ * What a start of the sidecar takes from the machine: the state directory, its log, and the command, with the
+ * reason why that command may run. A project's files have no say in any of it.
+ */
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
+import { homedir, tmpdir } from "node:os"
+import { dirname, isAbsolute, join, parse } from "node:path"
+import { fileURLToPath } from "node:url"
+import { isDeepStrictEqual } from "node:util"
+
+export type Env = Readonly<Record<string, string | undefined>>
+export type Launch =
+  | { argv: string[]; source: "environment" | "options" | "checkout" }
+  | { notFound: string; source?: never }
+export type Note = (event: string, fields?: Record<string, unknown>) => void
+
+const NAME = "opencode-quota-sidecar"
+const MAX_LOG_BYTES = 1024 * 1024
+const KEPT_LOGS = 10
+const MAX_CONFIG_BYTES = 4 * 1024 * 1024
+
+/** Ours alone (0700); if it can't be had, a fresh one for this run: nothing of a project lies in either. */
+export function stateDirectory(env: Env, home = homedir()): string {
+  const xdg = env.XDG_STATE_HOME
+  const directory = join(xdg && isAbsolute(xdg) ? xdg : join(home, ".local", "state"), NAME)
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    chmodSync(directory, 0o700)
+    return directory
+  } catch {
+    return attempt(() => mkdtempSync(join(tmpdir(), `${NAME}-`))) ?? parse(tmpdir()).root
+  }
+}
+
+/** The file's text, unless it is missing, unreadable or larger than anything we would believe. */
+export function readBounded(path: string, maxBytes: number): string | undefined {
+  return attempt(() => {
+    const found = statSync(path)
+    return found.isFile() && found.size <= maxBytes ? readFileSync(path, "utf8") : undefined
+  })
+}
+
+/** One file per process of the host: the sidecar's stderr and our own notes; at the limit the older half goes. */
+export class Log {
+  readonly path: string
+  #bytes = 0
+
+  constructor(directory: string, pid = process.pid) {
+    this.path = join(directory, `${pid}.log`)
+    attempt(() => {
+      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      const old = readdirSync(directory).filter((name) => /^\d+\.log$/.test(name) && name !== `${pid}.log`)
+      const age = (name: string) => statSync(join(directory, name)).mtimeMs
+      const newestFirst = old.map((name) => ({ name, at: age(name) })).sort((a, b) => b.at - a.at)
+      for (const { name } of newestFirst.slice(KEPT_LOGS - 1)) rmSync(join(directory, name), { force: true })
+    })
+    this.#bytes = attempt(() => statSync(this.path).size) ?? 0
+  }
+
+  append(bytes: Uint8Array) {
+    attempt(() => {
+      appendFileSync(this.path, bytes, { mode: 0o600 })
+      this.#bytes += bytes.length
+      if (this.#bytes > MAX_LOG_BYTES) this.#halve()
+    })
+  }
+
+  note: Note = (event, fields = {}) => {
+    const line = { timestamp: new Date().toISOString(), logger: "shim", event, ...fields }
+    this.append(Buffer.from(`${JSON.stringify(line)}\n`))
+  }
+
+  #halve() {
+    const tail = readFileSync(this.path).subarray(-MAX_LOG_BYTES / 2)
+    const whole = tail.subarray(tail.indexOf(10) + 1)
+    writeFileSync(this.path, whole, { mode: 0o600 })
+    this.#bytes = whole.length
+  }
+}
+
+/** Which command starts the sidecar. `wanted` are those of the plugin's options, and may come from a project. */
+export function findLaunch(
+  wanted: unknown[],
+  note: Note,
+  env: Env = process.env,
+  home = homedir(),
+  packageDirectory = dirname(dirname(fileURLToPath(import.meta.url))),
+): Launch {
+  const fromEnvironment = words(env.QUOTA_SIDECAR_COMMAND)
+  if (fromEnvironment) return { argv: fromEnvironment, source: "environment" }
+  for (const command of wanted.filter((value) => value !== undefined)) {
+    const argv = words(command)
+    if (argv && isInGlobalConfig(command, env, home)) return { argv, source: "options" }
+    note("command_ignored", { why: argv ? "no global opencode.json holds it" : "not a command" })
+  }
+  const python = checkoutPython(packageDirectory)
+  if (!existsSync(python)) return { notFound: python }
+  return { argv: [python, "-I", "-m", "sidecar", "serve"], source: "checkout" }
+}
+
+function checkoutPython(packageDirectory: string): string {
+  const inside = process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]
+  const real = attempt(() => realpathSync(packageDirectory)) ?? packageDirectory
+  return join(dirname(real), ".venv", ...inside)
+}
+
+/** A command as its words: an array of strings, the same as JSON, or words with blanks between them. */
+function words(value: unknown): string[] | undefined {
+  if (typeof value === "string") {
+    const parsed = value.trimStart().startsWith("[") ? parseJsonc(value) : undefined
+    return words(parsed ?? value.split(/\s+/).filter(Boolean))
+  }
+  const isCommand =
+    Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === "string")
+  return isCommand ? value : undefined
+}
+
+function isInGlobalConfig(command: unknown, env: Env, home: string): boolean {
+  const xdg = env.XDG_CONFIG_HOME || join(home, ".config")
+  const directories = [env.OPENCODE_CONFIG_DIR, join(xdg, "opencode")].filter((path) => path !== undefined)
+  const paths = directories.flatMap((path) => [join(path, "opencode.json"), join(path, "opencode.jsonc")])
+  return paths.some((path) => {
+    const plugins = Object(parseJsonc(readBounded(path, MAX_CONFIG_BYTES) ?? "")).plugin
+    return Array.isArray(plugins) && plugins.some((entry) => isDeepStrictEqual(entry?.[1]?.command, command))
+  })
+}
+
+function parseJsonc(text: string): unknown {
+  return attempt(() => (globalThis.Bun?.JSONC ?? JSON).parse(text))
+}
+
+/** A disk that refuses costs a log or a check, never a turn. */
+function attempt<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
+  }
+}
