@@ -150,7 +150,7 @@ class Serve:
         self.close()
 
     def _turn(self, session: str, kind: str, request: Json) -> Json:
-        """Post, wait until the session is idle, and read the message again: only then are its tokens known."""
+        """Post, wait until the session is idle, and read the message again, as it was stored."""
 
         def is_ours(event: Json) -> bool:
             return event["sessionID"] == session
@@ -189,7 +189,9 @@ class Serve:
 
 
 def text_of(message: Json) -> str:
-    """Join the text parts of a message."""
+    """Join the text parts of a message; raise what the host says went wrong with it."""
+    if error := message["info"].get("error"):
+        raise RuntimeError(f"the turn failed: {error}")
     return "".join(part["text"] for part in message["parts"] if part["type"] == "text")
 
 

@@ -1,0 +1,43 @@
+"""Fixtures that every test may use: the event loop's guard, gateways, and a home for the real OpenCode."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+from tests.bed.gateways import Gateway
+from tests.bed.home import Home
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run coroutines on asyncio alone: the sidecar reads its pipe with asyncio's transport."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_call_on_the_loop() -> Iterator[None]:
+    """Fail a test whose coroutine calls into the system where it should await; threads may."""
+    with blockbuster_ctx("sidecar"):
+        yield
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    with Gateway() as one:
+        yield one
+
+
+@pytest.fixture
+def new_gateway() -> Iterator[Callable[[], Gateway]]:
+    """Make as many gateways as a test needs; all are closed at its end."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(Gateway())
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    """Make a home; a process that is left in it fails the test."""
+    with Home() as one:
+        yield one
