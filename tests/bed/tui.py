@@ -49,6 +49,18 @@ class Tui:
         """Press one of `KEYS`."""
         self._send(KEYS[key])
 
+    def command(self, line: str) -> None:
+        """Type a slash command, take it from the completion list, and send it."""
+        name, _, arguments = line.partition(" ")
+        before = self.text.count(name)
+        self.write(name)
+        self.wait_until(lambda screen: screen.count(name) == before + 2, f"{name} in the list")
+        self.press("enter")
+        self.wait_until(lambda screen: screen.count(name) == before + 1, "the list is closed")
+        if arguments:
+            self.write(arguments)
+        self.press("enter")
+
     def wait_for(self, text: str, within_s: float = DEADLINE_S) -> None:
         """Wait until the screen shows this text in one line."""
         self.wait_until(lambda screen: text in screen, f"{text!r} on the screen", within_s)

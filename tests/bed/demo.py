@@ -1,0 +1,99 @@
+"""The whole path for a person to see, in the real OpenCode and with no key of anyone's.
+
+`python -m tests.bed.demo` starts the scene, types `/quota_status` as a person would, shows the screen, and says
+what it did. It fails with a sentence when something is not as it should be.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from tests.bed import picture
+from tests.bed.opencode import run
+from tests.bed.scene import Scene, scene
+from tests.bed.tui import Tui
+
+COLUMNS: Final = 130
+LINES: Final = 46
+ANSWER_S: Final = 30.0
+
+
+class DemoError(Exception):
+    """Something is not as the demo promises; its text is for the person who ran it."""
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description="Show /quota_status in the real OpenCode.")
+    arguments.add_argument("--picture", type=Path, metavar="PATH", help="also write the screen as an SVG")
+    chosen = arguments.parse_args()
+    began = time.monotonic()
+    try:
+        with scene() as started:
+            _introduce(started)
+            _act_on_the_screen(started, chosen.picture)
+            _act_without_a_screen(started)
+    except (DemoError, AssertionError, OSError, TimeoutError) as error:
+        _say(f"The demo failed: {error}")
+        return 1
+    _say(f"Done in {time.monotonic() - began:.0f} s; everything that was started has ended.")
+    return 0
+
+
+def _introduce(started: Scene) -> None:
+    _say("Six gateways on loopback, and the real OpenCode in a home of its own:")
+    for part in started.parts:
+        _say(f"  {started.gateways[part.id].origin}  {part.label:<15} {part.shows}")
+    _say("")
+
+
+def _act_on_the_screen(started: Scene, target: Path | None) -> None:
+    _say("1. opencode, with /quota_status typed into it:")
+    with Tui(started.home, columns=COLUMNS, lines=LINES) as tui:
+        tui.command("/quota_status")
+        tui.wait_until(lambda screen: _is_answered(started, screen), "all six gateways", ANSWER_S)
+        rows = tui.rows()
+    _say(picture.ansi(rows) if _wants_colour() else picture.plain(rows))
+    _say("")
+    if target:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(picture.svg(rows, "opencode"), encoding="utf-8")
+        _say(f"The picture is at {target}.")
+    _check_no_model_call(started)
+
+
+def _act_without_a_screen(started: Scene) -> None:
+    _say("2. opencode run --command quota_status:")
+    finished = run(started.home, "--command", "quota_status")
+    _say(finished.stdout)
+    if finished.exit_code != 0:
+        raise DemoError(f"it ended with {finished.exit_code}: {finished.stderr}")
+    missing = [part.label for part in started.parts if part.label not in finished.stdout]
+    if missing:
+        raise DemoError(f"it says nothing of {', '.join(missing)}")
+    _check_no_model_call(started)
+
+
+def _is_answered(started: Scene, screen: str) -> bool:
+    return "▣" in screen and "esc interrupt" not in screen and all(p.label in screen for p in started.parts)
+
+
+def _check_no_model_call(started: Scene) -> None:
+    if started.model_calls:
+        raise DemoError(f"a model was called {started.model_calls} times")
+    _say("No model was called.\n")
+
+
+def _wants_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""`/quota_status` in the real OpenCode, on each surface: what is shown, and what must not happen besides."""
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from tests.bed import wires
+from tests.bed.gateways import Gateway
+from tests.bed.home import Home, provider
+from tests.bed.opencode import Serve, no_session_error, run, text_of
+from tests.bed.tui import Tui
+from tests.bed.wiretap import Wiretap
+
+SIDECAR = [sys.executable, "-I", "-m", "sidecar", "serve"]
+REPLY = {"tokens": {"limit": 1000, "used": 360, "remaining": 640}}
+NO_TOKENS = {"input": 0, "output": 0, "reasoning": 0, "cache": {"read": 0, "write": 0}}
+
+
+@pytest.fixture
+def configured(home: Home, gateway: Gateway) -> Home:
+    """Give a home with one gateway that is asked for its quota, and a provider of each wire."""
+    gateway.quota(REPLY).models("A fine answer.")
+    home.write_opencode({wire: provider(gateway.base_url, wire) for wire in wires.WIRES})
+    home.write_gateways(
+        {"providerId": "openai-chat", "label": "Campus gateway", "quotaPath": "/quota", "preset": "neutral"}
+    )
+    return home
+
+
+@pytest.fixture
+def wiretap(configured: Home) -> Wiretap:
+    return Wiretap(configured.path / "wire", configured.env, SIDECAR)
+
+
+def tokens_of(message: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in message["info"]["tokens"].items() if name != "total"}
+
+
+def answers_to(wiretap: Wiretap) -> list[str]:
+    return [result["text"] for result in wiretap.results_of("command/execute")]
+
+
+@pytest.mark.parametrize("wire", wires.WIRES)
+def test_the_api_answers_with_the_words_of_the_sidecar_and_calls_no_model(
+    configured: Home, gateway: Gateway, wiretap: Wiretap, wire: wires.Wire
+) -> None:
+    with Serve(configured) as serve, no_session_error(serve):
+        answer = serve.command(serve.create_session(), "quota_status", provider=wire)
+    assert [text_of(answer)] == answers_to(wiretap)
+    assert "Campus gateway" in text_of(answer)
+    assert tokens_of(answer) == NO_TOKENS
+    assert answer["info"]["cost"] == 0
+    assert gateway.model_calls == []
+    assert len(gateway.seen("/v1/quota")) == 1
+
+
+@pytest.mark.parametrize("wire", wires.WIRES)
+def test_no_later_turn_carries_the_question_or_the_answer_even_after_a_restart(
+    configured: Home, gateway: Gateway, wire: wires.Wire
+) -> None:
+    with Serve(configured) as serve, no_session_error(serve):
+        session = serve.create_session()
+        assert "Campus gateway" in text_of(serve.command(session, "quota_status", provider=wire))
+        assert text_of(serve.send(session, "First question.", wire)) == "A fine answer."
+    with Serve(configured) as serve, no_session_error(serve):
+        assert text_of(serve.send(session, "Second question.", wire)) == "A fine answer."
+        said = [text_of(message) for message in serve.messages(session)]
+    assert [text for text in said if "Campus" not in text] == [
+        "/quota_status",
+        "First question.",
+        "A fine answer.",
+        "Second question.",
+        "A fine answer.",
+    ]
+    sent = [request.text for request in gateway.model_calls]
+    assert any("First question." in body and "Second question." in body for body in sent)
+    assert [body for body in sent if "quota_status" in body or "Campus gateway" in body] == []
+
+
+def test_arguments_reach_the_sidecar_as_they_were_typed(configured: Home, wiretap: Wiretap) -> None:
+    with Serve(configured) as serve:
+        serve.command(serve.create_session(), "quota_status", "openai-chat refresh", "openai-chat")
+    asked = [m["params"] for m in wiretap.sent("from-shim") if m.get("method") == "command/execute"]
+    assert [(params["command"], params["arguments"]) for params in asked] == [
+        ("quota_status", "openai-chat refresh")
+    ]
+
+
+def test_two_questions_in_one_session_are_two_answers(configured: Home, gateway: Gateway) -> None:
+    with Serve(configured) as serve, no_session_error(serve):
+        session = serve.create_session()
+        serve.command(session, "quota_status", provider="openai-chat")
+        assert "Campus gateway" in text_of(serve.command(session, "quota_status", provider="openai-chat"))
+        assert len(serve.messages(session)) == 4
+    assert gateway.model_calls == []
+    assert len(gateway.seen("/v1/quota")) == 1, "the second answer comes from the cache"
+
+
+def test_neither_key_nor_prompt_crosses_the_wire(configured: Home, wiretap: Wiretap) -> None:
+    with Serve(configured) as serve:
+        session = serve.create_session()
+        serve.command(session, "quota_status", provider="openai-chat")
+        serve.send(session, "Say a canary.", "openai-chat")
+    frames = json.dumps([wiretap.sent("from-shim"), wiretap.sent("from-sidecar")])
+    assert "request/plan" in frames
+    assert [secret for secret in ("bed-key", "canary", "fine answer") if secret in frames] == []
+
+
+def test_run_prints_the_report_and_ends_with_0(configured: Home, gateway: Gateway, wiretap: Wiretap) -> None:
+    finished = run(configured, "--command", "quota_status")
+    assert finished.exit_code == 0
+    assert [finished.stdout.strip()] == [text.strip() for text in answers_to(wiretap)]
+    assert "Campus gateway" in finished.stdout
+    assert gateway.model_calls == []
+
+
+def test_the_screen_shows_the_report_after_it_is_typed(configured: Home, gateway: Gateway) -> None:
+    with Tui(configured) as tui:
+        tui.command("/quota_status")
+        tui.wait_for("Campus gateway")
+        tui.wait_until(lambda screen: "▣" in screen and "esc interrupt" not in screen, "the turn's end")
+        assert "640" in tui.text
+    assert gateway.model_calls == []
