@@ -1,0 +1,54 @@
+# One file for everything that a person runs here; `make` prints what there is.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NPM_BIN := js-shim/node_modules/.bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench schema
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(VENV)/.done js-shim/node_modules/.done ## install both halves' tools into ignored folders
+
+demo: setup ## show /quota_status of six loopback gateways in the real OpenCode
+	@$(BIN)/python -m tests.bed.demo
+
+test: setup ## run every test, with the real OpenCode
+	@$(BIN)/pytest
+	@cd js-shim && node_modules/.bin/bun test
+
+check: setup ## lint, types and schema drift, in seconds
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(NPM_BIN)/pyright
+	@cd js-shim && node_modules/.bin/tsc
+	@cd js-shim && node_modules/.bin/biome ci
+	@$(BIN)/python -m tests.schema_drift
+
+bench: setup ## measure the budgets and print them as a table
+	@$(BIN)/python -m tests.bench
+
+schema: setup ## write schema/ and the shim's generated files anew
+	@$(BIN)/python -m tests.schema_drift --write
+
+$(VENV)/.done: requirements-dev.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "missing: Python 3.11 or newer (python3)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "missing: Python 3.11 or newer; $(PYTHON) is older (make PYTHON=python3.12 ... takes another)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "missing: the venv module of $(PYTHON) (Debian: apt install python3-venv)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+js-shim/node_modules/.done: js-shim/package-lock.json
+	@command -v node >/dev/null || { echo "missing: Node 20 or newer (node)"; exit 1; }
+	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' \
+	  || { echo "missing: Node 20 or newer; node is older"; exit 1; }
+	@command -v npm >/dev/null || { echo "missing: npm"; exit 1; }
+	cd js-shim && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -1,0 +1,155 @@
+"""Loads the configuration: the global files and what a project may set, as one `Config`.
+
+Only global files name URLs, keys, headers and mappings. Nothing here raises for what a user wrote:
+it becomes a `Problem`, and what is not affected by it stays in force.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from sidecar.adapters.credentials import KeyFinder
+from sidecar.adapters.documents import Document, DocumentReader, Problem
+from sidecar.adapters.entries import Finding, convert_entries
+from sidecar.adapters.gateways import Gateway, GatewayBuilder
+from sidecar.adapters.host_config import GATEWAYS_PATH, HostConfig, read_host_config
+from sidecar.adapters.paths import Places
+from sidecar.adapters.secrets import Placeholders, Secret, UnresolvedError
+from sidecar.adapters.settings import PROJECT_MAY_SET, ProjectSettings, ProviderEntry, Settings
+from sidecar.plain import is_list, is_object
+from sidecar.texts import problems as words
+
+OUR_FILES: Final = ("quota-sidecar.jsonc", "quota-sidecar.json")
+
+
+class Config(Struct, frozen=True):
+    """Everything that is configured, for one workspace."""
+
+    settings: Settings
+    gateways: tuple[Gateway, ...]
+    problems: tuple[Problem, ...]
+
+
+class ConfigLoader:
+    """Reads the files anew at each `load`: they are few and small."""
+
+    def __init__(self, places: Places, environ: Mapping[str, str]) -> None:
+        """Look in *places*, and take variables from *environ*."""
+        self._places = places
+        self._environ = environ
+        self._reader = DocumentReader()
+
+    def load(self, workspace: Path | None, workspaces: Iterable[Path] = ()) -> Config:
+        """Return the configuration of *workspace*.
+
+        *workspaces* are all folders that are open: secrets are never read from inside one.
+        """
+        problems: list[Problem] = []
+        placeholders = Placeholders(self._environ, {*workspaces, *([workspace] if workspace else [])})
+        host = read_host_config(self._places, self._reader)
+        problems.extend(host.problems)
+        ours = self._first(self._places.config, problems)
+        settings = _settings(ours, problems)
+        builder = GatewayBuilder(self._keys(host, placeholders, problems), host.providers, placeholders)
+        gateways = _gateways(builder, ours, host, problems)
+        if workspace:
+            project = self._first(workspace / ".opencode", problems)
+            settings = _with_project(settings, project, problems)
+        shown = tuple(gateway for gateway in gateways if _is_enabled(settings, gateway.provider_id))
+        return Config(settings, shown, tuple(problems))
+
+    def _first(self, folder: Path, problems: list[Problem]) -> Document | None:
+        """Return our file in *folder*; a second one is reported."""
+        documents = [document for name in OUR_FILES if (document := self._reader.read(folder / name))]
+        problems.extend(document.problem for document in documents if document.problem)
+        problems.extend(
+            Problem(str(extra.file), words.second_file(documents[0].file.name)) for extra in documents[1:]
+        )
+        return documents[0] if documents else None
+
+    def _keys(self, host: HostConfig, placeholders: Placeholders, problems: list[Problem]) -> KeyFinder:
+        config_keys: dict[str, Secret | UnresolvedError] = {}
+        for provider_id, provider in host.providers.items():
+            if not provider.api_key:
+                continue
+            try:
+                config_keys[provider_id] = Secret(
+                    placeholders.fill(provider.api_key.text, provider.api_key.document.file)
+                )
+            except UnresolvedError as error:
+                config_keys[provider_id] = error
+                problems.append(provider.api_key.problem(str(error)))
+        return KeyFinder(self._environ, host.auth, config_keys)
+
+
+def _settings(document: Document | None, problems: list[Problem]) -> Settings:
+    if document is None:
+        return Settings()
+    found: list[Finding] = []
+    # Gateways are converted one by one when they are built.
+    data = document.data
+    plain = {key: value for key, value in data.items() if key != "gateways"} if is_object(data) else data
+    settings = convert_entries(Settings, plain, (), found)
+    problems.extend(document.locate(finding) for finding in found)
+    return settings
+
+
+def _gateways(
+    builder: GatewayBuilder, ours: Document | None, host: HostConfig, problems: list[Problem]
+) -> list[Gateway]:
+    """Build ours first; an entry of the host's files for the same account and URL adds nothing."""
+    gateways: dict[tuple[Any, ...], Gateway] = {}
+    rows: list[tuple[Document, tuple[str, ...], Any]] = []
+    if ours and is_object(ours.data):
+        rows.append((ours, ("gateways",), ours.data.get("gateways", [])))
+    if host.gateways_document:
+        rows.append((host.gateways_document, GATEWAYS_PATH, host.gateways))
+    for document, path, entries in rows:
+        if not is_list(entries):
+            problems.append(document.locate(Finding(path, words.not_an_object("a list"))))
+            continue
+        for index, entry in enumerate(entries):
+            if gateway := builder.build(entry, document, (*path, index), problems):
+                gateways.setdefault((gateway.account, gateway.endpoint.url), gateway)
+    return list(gateways.values())
+
+
+def _with_project(settings: Settings, document: Document | None, problems: list[Problem]) -> Settings:
+    """Apply what a project may set: it can switch off, never on, and choose the width."""
+    if document is None:
+        return settings
+    found: list[Finding] = []
+    project = convert_entries(ProjectSettings, _allowed(document.data, found), (), found)
+    problems.extend(document.locate(finding) for finding in found)
+    providers = dict(settings.providers)
+    providers.update({key: row for key, row in project.providers.items() if not row.enabled})
+    return msgspec.structs.replace(
+        settings,
+        enabled=settings.enabled and project.enabled is not False,
+        toasts=settings.toasts and project.toasts is not False,
+        auto_route=settings.auto_route and project.auto_route is not False,
+        dry_run=settings.dry_run or project.dry_run is True,
+        width=project.width or settings.width,
+        providers=providers,
+    )
+
+
+def _allowed(data: Any, found: list[Finding]) -> Any:
+    """Leave out, with a finding, what a project may not set."""
+    if not is_object(data):
+        return data
+    allowed: dict[str, Any] = {}
+    for key, value in data.items():
+        known = key in ("$schema", "width", "providers") or PROJECT_MAY_SET.get(key) is value
+        if known:
+            allowed[key] = value
+        else:
+            found.append(Finding((key,), words.not_for_projects()))
+    return allowed
+
+
+def _is_enabled(settings: Settings, provider_id: str) -> bool:
+    return settings.providers.get(provider_id, ProviderEntry()).enabled

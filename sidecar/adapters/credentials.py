@@ -1,0 +1,100 @@
+"""Finds the key of a provider: which sources have one, which wins, and which one OpenCode itself uses."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from sidecar.adapters.secrets import Secret, UnresolvedError
+from sidecar.plain import is_object
+from sidecar.texts import keys as words
+
+
+class KeySource(Struct, frozen=True):
+    """A place that holds a key for a provider."""
+
+    source: str
+    """In words: `environment CAMPUS_API_KEY`, ..."""
+    key: Secret
+
+
+class Credential(Struct, frozen=True):
+    """The key that is used for a provider, and what a user should know about it."""
+
+    used: KeySource
+    shadowed: tuple[KeySource, ...] = ()
+    """Sources that hold a key too, weaker ones; the same key or another."""
+    host_uses: str | None = None
+    """The source of OpenCode's own key, when that is another key."""
+
+
+class KeyFinder(Struct, frozen=True):
+    """Everything that keys are found in."""
+
+    environ: Mapping[str, str]
+    auth: Mapping[str, Any]
+    """`auth.json` as plain data."""
+    config_keys: Mapping[str, Secret | UnresolvedError]
+    """`provider.<id>.options.apiKey` of the global configuration, filled in."""
+
+    def find(
+        self, provider_id: str, api_key_env: str | None, host_variables: Iterable[str]
+    ) -> Credential | None:
+        """Return the credential of *provider_id*; None for keyless.
+
+        Raises `UnresolvedError` when the only key that there is can't be filled in.
+        """
+        sources = list(self._sources(provider_id, api_key_env))
+        if not sources:
+            configured = self.config_keys.get(provider_id)
+            if isinstance(configured, UnresolvedError):
+                raise configured
+            return None
+        used, *shadowed = sources
+        host_source = self._host_source(provider_id, host_variables)
+        differs = host_source is not None and host_source.key != used.key
+        return Credential(used, tuple(shadowed), host_source.source if host_source and differs else None)
+
+    def _sources(self, provider_id: str, api_key_env: str | None) -> Iterator[KeySource]:
+        yield from self._environment([api_key_env or default_variable(provider_id)])
+        yield from self._config(provider_id)
+        yield from self._auth(provider_id)
+
+    def _host_source(self, provider_id: str, variables: Iterable[str]) -> KeySource | None:
+        """OpenCode's own order: configuration, then its logins, then the variables that it knows."""
+        for sources in (
+            self._config(provider_id),
+            self._auth(provider_id),
+            self._environment(variables),
+        ):
+            if first := next(sources, None):
+                return first
+        return None
+
+    def _environment(self, names: Iterable[str]) -> Iterator[KeySource]:
+        for name in names:
+            if value := self.environ.get(name, "").strip():
+                yield KeySource(words.environment(name), Secret(value))
+
+    def _config(self, provider_id: str) -> Iterator[KeySource]:
+        key = self.config_keys.get(provider_id)
+        if isinstance(key, Secret):
+            yield KeySource(words.config(provider_id), key)
+
+    def _auth(self, provider_id: str) -> Iterator[KeySource]:
+        entry = self.auth.get(provider_id)
+        if is_object(entry) and entry.get("type") == "api":
+            key = entry.get("key")
+            if isinstance(key, str) and key.strip():
+                yield KeySource(words.auth(), Secret(key.strip()))
+
+
+def default_variable(provider_id: str) -> str:
+    """Return `<ID>_API_KEY`: upper case, runs of other characters become `_`."""
+    return re.sub(r"[^A-Z0-9]+", "_", provider_id.upper()) + "_API_KEY"
+
+
+def sendable(value: str) -> bool:
+    """Say whether *value* can stand in a header: printable ASCII, no line breaks."""
+    return re.fullmatch(r"[\x20-\x7e]*", value) is not None

@@ -1,0 +1,102 @@
+"""Converts plain data into structs, entry by entry: a bad entry is reported with its place, and skipped."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, TypeVar, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+from sidecar.adapters.jsonc import Path
+from sidecar.plain import is_list, is_object
+from sidecar.texts import problems as words
+
+S = TypeVar("S", bound=Struct)
+
+IDENTIFIER: Final = re.compile(r"[A-Za-z_$][\w$-]*")
+_AT: Final = re.compile(r" - at `\$?(.*)`$")
+
+
+class Finding(Struct, frozen=True):
+    """Something wrong at a path within one document."""
+
+    path: Path
+    message: str
+
+
+def convert_entries(kind: type[S], data: Any, path: Path, found: list[Finding]) -> S:
+    """Return *data* as *kind*; lists and maps of structs are converted item by item.
+
+    Only for a *kind* whose fields all have defaults: what can't be converted keeps its default.
+    """
+    if not is_object(data):
+        found.append(Finding(path, words.not_an_object("an object")))
+        data = {}
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    found.extend(_unknown(data, fields, path))
+    values: dict[str, Any] = {}
+    for key in data.keys() & fields.keys():
+        value = _convert_field(fields[key].type, data[key], (*path, key), found)
+        if value is not msgspec.UNSET:
+            values[fields[key].name] = value
+    return kind(**values)
+
+
+def convert_entry(kind: type[S], data: Any, path: Path, found: list[Finding]) -> S | None:
+    """Return *data* as *kind*, or None with a finding."""
+    if is_object(data):
+        known = [field.encode_name for field in msgspec.structs.fields(kind)]
+        found.extend(_unknown(data, known, path))
+    value = _convert(kind, data, path, found)
+    return value if isinstance(value, kind) else None
+
+
+def _convert_field(kind: Any, data: Any, path: Path, found: list[Finding]) -> Any:
+    item = get_args(kind)[-1] if get_origin(kind) in (list, dict) else None
+    if item is None or not (isinstance(item, type) and issubclass(item, Struct)):
+        return _convert(kind, data, path, found)
+    if not isinstance(data, get_origin(kind)):
+        found.append(
+            Finding(path, words.not_an_object("a list" if get_origin(kind) is list else "an object"))
+        )
+        return msgspec.UNSET
+    if is_list(data):
+        rows = (convert_entry(item, row, (*path, index), found) for index, row in enumerate(data))
+        return [row for row in rows if row is not None]
+    pairs = {key: convert_entry(item, row, (*path, key), found) for key, row in data.items()}
+    return {key: row for key, row in pairs.items() if row is not None}
+
+
+def _convert(kind: Any, data: Any, path: Path, found: list[Finding]) -> Any:
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        reason = str(error)
+        inner = _AT.search(reason)
+        place = (*path, *_steps(inner.group(1))) if inner else path
+        found.append(Finding(place, words.invalid(_AT.sub("", reason))))
+        return msgspec.UNSET
+
+
+def _unknown(data: dict[Any, Any], known: Any, path: Path) -> Iterator[Finding]:
+    for key in data:
+        if key not in known:
+            yield Finding((*path, str(key)), words.unknown_key(str(key), known))
+
+
+def _steps(text: str) -> Iterator[str | int]:
+    for name, index in re.findall(r"\.([^.\[]+)|\[(\d+)\]", text):
+        yield name or int(index)
+
+
+def spell(path: Path) -> str:
+    """Write *path* as a user would: `gateways[1].baseURL`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif IDENTIFIER.fullmatch(step):
+            text += f".{step}" if text else step
+        else:
+            text += f"[{step!r}]"
+    return text

@@ -1,0 +1,177 @@
+"""Turns configured entries into gateways that can be asked: URL, mapping, headers and key, all resolved."""
+
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from sidecar.adapters import urls
+from sidecar.adapters.credentials import Credential, KeyFinder, sendable
+from sidecar.adapters.documents import Document, Problem
+from sidecar.adapters.entries import Finding, convert_entry
+from sidecar.adapters.host_config import HostProvider
+from sidecar.adapters.jsonc import Path
+from sidecar.adapters.secrets import Placeholders, Secret, UnresolvedError
+from sidecar.adapters.settings import GatewayEntry
+from sidecar.adapters.store import QuotaKey
+from sidecar.core.account import Account, account_of
+from sidecar.quota import mapping, presets
+from sidecar.quota.mapping import Mapping
+from sidecar.texts import problems as words
+
+RESERVED_HEADERS: Final = frozenset(
+    {"host", "user-agent", "connection", "content-length", "transfer-encoding"}
+)
+"""Ours to set: we never pose as another client."""
+
+
+class Gateway(Struct, frozen=True):
+    """A gateway that can be asked what is left."""
+
+    provider_id: str
+    label: str
+    endpoint: urls.Endpoint
+    mapping: Mapping
+    account: Account
+    credential: Credential | None = None
+    headers: dict[str, Secret] = {}
+
+    def key(self) -> QuotaKey:
+        """Return what its readings are kept under."""
+        return QuotaKey(self.account, self.endpoint.digest())
+
+    def names(self) -> tuple[str, str]:
+        """Return what a user may call it, in lower case."""
+        return self.provider_id.casefold(), self.label.casefold()
+
+    def secrets(self) -> list[str]:
+        """Return every secret that is used or was found for it, to recognise them in replies."""
+        sources = (self.credential.used, *self.credential.shadowed) if self.credential else ()
+        return [secret.reveal() for secret in (*(row.key for row in sources), *self.headers.values())]
+
+
+class _RefusedError(ValueError):
+    """An entry that can't be used; carries where in the entry, and the words."""
+
+    def __init__(self, message: str, *steps: str | int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.steps = steps
+
+
+class GatewayBuilder(Struct, frozen=True):
+    """Resolves entries against what is configured and what the environment holds."""
+
+    keys: KeyFinder
+    providers: dict[str, HostProvider]
+    placeholders: Placeholders
+
+    def build(self, data: Any, document: Document, path: Path, problems: list[Problem]) -> Gateway | None:
+        """Return the gateway that *data* describes, or None with a problem."""
+        found: list[Finding] = []
+        entry = convert_entry(GatewayEntry, data, path, found)
+        gateway = None
+        if entry:
+            try:
+                gateway = self._gateway(entry, document, path, found)
+            except _RefusedError as error:
+                found.append(Finding((*path, *error.steps), error.message))
+        problems.extend(document.locate(finding) for finding in found)
+        return gateway
+
+    def _gateway(self, entry: GatewayEntry, document: Document, path: Path, found: list[Finding]) -> Gateway:
+        read_by, default_path = _mapping(entry, path, found)
+        quota_path = entry.quota_path or default_path
+        if not quota_path.startswith("/"):
+            raise _RefusedError(words.bad_path(), "quotaPath")
+        host = self.providers.get(entry.provider_id)
+        base, inherited = self._base_url(entry, host, document)
+        endpoint = _parse(urls.join(base.url, quota_path), "quotaPath")
+        credential = self._credential(entry, host)
+        if credential and inherited and not entry.api_key_env and inherited.origin != endpoint.origin:
+            raise _RefusedError(words.key_of_another_origin(), "baseURL")
+        key = credential.used.key.reveal() if credential else None
+        return Gateway(
+            provider_id=entry.provider_id,
+            label=entry.label or (host.name if host and host.name else entry.provider_id),
+            endpoint=endpoint,
+            mapping=read_by,
+            account=account_of(entry.provider_id, endpoint.origin, key),
+            credential=credential,
+            headers=self._headers(entry, document),
+        )
+
+    def _base_url(
+        self, entry: GatewayEntry, host: HostProvider | None, document: Document
+    ) -> tuple[urls.Endpoint, urls.Endpoint | None]:
+        """Return the base to ask at, and the one that OpenCode calls the provider at."""
+        setting = host.base_url if host else None
+        inherited = None
+        if setting and not (entry.base_url and entry.api_key_env):
+            inherited = _parse(self._fill(setting.text, setting.document, "providerId"), "providerId")
+        if entry.base_url:
+            return _parse(self._fill(entry.base_url, document, "baseURL"), "baseURL"), inherited
+        if inherited is None:
+            raise _RefusedError(words.no_base_url(entry.provider_id), "providerId")
+        return inherited, inherited
+
+    def _credential(self, entry: GatewayEntry, host: HostProvider | None) -> Credential | None:
+        variables = host.variables if host else ()
+        try:
+            credential = self.keys.find(entry.provider_id, entry.api_key_env, variables)
+        except UnresolvedError as error:
+            raise _RefusedError(str(error), "providerId") from error
+        if credential and not sendable(credential.used.key.reveal()):
+            raise _RefusedError(words.unsendable_key(credential.used.source), "providerId")
+        return credential
+
+    def _headers(self, entry: GatewayEntry, document: Document) -> dict[str, Secret]:
+        headers: dict[str, Secret] = {}
+        for name, value in entry.headers.items():
+            filled = self._fill(value, document, "headers", name)
+            if name.lower() in RESERVED_HEADERS or not sendable(filled):
+                raise _RefusedError(words.bad_header(name), "headers", name)
+            headers[name] = Secret(filled)
+        return headers
+
+    def _fill(self, text: str, document: Document, *steps: str) -> str:
+        try:
+            return self.placeholders.fill(text, document.file)
+        except UnresolvedError as error:
+            raise _RefusedError(str(error), *steps) from error
+
+
+def _parse(url: str, *steps: str) -> urls.Endpoint:
+    try:
+        return urls.parse(url)
+    except urls.UrlRefusedError as error:
+        raise _RefusedError(words.url_not_allowed(str(error)), *steps) from error
+
+
+def _mapping(entry: GatewayEntry, path: Path, found: list[Finding]) -> tuple[Mapping, str]:
+    """Return how the reply reads and its default path: a preset knows both, a mapping only the first."""
+    if entry.preset and entry.mapping is not None:
+        found.append(Finding((*path, "mapping"), words.preset_and_mapping()))
+    if entry.preset:
+        preset = _preset(entry.preset, "preset")
+        return preset, preset.path
+    if isinstance(entry.mapping, dict):
+        inline = _inline(entry.mapping)
+        return inline, inline.path
+    return _preset(entry.mapping or "neutral", "mapping"), Mapping.path
+
+
+def _preset(name: str, field: str) -> Mapping:
+    try:
+        return presets.load(name)
+    except KeyError as error:
+        raise _RefusedError(words.unknown_preset(name, presets.names()), field) from error
+
+
+def _inline(data: dict[str, Any]) -> Mapping:
+    try:
+        inline = msgspec.convert(data, Mapping)
+        mapping.check(inline)
+    except (msgspec.ValidationError, mapping.MappingError) as error:
+        raise _RefusedError(words.invalid(str(error)), "mapping") from error
+    return inline

@@ -1,0 +1,106 @@
+"""What we take from OpenCode's own global configuration and logins.
+
+Providers' base URLs and keys, the variables that it takes keys from, and gateways that were listed for
+another plugin.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from msgspec import Struct
+
+from sidecar.adapters.documents import Document, DocumentReader, Problem
+from sidecar.adapters.entries import Finding
+from sidecar.adapters.paths import Places
+from sidecar.plain import is_list, is_object
+from sidecar.texts import problems as words
+
+FILES: Final = ("config.json", "opencode.json", "opencode.jsonc")
+"""In the order in which the host merges them: later ones override."""
+
+GATEWAYS_PATH: Final = ("experimental", "quotaToast", "openaiCompatibleGateways")
+
+
+class Setting(Struct, frozen=True):
+    """A text of the configuration, and where it stands."""
+
+    text: str
+    document: Document
+    path: tuple[str, ...]
+
+    def problem(self, message: str) -> Problem:
+        """Say what is wrong with it."""
+        return self.document.locate(Finding(self.path, message))
+
+
+class HostProvider(Struct):
+    """`provider.<id>` over all global files."""
+
+    base_url: Setting | None = None
+    api_key: Setting | None = None
+    name: str | None = None
+    variables: tuple[str, ...] = ()
+    """The environment variables that OpenCode takes the provider's key from."""
+
+
+class HostConfig(Struct, frozen=True):
+    """OpenCode's global configuration, as far as we read it."""
+
+    providers: dict[str, HostProvider]
+    gateways: list[Any]
+    """The entries at `GATEWAYS_PATH`, as plain data."""
+    gateways_document: Document | None
+    auth: dict[str, Any]
+    problems: list[Problem]
+
+
+def read_host_config(places: Places, reader: DocumentReader) -> HostConfig:
+    """Read every global file. Never raises: what is malformed is left out, or a problem if it is ours."""
+    config = HostConfig({}, [], None, {}, [])
+    documents = [
+        document
+        for folder in places.config_layers
+        for name in FILES
+        if (document := reader.read(folder / name)) and is_object(document.data)
+    ]
+    for document in documents:
+        _add_providers(document, config.providers)
+    listing = next((document for document in reversed(documents) if _gateways(document) is not None), None)
+    auth = reader.read(places.data / "auth.json")
+    problems = [document.problem for document in [*documents, auth] if document and document.problem]
+    entries: Any = _gateways(listing) if listing else []
+    if listing and not is_list(entries):
+        problems.append(listing.locate(Finding(GATEWAYS_PATH, words.not_an_object("a list"))))
+    return HostConfig(
+        providers=config.providers,
+        gateways=entries if is_list(entries) else [],
+        gateways_document=listing,
+        auth=auth.data if auth and is_object(auth.data) else {},
+        problems=problems,
+    )
+
+
+def _add_providers(document: Document, providers: dict[str, HostProvider]) -> None:
+    for provider_id, row in _items(document.data.get("provider")):
+        seen = providers.setdefault(provider_id, HostProvider())
+        for option, text in _items(row.get("options")):
+            if isinstance(text, str):
+                setting = Setting(text, document, ("provider", provider_id, "options", option))
+                seen.base_url = setting if option == "baseURL" else seen.base_url
+                seen.api_key = setting if option == "apiKey" else seen.api_key
+        if isinstance(name := row.get("name"), str):
+            seen.name = name
+        if is_list(env := row.get("env")):
+            seen.variables = tuple(item for item in env if isinstance(item, str))
+
+
+def _gateways(document: Document) -> Any:
+    data = document.data
+    for step in GATEWAYS_PATH:
+        data = data.get(step) if is_object(data) else None
+    return data
+
+
+def _items(data: Any) -> Iterator[tuple[str, Any]]:
+    if is_object(data):
+        yield from ((key, value if isinstance(value, dict | str) else {}) for key, value in data.items())

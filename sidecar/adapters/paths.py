@@ -1,0 +1,52 @@
+"""Where things are on this machine: OpenCode's global configuration, its credentials, our state."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+APP: Final = "opencode-quota-sidecar"
+
+
+class Places(Struct, frozen=True):
+    """The folders that we read and write, all absolute."""
+
+    config: Path
+    """OpenCode's global configuration, where `quota-sidecar.jsonc` is too."""
+    config_layers: tuple[Path, ...]
+    """Every folder whose `opencode.json(c)` is global; a later one overrides."""
+    data: Path
+    """OpenCode's data, where `auth.json` is."""
+    state: Path
+    """Ours: database, logs, `host.json`."""
+
+
+def find_places(environ: Mapping[str, str]) -> Places:
+    """Return the folders that *environ* names. Relative settings are ignored, as XDG asks."""
+    home = _home(environ)
+    xdg_config = _folder(environ, "XDG_CONFIG_HOME", home / ".config") / "opencode"
+    override = environ.get("OPENCODE_CONFIG_DIR", "")
+    config = Path(override) if Path(override).is_absolute() else xdg_config
+    return Places(
+        config=config,
+        config_layers=(xdg_config,) if config == xdg_config else (xdg_config, config),
+        data=_folder(environ, "XDG_DATA_HOME", home / ".local" / "share") / "opencode",
+        state=_folder(environ, "XDG_STATE_HOME", home / ".local" / "state") / APP,
+    )
+
+
+def shorten(path: Path, environ: Mapping[str, str]) -> str:
+    """Write *path* as a person would, with `~` for the home folder."""
+    home = _home(environ)
+    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    named = environ.get("HOME") or environ.get("USERPROFILE")
+    return Path(named) if named else Path.home()
+
+
+def _folder(environ: Mapping[str, str], name: str, default: Path) -> Path:
+    value = environ.get(name, "")
+    return Path(value) if Path(value).is_absolute() else default

@@ -1,0 +1,126 @@
+"""The tables of the store, as a list of migrations, and the statements for each mutation."""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from sidecar.adapters.store import (
+    USAGE_HOURS,
+    CountRequest,
+    HourUsage,
+    Mutation,
+    PutQuota,
+    QuotaKey,
+    QuotaSnapshot,
+    ReleaseClaim,
+    State,
+)
+from sidecar.core.account import Account
+
+KEEP_QUOTA_S: Final = 14 * 86400
+KEEP_USAGE_HOURS: Final = 62 * 24
+
+_snapshots: Final = msgspec.json.Decoder(QuotaSnapshot)
+
+
+def _first_tables(db: sqlite3.Connection) -> None:
+    db.execute(
+        "CREATE TABLE quota (provider_id TEXT, origin TEXT, fingerprint TEXT, url TEXT,"
+        " attempted_at REAL NOT NULL, snapshot BLOB NOT NULL,"
+        " PRIMARY KEY (provider_id, origin, fingerprint, url)) WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE usage (hour INTEGER, provider_id TEXT, model_id TEXT,"
+        " requests INTEGER NOT NULL, failures INTEGER NOT NULL,"
+        " PRIMARY KEY (hour, provider_id, model_id)) WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE claim (key TEXT PRIMARY KEY, owner TEXT NOT NULL, expires_at REAL NOT NULL)"
+        " WITHOUT ROWID"
+    )
+
+
+MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_first_tables,)
+"""Applied once each, in order; `user_version` counts them. Append, never change."""
+
+
+class NewerSchemaError(Exception):
+    """The file was written by a newer version of us."""
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring *db* to the newest schema; raise `NewerSchemaError` if it is beyond."""
+    if _version(db) > len(MIGRATIONS):
+        raise NewerSchemaError
+    if _version(db) == len(MIGRATIONS):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        for step in MIGRATIONS[_version(db) :]:  # another sidecar may have migrated while we waited
+            step(db)
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+
+
+def prune(db: sqlite3.Connection, now: float) -> None:
+    """Drop what nobody will ask for again, so that the file stays small."""
+    db.execute("DELETE FROM quota WHERE attempted_at < ?", (now - KEEP_QUOTA_S,))
+    db.execute("DELETE FROM usage WHERE hour < ?", (int(now // 3600) - KEEP_USAGE_HOURS,))
+    db.execute("DELETE FROM claim WHERE expires_at < ?", (now,))
+
+
+def read_state(db: sqlite3.Connection, now: float) -> State:
+    """Return the store's state; a row that can't be read is left out."""
+    quotas: dict[QuotaKey, QuotaSnapshot] = {}
+    for provider_id, origin, fingerprint, url, blob in db.execute(
+        "SELECT provider_id, origin, fingerprint, url, snapshot FROM quota"
+    ):
+        try:
+            quotas[QuotaKey(Account(provider_id, origin, fingerprint), url)] = _snapshots.decode(blob)
+        except msgspec.MsgspecError:
+            continue
+    usage = db.execute(
+        "SELECT hour, provider_id, model_id, requests, failures FROM usage WHERE hour > ?",
+        (int(now // 3600) - USAGE_HOURS,),
+    )
+    return State(quotas, tuple(HourUsage(*row) for row in usage))
+
+
+def write(db: sqlite3.Connection, mutation: Mutation) -> None:
+    """Apply one mutation inside the caller's transaction."""
+    match mutation:
+        case PutQuota(key, snapshot):
+            account = key.account
+            db.execute(
+                "INSERT OR REPLACE INTO quota VALUES (?, ?, ?, ?, ?, ?)",
+                (account.provider_id, account.origin, account.fingerprint, key.url,
+                 snapshot.attempted_at, msgspec.json.encode(snapshot)),
+            )  # fmt: skip
+        case CountRequest(at, provider_id, model_id, failed):
+            db.execute(
+                "INSERT INTO usage VALUES (?, ?, ?, 1, ?) ON CONFLICT DO UPDATE"
+                " SET requests = requests + 1, failures = failures + excluded.failures",
+                (int(at // 3600), provider_id, model_id, int(failed)),
+            )
+        case ReleaseClaim(key, owner):
+            db.execute("DELETE FROM claim WHERE key = ? AND owner = ?", (key, owner))
+
+
+def claim(db: sqlite3.Connection, key: str, owner: str, ttl_s: float, now: float) -> bool:
+    """Take *key* unless somebody else holds it; one that ends absurdly late was left by a wrong clock."""
+    cursor = db.execute(
+        "INSERT INTO claim VALUES (:key, :owner, :until) ON CONFLICT DO UPDATE"
+        " SET owner = excluded.owner, expires_at = excluded.expires_at"
+        " WHERE owner = excluded.owner OR expires_at <= :now OR expires_at > :until",
+        {"key": key, "owner": owner, "until": now + ttl_s, "now": now},
+    )
+    return cursor.rowcount == 1
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])

@@ -1,0 +1,118 @@
+"""Which URLs may be called: the trust rules for addresses, and how a quota URL is put together."""
+
+import hashlib
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
+
+from sidecar.texts import addresses as words
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_LOCAL: Final = [
+    ipaddress.ip_network(text)
+    for text in ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+]
+"""Loopback and private networks: where plain http may go."""
+
+_METADATA: Final = [
+    ipaddress.ip_address(text)
+    for text in (
+        "169.254.169.254",  # AWS, Azure, Google Cloud, DigitalOcean, Oracle
+        "169.254.170.2",  # AWS container credentials
+        "169.254.170.23",  # AWS EKS pod identity
+        "100.100.100.200",  # Alibaba Cloud
+        "168.63.129.16",  # Azure's wire server
+        "192.0.0.192",  # Oracle Cloud, classic
+        "fd00:ec2::254",  # AWS over IPv6
+        "fd00:ec2::23",  # AWS EKS pod identity over IPv6
+        "fd20:ce::254",  # Google Cloud over IPv6
+    )
+]
+_METADATA_NAMES: Final = frozenset(
+    {"metadata", "metadata.google.internal", "metadata.goog", "metadata.azure.internal",
+     "instance-data", "instance-data.ec2.internal", "metadata.tencentyun.com"}
+)  # fmt: skip
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class UrlRefusedError(ValueError):
+    """A URL that may not be called; the message says why and never repeats the URL."""
+
+
+class Endpoint(Struct, frozen=True):
+    """A URL that passed every check that needs no name resolution."""
+
+    url: str
+    origin: str
+    """Scheme, host and port that isn't the scheme's own: what a key belongs to."""
+    scheme: str
+    host: str
+    port: int
+
+    def digest(self) -> str:
+        """Return a name for the URL that can be stored: its query may hold a secret."""
+        return hashlib.sha256(self.url.encode()).hexdigest()[:16]
+
+
+def parse(url: str) -> Endpoint:
+    """Return *url* taken apart, or raise `UrlRefusedError`."""
+    if re.search(r"[\x00-\x20\x7f\\]", url):
+        raise UrlRefusedError(words.malformed())
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UrlRefusedError(words.malformed()) from error
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise UrlRefusedError(words.not_http())
+    if "@" in parts.netloc:
+        raise UrlRefusedError(words.user_info())
+    _refuse_metadata_name(parts.hostname)
+    default = _DEFAULT_PORTS[parts.scheme]
+    return Endpoint(url, _origin(parts, port, default), parts.scheme, parts.hostname, port or default)
+
+
+def join(base: str, quota_path: str) -> str:
+    """Append *quota_path* to the path of *base*; starting with `//` it is joined to the origin."""
+    parts = urlsplit(base)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    if quota_path.startswith("//"):
+        return origin + quota_path[1:]
+    return origin + parts.path.rstrip("/") + quota_path
+
+
+def refuse_addresses(scheme: str, resolved: Iterable[str]) -> None:
+    """Raise `UrlRefusedError` if one of the addresses that a name resolves to may not be called."""
+    for text in resolved:
+        address = _plain(ipaddress.ip_address(text.partition("%")[0]))
+        if address in _METADATA:
+            raise UrlRefusedError(words.metadata())
+        if scheme == "http" and not any(address in network for network in _LOCAL):
+            raise UrlRefusedError(words.public_http())
+
+
+def _plain(address: Address) -> Address:
+    """Unwrap IPv4 that is written as IPv6."""
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _origin(parts: SplitResult, port: int | None, default: int) -> str:
+    host = parts.hostname or ""
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + (f":{port}" if port and port != default else "")
+
+
+def _refuse_metadata_name(host: str) -> None:
+    if host.rstrip(".") in _METADATA_NAMES:
+        raise UrlRefusedError(words.metadata())
+    try:
+        address = _plain(ipaddress.ip_address(host.partition("%")[0]))
+    except ValueError:
+        return
+    if address in _METADATA:
+        raise UrlRefusedError(words.metadata())

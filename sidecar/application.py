@@ -1,0 +1,40 @@
+"""Wires the outside world to the services; both the server and the terminal commands start here."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from sidecar.adapters.config import ConfigLoader
+from sidecar.adapters.paths import Places
+from sidecar.adapters.quota_http import QuotaHttp
+from sidecar.adapters.sqlite_store import SqliteStore
+from sidecar.services.commands import Commands
+from sidecar.services.quotas import Quotas
+from sidecar.services.requests import Requests
+from sidecar.services.setup import Setup
+from sidecar.services.status import StatusService
+from sidecar.services.workspaces import Workspaces
+
+
+class Application:
+    """Every service, on one store and one HTTP client. Building it does no I/O."""
+
+    def __init__(
+        self, places: Places, environ: Mapping[str, str], clock: Callable[[], float] = time.time
+    ) -> None:
+        """Live in *places*; *clock* gives Unix seconds."""
+        self.loader = ConfigLoader(places, environ)
+        self._store = SqliteStore(Path(places.state), clock)
+        self._http = QuotaHttp()
+        self.status = StatusService(
+            places, environ, self._store, Quotas(self._store, self._http, clock), clock
+        )
+        self.workspaces = Workspaces(self.loader)
+        self.commands = Commands(self.workspaces, self.status)
+        self.requests = Requests(self._store, clock)
+        self.setup = Setup(self.workspaces, self._store, clock)
+
+    async def aclose(self) -> None:
+        """Close the client and the store."""
+        await self._http.aclose()
+        await self._store.aclose()

@@ -1,0 +1,1 @@
+"""Decisions, as pure functions of data: no I/O, no clock, no logging, no await."""

@@ -1,0 +1,52 @@
+"""When a quota reply is asked for again, and for how long an old one may still be shown."""
+
+from typing import Final
+
+from msgspec import Struct
+
+ERROR_CACHE_S: Final = 10.0
+"""An error that asked for no patience is tried again this soon: a person is mending something."""
+
+FIRST_BACKOFF_S: Final = 30.0
+LONGEST_BACKOFF_S: Final = 900.0
+LONGEST_STATED_S: Final = 31 * 86400.0
+"""A stated wait beyond this is a mistake and ignored."""
+
+KEEP_OLD_S: Final = 7 * 86400.0
+"""After this a good value without a reset says nothing any more."""
+
+
+class Attempt(Struct, frozen=True):
+    """How the last fetch of one account and URL went."""
+
+    at: float
+    """Unix seconds."""
+    failed: bool
+    retry_at: float | None = None
+    """The gateway (or our backoff) wants no request before this."""
+
+
+def is_due(last: Attempt | None, now: float, cache_s: float, *, refresh: bool) -> bool:
+    """Say whether to ask the gateway. *refresh* overrides the cache, never a wait that was asked for."""
+    if last is None or last.at > now + cache_s:
+        return True  # never asked, or the clock was set back
+    if last.retry_at is not None and now < last.retry_at <= now + LONGEST_STATED_S:
+        return False
+    return refresh or now - last.at >= (min(cache_s, ERROR_CACHE_S) if last.failed else cache_s)
+
+
+def retry_at(now: float, stated_s: float | None, failures: int) -> float:
+    """Return when to ask again after a 429 or 5xx: when the gateway *stated*, else by doubling waits.
+
+    *failures* counts the ones in a row, this one included. A stated wait is kept as it is.
+    """
+    if stated_s is not None and 0 < stated_s <= LONGEST_STATED_S:
+        return now + stated_s
+    return now + min(FIRST_BACKOFF_S * 2.0 ** min(max(failures, 1) - 1, 10), LONGEST_BACKOFF_S)
+
+
+def may_still_be_shown(read_at: float, resets_at: float | None, now: float) -> bool:
+    """Say whether a good value from *read_at* still tells something: not once its window has turned."""
+    if resets_at is not None:
+        return now < resets_at
+    return now - read_at <= KEEP_OLD_S

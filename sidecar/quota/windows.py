@@ -1,0 +1,103 @@
+"""A window: one limit of an account, with what is used and left of it. Data and arithmetic only."""
+
+import math
+import re
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+Number = int | float
+
+MAX_TEXT: Final = 40
+LARGEST: Final = 1e21
+"""A figure beyond this is a mistake, and sums of such figures would overflow. NaN fails the test too."""
+_NUMERIC: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+
+
+class Window(Struct, frozen=True, omit_defaults=True):
+    """One limit. Absent is unknown; `unlimited` is known and has no limit."""
+
+    name: str
+    unit: str
+    """What is counted: `tokens`, `requests`, `cost`, ..."""
+    limit: Number | None = None
+    used: Number | None = None
+    remaining: Number | None = None
+    """Negative when the limit is overrun and the gateway says by how much."""
+    percent_remaining: float | None = None
+    resets_at: float | None = None
+    """Unix seconds."""
+    currency: str | None = None
+    unlimited: bool = False
+    blocked: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Say whether more was used than the limit allows."""
+        if self.remaining is not None and self.remaining < 0:
+            return True
+        return self.limit is not None and self.used is not None and self.used > self.limit
+
+    def has_reset(self, now: float) -> bool:
+        """Say whether the window has turned since it was read, so that its figures are history."""
+        return self.resets_at is not None and self.resets_at <= now
+
+
+def complete(window: Window) -> Window:
+    """Derive what two of limit, used and remaining say about the third, and the percentage."""
+    if window.unlimited:
+        return msgspec.structs.replace(window, limit=None, remaining=None, percent_remaining=None)
+    limit, used, remaining = window.limit, window.used, window.remaining
+    if limit is not None and limit < 0:
+        limit = None
+    if remaining is None and limit is not None and used is not None:
+        remaining = _exact(limit - used)
+    elif used is None and limit is not None and remaining is not None:
+        used = _exact(limit - remaining)
+    elif limit is None and used is not None and remaining is not None:
+        limit = _exact(used + remaining)
+    return msgspec.structs.replace(
+        window, limit=limit, used=used, remaining=remaining, percent_remaining=_percent(limit, remaining)
+    )
+
+
+def says_something(window: Window) -> bool:
+    """Say whether there is anything in *window* to show."""
+    figures = (window.limit, window.used, window.remaining, window.percent_remaining)
+    return window.unlimited or window.blocked or any(figure is not None for figure in figures)
+
+
+def as_number(value: object) -> Number | None:
+    """Read a finite number, also from a string that is nothing but a number."""
+    if isinstance(value, str):
+        text = value.strip()
+        if len(text) > MAX_TEXT or not _NUMERIC.fullmatch(text):
+            return None
+        value = float(text) if re.search(r"[.eE]", text) else int(text)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if -LARGEST <= value <= LARGEST else None
+
+
+def as_text(value: object) -> str | None:
+    """Read a short text fit for a screen: no control or invisible characters, at most `MAX_TEXT` long."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    text = " ".join(_UNPRINTABLE.sub(" ", str(value)[: 4 * MAX_TEXT]).split())
+    return text[:MAX_TEXT].encode("utf-8", "ignore").decode() or None
+
+
+def _percent(limit: Number | None, remaining: Number | None) -> float | None:
+    if limit is None or remaining is None:
+        return None
+    if limit == 0:
+        return 0.0
+    share = 100 * remaining / limit
+    return round(share, 6) if math.isfinite(share) else None
+
+
+def _exact(value: Number) -> Number:
+    """Remove the dust that floats leave: 0.1 + 0.2 is 0.3."""
+    return round(value, 9)

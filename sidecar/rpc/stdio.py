@@ -1,0 +1,74 @@
+"""stdin and stdout as the wire: pipes of the event loop, and fd 1 taken away from everybody else."""
+
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import AsyncIterator
+from typing import Final
+
+import anyio
+
+CHUNK_BYTES: Final = 64 * 1024
+
+
+def take_stdout() -> int:
+    """Return a private descriptor of stdout; from now on fd 1 and every `print` go to stderr."""
+    wire = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return wire
+
+
+async def chunks(fd: int) -> AsyncIterator[bytes]:
+    """Yield what can be read from *fd* until its end."""
+    if _is_pollable(fd):
+        reader = asyncio.StreamReader(limit=CHUNK_BYTES)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", buffering=0, closefd=False)
+        )
+        try:
+            while chunk := await reader.read(CHUNK_BYTES):
+                yield chunk
+        finally:
+            transport.close()
+        return
+    while chunk := await anyio.to_thread.run_sync(os.read, fd, CHUNK_BYTES, abandon_on_cancel=True):
+        yield chunk
+
+
+class Writer:
+    """Writes to *fd* in order, without ever blocking the event loop on a pipe."""
+
+    def __init__(self, fd: int) -> None:
+        """Own the descriptor *fd*."""
+        self._fd = fd
+        self._transport: asyncio.WriteTransport | None = None
+        self.closed = False
+
+    async def open(self) -> None:
+        """Connect to the running event loop."""
+        if _is_pollable(self._fd):
+            loop = asyncio.get_running_loop()
+            pipe = os.fdopen(self._fd, "wb", buffering=0, closefd=False)
+            self._transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, pipe)
+
+    def write(self, data: bytes) -> None:
+        """Send *data* whole; after the peer has gone this does nothing."""
+        if self.closed:
+            return
+        if self._transport is not None:
+            self._transport.write(data)
+            return
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+        except OSError:
+            self.closed = True
+
+
+def _is_pollable(fd: int) -> bool:
+    """Say whether the event loop can wait for *fd*; a file, a terminal or Windows needs a thread."""
+    mode = os.fstat(fd).st_mode
+    return sys.platform != "win32" and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))

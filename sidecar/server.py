@@ -1,0 +1,201 @@
+"""`quota-sidecar serve`: binds the methods to the services and serves one host until EOF.
+
+The handshake is answered before anything heavy is imported: a host that starts does not wait for us.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+import structlog
+from msgspec import Struct
+
+from sidecar import __version__
+from sidecar.adapters.host_file import write_host_file
+from sidecar.adapters.paths import Places, find_places
+from sidecar.logs import configure_logging
+from sidecar.protocol import (
+    MAX_LINE_BYTES,
+    METHODS,
+    PROTOCOL_MAJOR,
+    CommandExecuteParams,
+    CommandExecuteResult,
+    EmptyParams,
+    EmptyResult,
+    ErrorCode,
+    InitializeParams,
+    InitializeResult,
+    PassPlan,
+    RequestFinishedParams,
+    RequestPlanParams,
+    RequestPlanResult,
+    WorkspaceCloseParams,
+    WorkspaceOpenParams,
+)
+from sidecar.rpc.dispatcher import Dispatcher, Handler
+from sidecar.rpc.envelope import RpcError
+from sidecar.rpc.framing import LineBuffer
+from sidecar.rpc.stdio import Writer, chunks, take_stdout
+from sidecar.texts.host import HOST_FILE
+
+if TYPE_CHECKING:
+    from sidecar.application import Application
+
+RESPONSE_HEADER_PREFIXES: Final = ["retry-after", "x-ratelimit-", "anthropic-ratelimit-"]
+
+END_S: Final = 0.8
+"""After EOF the process is gone within this, whatever a disk or a name server does."""
+
+log = structlog.get_logger()
+
+
+def serve(environ: Mapping[str, str]) -> None:
+    """Serve the host at the other end of stdin and stdout until it goes away."""
+    wire = take_stdout()
+    configure_logging()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host's Ctrl-C is not for us: we end at EOF
+    anyio.run(_serve, wire, environ)
+
+
+async def _serve(wire: int, environ: Mapping[str, str]) -> None:
+    writer = Writer(wire)
+    await writer.open()
+    lines = LineBuffer(MAX_LINE_BYTES)
+    async with anyio.create_task_group() as tasks:
+        dispatcher = Dispatcher(writer.write, tasks)
+        server = Server(find_places(environ), environ, dispatcher, tasks)
+        async for chunk in chunks(0):
+            for line in lines.feed(chunk):
+                dispatcher.receive(line)
+            if server.is_stopping:
+                break
+        _end_soon()
+        tasks.cancel_scope.cancel()
+        with anyio.CancelScope(shield=True):
+            await server.aclose()
+
+
+class Server:
+    """Answers one host's methods."""
+
+    def __init__(
+        self, places: Places, environ: Mapping[str, str], dispatcher: Dispatcher, tasks: anyio.abc.TaskGroup
+    ) -> None:
+        """Bind every method that a shim may send to *dispatcher*."""
+        self.is_stopping = False
+        self._places = places
+        self._environ = environ
+        self._tasks = tasks
+        self._dispatcher = dispatcher
+        self._is_initialized = False
+        self._application: Application | None = None
+        self._loaded = anyio.Event()
+        handlers: dict[str, Handler] = {
+            "initialize": self._initialize,
+            "ping": self._acknowledge,
+            "shutdown": self._shutdown,
+            "workspace/open": self._when_initialized(self._workspace_open),
+            "workspace/close": self._when_initialized(self._workspace_close),
+            "command/execute": self._when_initialized(self._command_execute),
+            "request/plan": self._when_initialized(self._request_plan),
+            "request/finished": self._when_initialized(self._request_finished),
+        }
+        for method, handler in handlers.items():
+            dispatcher.bind(method, METHODS[method].params, handler)
+
+    async def aclose(self) -> None:
+        """Close what was opened."""
+        if self._application is not None:
+            await self._application.aclose()
+
+    def _initialize(self, params: InitializeParams) -> InitializeResult:
+        if params.protocol_major != PROTOCOL_MAJOR:
+            raise RpcError(
+                ErrorCode.PROTOCOL_MISMATCH,
+                f"the sidecar speaks protocol {PROTOCOL_MAJOR}, the plugin {params.protocol_major}; "
+                "update both together",
+            )
+        if not self._is_initialized:
+            self._is_initialized = True
+            self._tasks.start_soon(self._in_background, self._load)
+        return InitializeResult(PROTOCOL_MAJOR, __version__, RESPONSE_HEADER_PREFIXES)
+
+    async def _in_background(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:
+        """Run what nobody waits for: its mistakes are logged and end nothing."""
+        try:
+            await work(*args)
+        except Exception:
+            log.exception("background.failed", work=work.__name__)
+
+    async def _load(self) -> None:
+        try:
+            self._application = await anyio.to_thread.run_sync(_build, self._places, self._environ)
+        finally:
+            self._loaded.set()
+        await anyio.to_thread.run_sync(write_host_file, self._places.state, HOST_FILE)
+
+    async def _ready(self) -> "Application":
+        await self._loaded.wait()
+        if self._application is None:
+            raise RpcError(ErrorCode.INTERNAL_ERROR, "the sidecar could not start; its log says why")
+        return self._application
+
+    def _when_initialized(self, handler: Callable[[Any], Any]) -> Handler:
+        def guarded(params: Struct) -> Any:
+            if not self._is_initialized:
+                raise RpcError(ErrorCode.NOT_INITIALIZED, "the first request must be initialize")
+            return handler(params)
+
+        return guarded
+
+    def _acknowledge(self, _: EmptyParams) -> EmptyResult:
+        return EmptyResult()
+
+    def _shutdown(self, _: EmptyParams) -> EmptyResult:
+        self.is_stopping = True
+        return EmptyResult()
+
+    async def _workspace_open(self, params: WorkspaceOpenParams) -> EmptyResult:
+        application = await self._ready()
+        if application.workspaces.open(params):
+            self._tasks.start_soon(
+                self._in_background, self._tell_setup_problem, application, params.directory
+            )
+        return EmptyResult()
+
+    async def _workspace_close(self, params: WorkspaceCloseParams) -> EmptyResult:
+        (await self._ready()).workspaces.close(params)
+        return EmptyResult()
+
+    async def _command_execute(self, params: CommandExecuteParams) -> CommandExecuteResult:
+        return await (await self._ready()).commands.execute(params)
+
+    def _request_plan(self, params: RequestPlanParams) -> RequestPlanResult:
+        if self._application is None:  # still loading: nobody waits for that
+            return RequestPlanResult(PassPlan())
+        return self._application.requests.plan(params)
+
+    async def _request_finished(self, params: RequestFinishedParams) -> None:
+        await (await self._ready()).requests.finished(params)
+
+    async def _tell_setup_problem(self, application: "Application", directory: str) -> None:
+        if toast := await application.setup.toast(directory):
+            self._dispatcher.notify("toast/show", toast)
+
+
+def _build(places: Places, environ: Mapping[str, str]) -> "Application":
+    from sidecar.application import Application  # heavy: only now, and in a thread
+
+    return Application(places, environ)
+
+
+def _end_soon() -> None:
+    """End the process even if a thread hangs."""
+    watchdog = threading.Timer(END_S, os._exit, [0])
+    watchdog.daemon = True
+    watchdog.start()

@@ -1,0 +1,142 @@
+"""What is left at each gateway: from the store while it is fresh, else asked, by one process at a time."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+from uuid import uuid4
+
+import anyio
+import msgspec
+import structlog
+from msgspec import Struct
+
+from sidecar.adapters.gateways import Gateway
+from sidecar.adapters.quota_http import QuotaFetchError, QuotaHttp, QuotaRequest
+from sidecar.adapters.store import PutQuota, QuotaError, QuotaKey, QuotaSnapshot, ReleaseClaim, Store
+from sidecar.core.freshness import Attempt, is_due, retry_at
+from sidecar.core.redaction import gives_away
+from sidecar.quota import mapping
+from sidecar.quota.mapping import Reading
+
+FETCH_CLAIM_S: Final = 20.0
+"""How long a process may hold a fetch: longer than any fetch takes, short after one that died."""
+
+POLL_S: Final = 0.04
+"""How often a process that lost the claim looks for the winner's row."""
+
+log = structlog.get_logger()
+
+
+class Freshness(Struct, frozen=True):
+    """How new an answer has to be, and how long a fetch may take."""
+
+    cache_s: float
+    timeout_s: float
+    refresh: bool = False
+    """Ask even where the cache is fresh."""
+
+
+class Quotas:
+    """Reads gateways. Every figure that it returns is in the store too."""
+
+    def __init__(self, store: Store, http: QuotaHttp, clock: Callable[[], float]) -> None:
+        """Share *store* with other processes; *clock* gives Unix seconds."""
+        self._store = store
+        self._http = http
+        self._clock = clock
+
+    async def read(self, gateways: Sequence[Gateway], freshness: Freshness) -> dict[QuotaKey, QuotaSnapshot]:
+        """Return the newest that can be had of *gateways*; all that are due are asked at once."""
+        asked_at = self._clock()
+        known = (await self._store.load(asked_at)).quotas
+        secrets = [secret for gateway in gateways for secret in gateway.secrets()]
+        renewals = [
+            _Renewal(self._store, self._http, self._clock, gateway, freshness, asked_at, secrets,
+                     known.get(gateway.key()))
+            for gateway in gateways
+        ]  # fmt: skip
+        async with anyio.create_task_group() as tasks:
+            for renewal in renewals:
+                if renewal.is_due():
+                    tasks.start_soon(renewal.run)
+        return {row.gateway.key(): row.snapshot for row in renewals if row.snapshot is not None}
+
+
+class _Renewal(Struct):
+    """One gateway's way to the newest snapshot that can be had."""
+
+    store: Store
+    http: QuotaHttp
+    clock: Callable[[], float]
+    gateway: Gateway
+    freshness: Freshness
+    asked_at: float
+    secrets: list[str]
+    snapshot: QuotaSnapshot | None
+
+    def is_due(self) -> bool:
+        last = self.snapshot
+        if last is None:
+            return True
+        if last.attempted_at > self.asked_at:  # somebody has asked since we wanted to know
+            return False
+        attempt = Attempt(last.attempted_at, last.error is not None, last.retry_at)
+        return is_due(attempt, self.clock(), self.freshness.cache_s, refresh=self.freshness.refresh)
+
+    async def run(self) -> None:
+        """Fetch, or wait for the process that is fetching; give up waiting when its claim would end."""
+        claim, owner = f"fetch:{self.gateway.key().digest()}", uuid4().hex
+        with anyio.move_on_after(self.freshness.timeout_s + 1):
+            while not await self.store.claim(claim, owner, FETCH_CLAIM_S, self.clock()):
+                await anyio.sleep(POLL_S)
+                if not await self._is_due_still():
+                    return
+            try:
+                # Whoever held the claim before may have fetched after we looked.
+                if await self._is_due_still():
+                    self.snapshot = await self._fetch(self.snapshot or QuotaSnapshot())
+                    await self.store.apply([PutQuota(self.gateway.key(), self.snapshot)])
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await self.store.apply([ReleaseClaim(claim, owner)])
+
+    async def _is_due_still(self) -> bool:
+        self.snapshot = (await self.store.load(self.clock())).quotas.get(self.gateway.key())
+        return self.is_due()
+
+    async def _fetch(self, last: QuotaSnapshot) -> QuotaSnapshot:
+        gateway = self.gateway
+        key = gateway.credential.used.key if gateway.credential else None
+        request = QuotaRequest(gateway.endpoint, key, gateway.headers, self.freshness.timeout_s)
+        try:
+            reply = await self.http.fetch(request, self.clock())
+            reading = _without_secrets(mapping.read(gateway.mapping, reply), self.secrets)
+        except QuotaFetchError as error:
+            return self._failed(last, error)
+        if not reading.windows:
+            return self._failed(last, QuotaFetchError("no-window", 200))
+        now = self.clock()
+        return QuotaSnapshot(tuple(reading.windows), reading.account, read_at=now, attempted_at=now)
+
+    def _failed(self, last: QuotaSnapshot, error: QuotaFetchError) -> QuotaSnapshot:
+        """Keep the last good values, and note the failure and when to ask again."""
+        log.info("quota.failed", provider=self.gateway.provider_id, kind=error.kind, status=error.status)
+        now = self.clock()
+        wants_patience = error.status == 429 or (error.status or 0) >= 500
+        failures = last.failures + 1 if wants_patience else 0
+        return msgspec.structs.replace(
+            last,
+            attempted_at=now,
+            error=QuotaError(error.kind, error.status),
+            failures=failures,
+            retry_at=retry_at(now, error.retry_after_s, failures) if wants_patience else None,
+        )
+
+
+def _without_secrets(reading: Reading, secrets: list[str]) -> Reading:
+    """Leave out texts of a reply that give away part of a key, before they are stored or shown."""
+
+    def safe(text: str | None) -> str | None:
+        return None if text is None or gives_away(text, secrets) else text
+
+    windows = [msgspec.structs.replace(window, currency=safe(window.currency)) for window in reading.windows]
+    return Reading(windows, safe(reading.account))

@@ -1,0 +1,149 @@
+"""`/quota_status`: gathers what is configured, left and wrong into one report."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from sidecar import __version__
+from sidecar.adapters.config import OUR_FILES, Config
+from sidecar.adapters.documents import Problem
+from sidecar.adapters.gateways import Gateway
+from sidecar.adapters.paths import Places, shorten
+from sidecar.adapters.store import HourUsage, QuotaSnapshot, Store
+from sidecar.core.freshness import may_still_be_shown
+from sidecar.plain import is_list, is_object
+from sidecar.services.quotas import Freshness, Quotas
+from sidecar.texts import keys
+from sidecar.texts.status_report import (
+    FailureReport,
+    GatewayReport,
+    KeyReport,
+    ProblemReport,
+    StatusReport,
+    no_such_gateway,
+    render,
+)
+
+
+class UnknownGatewayError(LookupError):
+    """Somebody asked for a gateway that isn't configured; the message says which there are."""
+
+
+class StatusService:
+    """Builds reports, for the command and for the terminal alike."""
+
+    def __init__(
+        self,
+        places: Places,
+        environ: Mapping[str, str],
+        store: Store,
+        quotas: Quotas,
+        clock: Callable[[], float],
+    ) -> None:
+        """Report on *quotas* and *store*; *clock* gives Unix seconds."""
+        self._places = places
+        self._environ = environ
+        self._store = store
+        self._quotas = quotas
+        self._clock = clock
+
+    async def report(self, config: Config, only: str | None, *, refresh: bool) -> StatusReport:
+        """Return the report; *only* names one provider. Raises `UnknownGatewayError`."""
+        gateways = select(config, only)
+        snapshots = {}
+        settings = config.settings
+        if settings.enabled:
+            freshness = Freshness(settings.quota_cache_s, settings.quota_timeout_s, refresh)
+            snapshots = await self._quotas.read(gateways, freshness)
+        now = self._clock()
+        requests = _requests_today((await self._store.load(now)).usage, now)
+        return StatusReport(
+            at=now,
+            version=__version__,
+            gateways=tuple(
+                gateway_report(gateway, snapshots.get(gateway.key()), requests, now) for gateway in gateways
+            ),
+            problems=tuple(self._problem(problem) for problem in config.problems),
+            store_trouble=self._store.trouble,
+            is_enabled=settings.enabled,
+            config_file=shorten(self._places.config / OUR_FILES[0], self._environ),
+        )
+
+    def _problem(self, problem: Problem) -> ProblemReport:
+        file = shorten(Path(problem.file), self._environ)
+        return ProblemReport(file, problem.message, problem.line, problem.path)
+
+
+def select(config: Config, only: str | None) -> list[Gateway]:
+    """Return the gateways of the provider *only*, or all."""
+    if only is None:
+        return list(config.gateways)
+    chosen = [gateway for gateway in config.gateways if only.casefold() in gateway.names()]
+    if not chosen:
+        known = dict.fromkeys(gateway.provider_id for gateway in config.gateways)
+        raise UnknownGatewayError(no_such_gateway(only, list(known)))
+    return chosen
+
+
+def gateway_report(
+    gateway: Gateway, snapshot: QuotaSnapshot | None, requests: Mapping[str, int], now: float
+) -> GatewayReport:
+    """Return what is known of *gateway*; a window that has turned since it was read tells nothing."""
+    snapshot = snapshot or QuotaSnapshot()
+    read_at = snapshot.read_at if snapshot.read_at is not None else now
+    shown = (window for window in snapshot.windows if may_still_be_shown(read_at, window.resets_at, now))
+    error = snapshot.error
+    return GatewayReport(
+        provider_id=gateway.provider_id,
+        label=gateway.label,
+        key=_key_report(gateway),
+        windows=tuple(shown),
+        account_name=snapshot.account_name,
+        read_at=snapshot.read_at,
+        failure=FailureReport(error.kind, error.status, snapshot.retry_at) if error else None,
+        requests_today=requests.get(gateway.provider_id, 0),
+    )
+
+
+def _key_report(gateway: Gateway) -> KeyReport:
+    credential = gateway.credential
+    if credential is None:
+        return KeyReport(keys.keyless())
+    shadowed = tuple(source.source for source in credential.shadowed)
+    return KeyReport(credential.used.source, shadowed, credential.host_uses)
+
+
+def _requests_today(usage: tuple[HourUsage, ...], now: float) -> dict[str, int]:
+    """Count requests by provider since the local midnight, in whole UTC hours."""
+    midnight = (
+        datetime.fromtimestamp(now, UTC).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    )
+    counts: dict[str, int] = {}
+    for row in usage:
+        if row.hour >= midnight.timestamp() // 3600:
+            counts[row.provider_id] = counts.get(row.provider_id, 0) + row.requests
+    return counts
+
+
+def as_json(report: StatusReport) -> bytes:
+    """Return the report as data: snake_case, ISO times, absent where unknown."""
+    return msgspec.json.format(
+        msgspec.json.encode(_iso(msgspec.to_builtins(report, builtin_types=()))), indent=2
+    )
+
+
+def as_text(report: StatusReport, width: int) -> str:
+    """Return the report as a person reads it."""
+    return render(report, width)
+
+
+def _iso(value: object, key: str = "") -> object:
+    if is_object(value):
+        return {name: _iso(item, name) for name, item in value.items()}
+    if is_list(value):
+        return [_iso(item) for item in value]
+    if isinstance(value, float) and (key == "at" or key.endswith("_at") or key == "resets_at"):
+        return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return value

@@ -1,0 +1,1 @@
+"""Every word that a user reads: data in, text out. No I/O, no decisions."""

@@ -1,0 +1,8 @@
+"""How a command's answer is wrapped for the host, which draws answers as Markdown."""
+
+FENCE = "`" * 3
+
+
+def fenced(text: str) -> str:
+    """Return *text* as a code block, so that columns stay columns; nothing in it can end the block."""
+    return f"{FENCE}text\n{text.replace(FENCE, '``')}\n{FENCE}"

@@ -1,0 +1,98 @@
+"""Numbers, times and bars, as people read them."""
+
+import unicodedata
+from typing import Final
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+_SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "INR": "₹"}
+_STEPS: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "K"))
+
+
+def amount(value: float, unit: str, currency: str | None) -> str:
+    """Write a figure in its unit: `$12.50`, `750K`, `3.5 credits`."""
+    if unit == "cost":
+        symbol = _SYMBOLS.get(currency or "")
+        figure = f"{abs(value):,.2f}"
+        sign = "-" if value < 0 else ""
+        return f"{sign}{symbol}{figure}" if symbol else f"{sign}{figure} {currency or ''}".rstrip()
+    return compact(value)
+
+
+def compact(value: float) -> str:
+    """Write a count in at most five characters where it is large: 950, 9,500, 12.5K, 3.04M."""
+    size = abs(value)
+    for step, suffix in _STEPS:
+        if size >= step:
+            scaled = value / (1e3 if suffix == "K" else step)
+            return f"{scaled:.4g}{suffix}" if abs(scaled) < 1e4 else f"{scaled:,.0f}{suffix}"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+
+
+def percent(share: float) -> str:
+    """Write what is left, never more than there is: 99.9 is 99 %, and a rest is `<1%`."""
+    if 0 < share < 1:
+        return "<1%"
+    return f"{int(max(share, 0)):d}%"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration by its two largest units: `9 d 23 h`, `42 min`, `35 s`."""
+    seconds = max(0, int(seconds))
+    if seconds < MINUTE:
+        return f"{seconds} s"
+    if seconds < HOUR:
+        return f"{seconds // MINUTE} min"
+    if seconds < DAY:
+        return _two(seconds // HOUR, "h", seconds % HOUR // MINUTE, "min")
+    return _two(seconds // DAY, "d", seconds % DAY // HOUR, "h")
+
+
+def age(seconds: float) -> str:
+    """Write how long ago something was."""
+    return "just now" if seconds < 2 else f"{duration(seconds)} ago"
+
+
+def bar(share: float, width: int) -> str:
+    """Draw what is left of 100: full at 100, empty at 0; anything left shows at least one block."""
+    filled = min(width, max(0, int(share * width / 100)))
+    if share > 0:
+        filled = max(filled, 1)
+    return "█" * filled + "░" * (width - filled)
+
+
+def columns(text: str) -> int:
+    """Count the columns that *text* takes on a terminal."""
+    return sum(_width(character) for character in text)
+
+
+def fit(text: str, width: int) -> str:
+    """Return *text* padded to *width* columns, or cut with an ellipsis."""
+    if columns(text) > width:
+        while columns(text) > width - 1:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (width - columns(text))
+
+
+def wrap(parts: list[str], first: str, rest: str, width: int) -> list[str]:
+    """Join *parts* with ` · ` into lines of *width* that start with *first*, then with *rest*."""
+    lines: list[str] = []
+    line, is_empty = first, True
+    for part in parts:
+        addition = part if is_empty else f" · {part}"
+        if not is_empty and columns(line + addition) > width:
+            lines.append(line)
+            line, addition = rest, part
+        line, is_empty = line + addition, False
+    return [*lines, line] if not is_empty else lines
+
+
+def _two(large: int, unit: str, small: int, small_unit: str) -> str:
+    return f"{large} {unit} {small} {small_unit}" if small else f"{large} {unit}"
+
+
+def _width(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Cf", "Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

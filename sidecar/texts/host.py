@@ -1,0 +1,52 @@
+"""What the host shows of us while no sidecar can speak: command descriptions and reasons with cures."""
+
+from typing import Final
+
+from sidecar.protocol import HostCommand, HostFile, HostProblem, HostProblems, HostTexts
+
+HOST_FILE: Final = HostFile(
+    commands={
+        "quota_status": HostCommand(
+            description="What is left at every gateway and provider: /quota_status [provider] [refresh]"
+        ),
+    },
+    texts=HostTexts(
+        down=(
+            "The quota sidecar can't answer. Your chat goes on as if it weren't installed.\n\n"
+            "Why:  {reason}\n"
+            "Cure: {cure}\n"
+            "Log:  {log}"
+        ),
+        problems=HostProblems(
+            not_found=HostProblem(
+                reason="There is no program to start: looked for {detail}.",
+                cure="Run `make setup` in the checkout, then restart OpenCode.",
+            ),
+            not_started=HostProblem(
+                reason="The operating system refused to start it: {detail}.",
+                cure="Check the command that the plugin was given, then restart OpenCode.",
+            ),
+            starting=HostProblem(
+                reason="It is still starting.",
+                cure="Ask again in a few seconds.",
+            ),
+            exited=HostProblem(
+                reason="It ended ({detail}) and will be started again.",
+                cure="Ask again in half a minute; if it keeps ending, the log's last lines say why.",
+            ),
+            no_answer=HostProblem(
+                reason="It runs but doesn't answer, and is being replaced.",
+                cure="Ask again in a few seconds; if it stays so, the log's last lines say why.",
+            ),
+            other_protocol=HostProblem(
+                reason="It speaks another version of the protocol ({detail}).",
+                cure="Update the plugin and the sidecar together (`make setup` in the checkout), "
+                "then restart OpenCode.",
+            ),
+            failed=HostProblem(
+                reason="It answered with an error: {detail}.",
+                cure="Ask again; if it stays so, the log's last lines say why.",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,17 @@
+"""Where a key is from, in words that never show a part of it."""
+
+
+def environment(name: str) -> str:
+    return f"environment {name}"
+
+
+def config(provider_id: str) -> str:
+    return f"opencode.json provider.{provider_id}.options.apiKey"
+
+
+def auth() -> str:
+    return "auth.json"
+
+
+def keyless() -> str:
+    return "none (keyless)"

@@ -1,0 +1,85 @@
+"""What can be wrong with a configuration, in words: each names the cure. The place is added elsewhere."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def broken_file(reason: str, has_last_good: bool) -> str:
+    kept = "the last good version stays in force" if has_last_good else "nothing of it is used"
+    return f"can't be read: {reason}; {kept}"
+
+
+def second_file(used: str) -> str:
+    return f"is ignored, because {used} is there too; keep one of them"
+
+
+def not_an_object(what: str) -> str:
+    return f"must be {what}"
+
+
+def invalid(reason: str) -> str:
+    return f"{reason[:1].lower()}{reason[1:]}; the entry is skipped"
+
+
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    near = get_close_matches(key, list(known), 1)
+    return f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "; it is ignored")
+
+
+def not_for_projects() -> str:
+    return "a project may not set this; it is ignored (put it into the global quota-sidecar.jsonc)"
+
+
+def unresolved_variable(name: str) -> str:
+    return f"{{env:{name}}}: the environment has no {name}; set it where OpenCode is started"
+
+
+def unreadable_secret(path: str) -> str:
+    return f"{{file:{path}}}: can't be read; check the path and its permissions"
+
+
+def secret_in_workspace(path: str) -> str:
+    return f"{{file:{path}}}: lies in an open project, where others can write; move it elsewhere"
+
+
+def shell_variable(name: str) -> str:
+    return f"${{{name}}} is not replaced in this file; write {{env:{name}}}"
+
+
+def no_base_url(provider_id: str) -> str:
+    return f"has no baseURL, and provider.{provider_id}.options.baseURL is not in the global opencode.json"
+
+
+def unknown_preset(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = get_close_matches(name, names, 1)
+    return f"there is no preset {name!r}; " + (
+        f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+    )
+
+
+def preset_and_mapping() -> str:
+    return "give either preset or mapping, not both; mapping is ignored"
+
+
+def bad_path() -> str:
+    return "quotaPath must start with / (appended to baseURL) or // (joined to its origin)"
+
+
+def bad_header(name: str) -> str:
+    return f"the header {name!r} is not yours to set, or its value holds characters that can't be sent"
+
+
+def url_not_allowed(reason: str) -> str:
+    return f"is refused: {reason}"
+
+
+def unsendable_key(source: str) -> str:
+    return f"the key in {source} holds characters that can't be sent; copy it again"
+
+
+def key_of_another_origin() -> str:
+    return (
+        "is another host than provider.<id>.options.baseURL, and that provider's key is not sent there; "
+        "name the key for this host with apiKeyEnv"
+    )

@@ -1,0 +1,211 @@
+"""The report of `/quota_status` and `quota-sidecar status`: its data, and how it reads."""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from sidecar.quota.windows import Window
+from sidecar.texts.failures import fetch_failure
+from sidecar.texts.figures import age, amount, bar, columns, duration, fit, percent, wrap
+
+NAME_COLUMNS = 12
+BAR_COLUMNS = 20
+
+
+class KeyReport(Struct, frozen=True, omit_defaults=True):
+    """Where a gateway's key is from; never a part of it."""
+
+    source: str
+    shadowed: tuple[str, ...] = ()
+    host_uses: str | None = None
+    """OpenCode itself uses another key, from here."""
+
+
+class FailureReport(Struct, frozen=True, omit_defaults=True):
+    """Why the last attempt gave nothing."""
+
+    kind: str
+    status: int | None = None
+    retry_at: float | None = None
+
+
+class GatewayReport(Struct, frozen=True, omit_defaults=True):
+    """What is known of one gateway."""
+
+    provider_id: str
+    label: str
+    key: KeyReport
+    windows: tuple[Window, ...] = ()
+    account_name: str | None = None
+    read_at: float | None = None
+    failure: FailureReport | None = None
+    requests_today: int = 0
+
+
+class ProblemReport(Struct, frozen=True, omit_defaults=True):
+    """Something to mend in a file."""
+
+    file: str
+    message: str
+    line: int | None = None
+    path: str | None = None
+
+
+class StatusReport(Struct, frozen=True, omit_defaults=True):
+    """Everything that the report says."""
+
+    at: float
+    version: str
+    gateways: tuple[GatewayReport, ...] = ()
+    problems: tuple[ProblemReport, ...] = ()
+    store_trouble: str | None = None
+    is_enabled: bool = True
+    config_file: str = ""
+    uptime_s: float | None = None
+
+
+def render(report: StatusReport, width: int) -> str:
+    """Return the report in lines of at most *width* columns."""
+    if not report.is_enabled:
+        return _join([[_OFF.format(file=report.config_file)], _health(report, width)])
+    blocks = [_gateway(gateway, report.at, width) for gateway in report.gateways]
+    if not blocks:
+        blocks = [_nothing_configured(report)]
+    return _join([*blocks, _problems(report, width), _health(report, width)])
+
+
+def no_such_gateway(name: str, known: list[str]) -> str:
+    """Answer a question for a gateway that isn't there."""
+    return f"There is no gateway {name!r}. " + (
+        f"Configured: {', '.join(known)}." if known else "None is configured yet; /quota_status says how."
+    )
+
+
+_OFF = "The quota sidecar is switched off (enabled: false in {file} or in this project)."
+
+
+def _join(blocks: list[list[str]]) -> str:
+    return "\n\n".join("\n".join(line.rstrip() for line in block) for block in blocks if block)
+
+
+def _gateway(gateway: GatewayReport, now: float, width: int) -> list[str]:
+    name = gateway.label
+    if gateway.provider_id != gateway.label:
+        name += f" ({gateway.provider_id})"
+    if gateway.account_name:
+        name += f" · {gateway.account_name}"
+    when = age(now - gateway.read_at) if gateway.windows and gateway.read_at is not None else ""
+    lines = [fit(name, width - columns(when) - 1) + " " + when]
+    if gateway.failure:
+        lines += _failure(gateway, gateway.failure, now, width)
+    for window in gateway.windows:
+        lines += _window(window, now, width)
+    return lines + _footnotes(gateway, width)
+
+
+def _window(window: Window, now: float, width: int) -> list[str]:
+    bar_columns = BAR_COLUMNS if width >= 64 else BAR_COLUMNS // 2
+    first = f"  {fit(window.name, NAME_COLUMNS)} "
+    indent = " " * columns(first)
+    share = 0.0 if window.blocked else window.percent_remaining
+    if window.is_over and not window.blocked:
+        first += f"{bar(0, bar_columns)} over  "
+    elif share is not None:
+        first += f"{bar(share, bar_columns)} {percent(share):>4}  "
+    parts = [_left(window)]
+    if window.resets_at is not None:
+        parts.append(f"resets in {duration(window.resets_at - now)}")
+    return wrap(parts, first, indent, width)
+
+
+def _left(window: Window) -> str:
+    def figure(value: float) -> str:
+        return amount(value, window.unit, window.currency)
+
+    if window.blocked:
+        return "blocked by the gateway"
+    if window.unlimited:
+        return "unlimited" + (f", {figure(window.used)} used" if window.used is not None else "")
+    if window.is_over:
+        return _over(window)
+    if window.remaining is not None and window.limit is not None:
+        return f"{figure(window.remaining)} of {figure(window.limit)} left"
+    if window.remaining is not None:
+        return f"{figure(window.remaining)} left"
+    if window.limit is not None:
+        return f"limit {figure(window.limit)}, use unknown"
+    return f"{figure(window.used)} used, limit unknown" if window.used is not None else "unknown"
+
+
+def _over(window: Window) -> str:
+    over = -window.remaining if window.remaining is not None and window.remaining < 0 else None
+    if over is None and window.used is not None and window.limit is not None:
+        over = window.used - window.limit
+    excess = amount(over or 0, window.unit, window.currency)
+    if window.limit is None:
+        return f"{excess} over the limit"
+    return f"{excess} over the limit of {amount(window.limit, window.unit, window.currency)}"
+
+
+def _failure(gateway: GatewayReport, failure: FailureReport, now: float, width: int) -> list[str]:
+    parts = [fetch_failure(failure.kind, failure.status)]
+    if failure.retry_at is not None and failure.retry_at > now:
+        parts.append(f"asked again in {duration(failure.retry_at - now)}")
+    if gateway.windows:
+        parts.append("the last good values")
+    return wrap(parts, "  ! ", "    ", width)
+
+
+def _footnotes(gateway: GatewayReport, width: int) -> list[str]:
+    parts = [f"key: {gateway.key.source}"]
+    if gateway.key.shadowed:
+        parts.append(f"not used: {', '.join(gateway.key.shadowed)}")
+    if gateway.key.host_uses:
+        parts.append(f"OpenCode uses another key: {gateway.key.host_uses}")
+    if gateway.requests_today:
+        noun = "request" if gateway.requests_today == 1 else "requests"
+        parts.append(f"{gateway.requests_today:,} {noun} today")
+    return wrap(parts, "  ", "  ", width)
+
+
+def _problems(report: StatusReport, width: int) -> list[str]:
+    lines = ["To mend:"] if report.problems else []
+    for problem in report.problems:
+        place = problem.file + (f", line {problem.line}" if problem.line else "")
+        what = f"{problem.path}: {problem.message}" if problem.path else problem.message
+        lines += [f"  ! {place}", *_words(what, "    ", width)]
+    return lines
+
+
+def _health(report: StatusReport, width: int) -> list[str]:
+    parts = [f"sidecar {report.version}"]
+    if report.uptime_s is not None:
+        parts.append(f"up {duration(report.uptime_s)}")
+    parts.append(f"{datetime.fromtimestamp(report.at).astimezone():%H:%M %Z}".strip())
+    lines = wrap(parts, "", "", width)
+    return lines + (_words(f"! {report.store_trouble}", "  ", width) if report.store_trouble else [])
+
+
+def _nothing_configured(report: StatusReport) -> list[str]:
+    return [
+        "No gateway is configured yet. Write into",
+        f"  {report.config_file}",
+        "and ask again:",
+        "  {",
+        '    "gateways": [',
+        '      { "providerId": "my-gateway", "quotaPath": "/quota" }',
+        "    ]",
+        "  }",
+        "`my-gateway` is a provider of your global opencode.json; its baseURL and key are used.",
+    ]
+
+
+def _words(text: str, indent: str, width: int) -> list[str]:
+    lines: list[str] = []
+    line = indent
+    for word in text.split(" "):
+        if line != indent and columns(f"{line} {word}") > width:
+            lines.append(line)
+            line = indent
+        line += word if line == indent else f" {word}"
+    return [*lines, line]
