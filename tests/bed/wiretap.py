@@ -27,7 +27,8 @@ class Wiretap:
 
     def sent(self, direction: str) -> list[dict[str, Any]]:
         """Return every message of one direction, those of one process after the other."""
-        lines = [line for file in sorted(self.folder.glob(f"*.{direction}")) for line in file.open("rb")]
+        copies = [path.read_bytes() for path in sorted(self.folder.glob(f"*.{direction}"))]
+        lines = [line for copy in copies for line in copy.splitlines(keepends=True)]
         return [json.loads(line) for line in lines if line.endswith(b"\n")]
 
     def results_of(self, method: str) -> list[Any]:
@@ -38,7 +39,7 @@ class Wiretap:
 
 
 def main(folder: str, *sidecar: str) -> int:
-    child = subprocess.Popen(sidecar, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - as told
+    child = subprocess.Popen(sidecar, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdin
     assert child.stdout
     copies = Path(folder) / str(os.getpid())
