@@ -144,7 +144,7 @@ export class Sidecar {
     this.#events.note("sidecar_spawned", { child: child.pid, source: launch.source })
     for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on("error", () => {})
     child.stdout.on("data", (chunk: Uint8Array) => peer.receive(chunk))
-    child.stdout.on("end", () => this.#kill(life, { kind: "noAnswer" }))
+    child.stdout.on("end", () => void this.#killUnlessExited(life))
     child.stderr.on("data", (chunk: Uint8Array) => this.#events.stderr(chunk))
     child.on("error", (error) => this.#ended(life, { kind: "notStarted", detail: error.message }))
     child.on("exit", (code, signal) => {
@@ -152,6 +152,12 @@ export class Sidecar {
       this.#ended(life, { kind: "exited", detail: String(signal ?? code) })
     })
     this.#greet(life)
+  }
+
+  /** Its end is told by two events in either order; without the second it only closed its mouth. */
+  async #killUnlessExited(life: Life) {
+    await within(this.#clock, life.exited, EXIT_MS)
+    this.#kill(life, { kind: "noAnswer" })
   }
 
   async #greet(life: Life) {

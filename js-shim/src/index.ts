@@ -9,9 +9,9 @@ import { Commands } from "./commands.ts"
 import { Host } from "./host.ts"
 import { findLaunch, Log, stateDirectory } from "./launch.ts"
 import type { CatalogueProvider, ToastShowParams } from "./protocol.gen.ts"
-import { replyWith, wireOf } from "./replies.ts"
+import { replyTo } from "./replies.ts"
 import { systemClock } from "./rpc.ts"
-import { replaceFetch, sendAsPlanned, shapeOf, type TaggedRequest, Tags } from "./tagged-fetch.ts"
+import { replaceFetch, sendAsPlanned, type TaggedRequest, Tags } from "./tagged-fetch.ts"
 
 const WORLD = Symbol.for("opencode-quota-sidecar.world.1")
 const OPEN_MS = 5_000
@@ -82,21 +82,16 @@ class World {
 
   async #handle(request: TaggedRequest): Promise<Response> {
     const { tag, url, body, signal } = request
-    const wire = wireOf(url, body)
     const typed = this.commands.typedIn(tag)
-    if (!typed) return sendAsPlanned(this.#sidecar, request, wire)
+    if (!typed) return sendAsPlanned(this.#sidecar, request)
     const isTitle = tag.agent === "title"
     const text = isTitle ? typed.command : await this.commands.answer(typed, tag, signal)
     signal?.throwIfAborted()
-    if (wire !== "other") return replyWith(text, wire, tag.target.modelId, shapeOf(body).stream)
+    const reply = replyTo(url, body, text, tag.target.modelId)
+    if (reply) return reply
     if (!isTitle) await tag.host.say(tag.sessionId, text)
-    throw handled()
+    throw new DOMException("", "AbortError")
   }
-}
-
-/** Ends a turn whose answer was shown another way: the host shows nothing of an error that says nothing. */
-function handled(): Error {
-  return Object.assign(new Error(""), { name: "", stack: "" })
 }
 
 function commandOption({ options }: Workspace): unknown {

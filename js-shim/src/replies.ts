@@ -1,37 +1,43 @@
 /**
- * The three wires: how a request is recognized by itself, and how text is said in its own format, so that the
- * host takes it for a model's answer. One row per wire; no word of ours in it.
+ * How text is said in a model's place: each format recognized by the request itself, answered in its own shape,
+ * at no cost. One row per format; no word of ours in it.
  */
 import type { RequestPlanParams } from "./protocol.gen.ts"
 
 export type Wire = RequestPlanParams["wire"]
-type Speakable = Exclude<Wire, "other">
-type Reply = { whole: object; events: object[] }
+type Spoken = { whole: object; events: object[] }
+type Format = { wire: Wire; path: RegExp; field: string; say(text: string, model: string): Spoken }
 
-const WIRES: Record<Speakable, { path: string; field: string; say(text: string, model: string): Reply }> = {
-  "openai-chat": { path: "/chat/completions", field: '"messages":', say: openaiChat },
-  "openai-responses": { path: "/responses", field: '"input":', say: openaiResponses },
-  "anthropic-messages": { path: "/messages", field: '"messages":', say: anthropicMessages },
-}
+/** The fourth is none of the wires that we route, but its users have commands too. */
+const FORMATS: Format[] = [
+  { wire: "openai-chat", path: /\/chat\/completions$/, field: '"messages":', say: openaiChat },
+  { wire: "openai-responses", path: /\/responses$/, field: '"input":', say: openaiResponses },
+  { wire: "anthropic-messages", path: /\/messages$/, field: '"messages":', say: anthropicMessages },
+  { wire: "other", path: /:(?:streamG|g)enerateContent$/, field: '"contents":', say: gemini },
+]
 
 /** By the end of the URL's path, and a look at the body: what a package calls itself doesn't matter. */
-export function wireOf(url: string, body: unknown): Wire {
-  if (typeof body !== "string" || !body.startsWith("{") || !URL.canParse(url)) return "other"
+function formatOf(url: string, body: unknown): Format | undefined {
+  if (typeof body !== "string" || !body.startsWith("{") || !URL.canParse(url)) return undefined
   const path = new URL(url).pathname
-  for (const wire of Object.keys(WIRES) as Speakable[])
-    if (path.endsWith(WIRES[wire].path) && body.includes(WIRES[wire].field)) return wire
-  return "other"
+  return FORMATS.find((format) => format.path.test(path) && body.includes(format.field))
 }
 
-/** An answer that cost nothing, streamed if the request asked for a stream. */
-export function replyWith(text: string, wire: Speakable, model: string, stream: boolean): Response {
-  const { whole, events } = WIRES[wire].say(text, model)
-  if (!stream) return Response.json(whole)
-  const lines = events.map((event) => `data: ${JSON.stringify(event)}\n\n`)
+export function wireOf(url: string, body: unknown): Wire {
+  return formatOf(url, body)?.wire ?? "other"
+}
+
+/** The model's answer as the request expects it, streamed or whole; nothing for a format that we can't write. */
+export function replyTo(url: string, body: unknown, text: string, model: string): Response | undefined {
+  const spoken = formatOf(url, body)?.say(text, model)
+  if (!spoken) return undefined
+  const isStream = String(body).includes('"stream":true') || url.includes(":streamGenerateContent")
+  if (!isStream) return Response.json(spoken.whole)
+  const lines = spoken.events.map((event) => `data: ${JSON.stringify(event)}\n\n`)
   return new Response(lines.join(""), { headers: { "content-type": "text/event-stream" } })
 }
 
-function openaiChat(text: string, model: string): Reply {
+function openaiChat(text: string, model: string): Spoken {
   const head = { id: newId("chatcmpl"), created: now(), model }
   const usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }
   const said = { role: "assistant", content: text }
@@ -42,30 +48,26 @@ function openaiChat(text: string, model: string): Reply {
   }
 }
 
-function openaiResponses(text: string, model: string): Reply {
-  const itemId = newId("msg")
+function openaiResponses(text: string, model: string): Spoken {
   const content = [{ type: "output_text", text, annotations: [] }]
-  const item = { type: "message", id: itemId, role: "assistant", status: "completed", content }
+  const item = { type: "message", id: newId("msg"), role: "assistant", status: "completed", content }
   const usage = { input_tokens: 0, output_tokens: 0, total_tokens: 0 }
-  const response = { id: newId("resp"), object: "response", created_at: now(), model, status: "completed" }
-  const place = { output_index: 0, content_index: 0, item_id: itemId }
+  const head = { id: newId("resp"), object: "response", created_at: now(), model, output: [] }
+  const whole = { ...head, status: "completed", output: [item], usage }
   const events = [
-    { type: "response.created", response: { ...response, status: "in_progress", output: [] } },
-    {
-      type: "response.output_item.added",
-      output_index: 0,
-      item: { ...item, status: "in_progress", content: [] },
-    },
-    { type: "response.output_text.delta", ...place, delta: text },
+    { type: "response.created", response: { ...head, status: "in_progress" } },
+    { type: "response.output_item.added", output_index: 0, item: { ...item, content: [] } },
+    { type: "response.output_text.delta", output_index: 0, content_index: 0, item_id: item.id, delta: text },
     { type: "response.output_item.done", output_index: 0, item },
-    { type: "response.completed", response: { ...response, output: [item], usage } },
+    { type: "response.completed", response: whole },
   ]
-  return { whole: { ...response, output: [item], usage }, events: numbered(events) }
+  return { whole, events: events.map((event, sequence_number) => ({ ...event, sequence_number })) }
 }
 
-function anthropicMessages(text: string, model: string): Reply {
+function anthropicMessages(text: string, model: string): Spoken {
   const head = { id: newId("msg"), type: "message", role: "assistant", model, stop_sequence: null }
   const usage = { input_tokens: 0, output_tokens: 0 }
+  const delta = { stop_reason: "end_turn", stop_sequence: null }
   return {
     whole: { ...head, content: [{ type: "text", text }], stop_reason: "end_turn", usage },
     events: [
@@ -73,18 +75,17 @@ function anthropicMessages(text: string, model: string): Reply {
       { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } },
       { type: "content_block_delta", index: 0, delta: { type: "text_delta", text } },
       { type: "content_block_stop", index: 0 },
-      {
-        type: "message_delta",
-        delta: { stop_reason: "end_turn", stop_sequence: null },
-        usage: { output_tokens: 0 },
-      },
+      { type: "message_delta", delta, usage: { output_tokens: 0 } },
       { type: "message_stop" },
     ],
   }
 }
 
-function numbered(events: object[]): object[] {
-  return events.map((event, sequence_number) => ({ ...event, sequence_number }))
+function gemini(text: string): Spoken {
+  const candidate = { index: 0, content: { role: "model", parts: [{ text }] }, finishReason: "STOP" }
+  const usageMetadata = { promptTokenCount: 0, candidatesTokenCount: 0, totalTokenCount: 0 }
+  const whole = { candidates: [candidate], usageMetadata }
+  return { whole, events: [whole] }
 }
 
 function newId(prefix: string): string {

@@ -5,7 +5,7 @@
 import type { Sidecar } from "./child.ts"
 import type { Host } from "./host.ts"
 import type { BodyShape, RequestFinishedParams, Target } from "./protocol.gen.ts"
-import type { Wire } from "./replies.ts"
+import { wireOf } from "./replies.ts"
 
 const HEADER = "x-opencode-quota-sidecar"
 const PLAN_MS = 250
@@ -72,12 +72,12 @@ export function replaceFetch(tags: Tags, handle: (request: TaggedRequest) => Pro
 }
 
 /** As OpenCode would have sent it, but for the question before and the note after; the response isn't touched. */
-export async function sendAsPlanned(sidecar: Sidecar, request: TaggedRequest, wire: Wire): Promise<Response> {
-  const { tag, signal } = request
+export async function sendAsPlanned(sidecar: Sidecar, request: TaggedRequest): Promise<Response> {
+  const { tag, url, body, signal } = request
   const { sessionId, messageId, agent, target } = tag
   const about = { requestId: crypto.randomUUID(), directory: tag.host.directory, sessionId, target }
   if (sidecar.state === "healthy" && !signal?.aborted) {
-    const params = { ...about, messageId, agent, wire, body: shapeOf(request.body) }
+    const params = { ...about, messageId, agent, wire: wireOf(url, body), body: shapeOf(body) }
     await sidecar.ask("request/plan", params, PLAN_MS, signal)
   }
   signal?.throwIfAborted()

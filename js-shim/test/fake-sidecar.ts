@@ -19,7 +19,11 @@ type Script = { log?: string; startLine?: string; ignoreEof?: boolean; on?: Reco
 const script: Script = JSON.parse(process.argv[2] ?? "{}")
 
 const USUAL: Record<string, unknown> = {
-  initialize: { protocolMajor: 1, sidecarVersion: "fake", responseHeaderPrefixes: ["x-ratelimit-", "retry-after"] },
+  initialize: {
+    protocolMajor: 1,
+    sidecarVersion: "fake",
+    responseHeaderPrefixes: ["x-ratelimit-", "retry-after"],
+  },
   "request/plan": { plan: { kind: "pass" } },
   "command/execute": { text: "two windows left" },
 }
