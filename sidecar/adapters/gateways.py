@@ -158,7 +158,7 @@ def _mapping(entry: GatewayEntry, path: Path, found: list[Finding]) -> tuple[Map
     if isinstance(entry.mapping, dict):
         inline = _inline(entry.mapping)
         return inline, inline.path
-    return _preset(entry.mapping or "neutral", "mapping"), Mapping.path
+    return _preset(entry.mapping or "neutral", "mapping"), mapping.DEFAULT_PATH
 
 
 def _preset(name: str, field: str) -> Mapping:

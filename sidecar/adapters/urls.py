@@ -72,7 +72,7 @@ def parse(url: str) -> Endpoint:
         raise UrlRefusedError(words.not_http())
     if "@" in parts.netloc:
         raise UrlRefusedError(words.user_info())
-    _refuse_metadata_name(parts.hostname)
+    _refuse_host(parts.scheme, parts.hostname)
     default = _DEFAULT_PORTS[parts.scheme]
     return Endpoint(url, _origin(parts, port, default), parts.scheme, parts.hostname, port or default)
 
@@ -107,12 +107,12 @@ def _origin(parts: SplitResult, port: int | None, default: int) -> str:
     return f"{parts.scheme}://{shown}" + (f":{port}" if port and port != default else "")
 
 
-def _refuse_metadata_name(host: str) -> None:
+def _refuse_host(scheme: str, host: str) -> None:
+    """Refuse what the host's spelling already tells."""
     if host.rstrip(".") in _METADATA_NAMES:
         raise UrlRefusedError(words.metadata())
     try:
-        address = _plain(ipaddress.ip_address(host.partition("%")[0]))
+        ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return
-    if address in _METADATA:
-        raise UrlRefusedError(words.metadata())
+    refuse_addresses(scheme, [host])

@@ -15,6 +15,7 @@ from sidecar.quota.instants import as_instant
 from sidecar.quota.windows import Window, as_number, as_text, complete, says_something
 
 MAX_WINDOWS: Final = 50
+DEFAULT_PATH: Final = "/quota"
 
 Expression = Annotated[str, Meta(min_length=1, max_length=1000)]
 
@@ -40,7 +41,7 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
 
     windows: Annotated[list[WindowMapping], Meta(min_length=1, max_length=MAX_WINDOWS)]
     summary: str = ""
-    path: str = "/quota"
+    path: str = DEFAULT_PATH
     """Where the reply is: appended to the base URL's path, or after `//` to its origin."""
     account: Expression | None = None
     """What the gateway calls the key or its owner."""

@@ -110,7 +110,7 @@ def gateway_report(
 def _key_report(gateway: Gateway) -> KeyReport:
     credential = gateway.credential
     if credential is None:
-        return KeyReport(keys.keyless())
+        return KeyReport(keys.keyless(), is_missing=True)
     shadowed = tuple(source.source for source in credential.shadowed)
     return KeyReport(credential.used.source, shadowed, credential.host_uses)
 
@@ -130,7 +130,7 @@ def _requests_today(usage: tuple[HourUsage, ...], now: float) -> dict[str, int]:
 def as_json(report: StatusReport) -> bytes:
     """Return the report as data: snake_case, ISO times, absent where unknown."""
     return msgspec.json.format(
-        msgspec.json.encode(_iso(msgspec.to_builtins(report, builtin_types=()))), indent=2
+        msgspec.json.encode(_iso(msgspec.json.decode(msgspec.json.encode(report)))), indent=2
     )
 
 

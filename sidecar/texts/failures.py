@@ -29,9 +29,11 @@ _KINDS: Final = {
 }
 
 
-def fetch_failure(kind: str, status: int | None) -> str:
+def fetch_failure(kind: str, status: int | None, *, has_key: bool = True) -> str:
     """Return one sentence with the HTTP status where there is one."""
-    if kind == "status" and status is not None:
+    if status == 401 and not has_key:
+        text = "the gateway wants a key, and none was found for this provider"
+    elif kind == "status" and status is not None:
         text = _STATUS.get(status) or ("the gateway has a fault" if status >= 500 else "the gateway refuses")
     else:
         text = _KINDS.get(kind, "it could not be asked")

@@ -37,14 +37,14 @@ def percent(share: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a duration by its two largest units: `9 d 23 h`, `42 min`, `35 s`."""
+    """Write a duration by its two largest units: `9d 23h`, `3h 5m`, `42 min`, `35 s`."""
     seconds = max(0, int(seconds))
     if seconds < MINUTE:
         return f"{seconds} s"
     if seconds < HOUR:
         return f"{seconds // MINUTE} min"
     if seconds < DAY:
-        return _two(seconds // HOUR, "h", seconds % HOUR // MINUTE, "min")
+        return _two(seconds // HOUR, "h", seconds % HOUR // MINUTE, "m")
     return _two(seconds // DAY, "d", seconds % DAY // HOUR, "h")
 
 
@@ -89,7 +89,7 @@ def wrap(parts: list[str], first: str, rest: str, width: int) -> list[str]:
 
 
 def _two(large: int, unit: str, small: int, small_unit: str) -> str:
-    return f"{large} {unit} {small} {small_unit}" if small else f"{large} {unit}"
+    return f"{large}{unit} {small}{small_unit}" if small else f"{large}{unit}"
 
 
 def _width(character: str) -> int:

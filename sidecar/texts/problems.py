@@ -17,8 +17,20 @@ def not_an_object(what: str) -> str:
     return f"must be {what}"
 
 
+_KINDS = {
+    "`float`": "a number",
+    "`int`": "a whole number",
+    "`str`": "a text",
+    "`bool`": "true or false",
+    "`object`": "an object",
+    "`array`": "a list",
+}
+
+
 def invalid(reason: str) -> str:
-    return f"{reason[:1].lower()}{reason[1:]}; the entry is skipped"
+    for kind, words in _KINDS.items():
+        reason = reason.replace(kind, words)
+    return f"{reason[:1].lower()}{reason[1:]}; it is ignored"
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:

@@ -8,14 +8,16 @@ from sidecar.quota.windows import Window
 from sidecar.texts.failures import fetch_failure
 from sidecar.texts.figures import age, amount, bar, columns, duration, fit, percent, wrap
 
-NAME_COLUMNS = 12
-BAR_COLUMNS = 20
+NAME_COLUMNS = 10
+BAR_COLUMNS = 14
 
 
 class KeyReport(Struct, frozen=True, omit_defaults=True):
     """Where a gateway's key is from; never a part of it."""
 
     source: str
+    is_missing: bool = False
+    """There is none: requests go out without."""
     shadowed: tuple[str, ...] = ()
     host_uses: str | None = None
     """OpenCode itself uses another key, from here."""
@@ -148,7 +150,7 @@ def _over(window: Window) -> str:
 
 
 def _failure(gateway: GatewayReport, failure: FailureReport, now: float, width: int) -> list[str]:
-    parts = [fetch_failure(failure.kind, failure.status)]
+    parts = [fetch_failure(failure.kind, failure.status, has_key=not gateway.key.is_missing)]
     if failure.retry_at is not None and failure.retry_at > now:
         parts.append(f"asked again in {duration(failure.retry_at - now)}")
     if gateway.windows:

@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from tests.bed.tui import Tui
 COLUMNS: Final = 130
 LINES: Final = 46
 ANSWER_S: Final = 30.0
+DRAWN_S: Final = 3.0
 
 
 class DemoError(Exception):
@@ -53,7 +55,8 @@ def _act_on_the_screen(started: Scene, target: Path | None) -> None:
     _say("1. opencode, with /quota_status typed into it:")
     with Tui(started.home, columns=COLUMNS, lines=LINES) as tui:
         tui.command("/quota_status")
-        tui.wait_until(_is_answered, "the answer's end", ANSWER_S)
+        tui.wait_for_turns(1, ANSWER_S)
+        _wait_until_drawn(tui, started)
         rows = tui.rows()
     _say(picture.ansi(rows) if _wants_colour() else picture.plain(rows))
     _say("")
@@ -63,6 +66,12 @@ def _act_on_the_screen(started: Scene, target: Path | None) -> None:
         target.write_text(picture.svg(rows, "opencode"), encoding="utf-8")
         _say(f"The picture is at {target}.")
     _check_no_model_call(started)
+
+
+def _wait_until_drawn(tui: Tui, started: Scene) -> None:
+    """Wait for the host to draw a block of code, which it does after the turn's end."""
+    with suppress(TimeoutError):  # what is missing then is told after the screen was shown
+        tui.wait_until(lambda screen: not _missing(started, screen), "all six gateways", DRAWN_S)
 
 
 def _act_without_a_screen(started: Scene) -> None:
@@ -75,14 +84,13 @@ def _act_without_a_screen(started: Scene) -> None:
     _check_no_model_call(started)
 
 
-def _is_answered(screen: str) -> bool:
-    return "▣" in screen and "esc interrupt" not in screen
-
-
 def _check_all_are_named(started: Scene, shown: str) -> None:
-    missing = [part.label for part in started.parts if part.label not in shown]
-    if missing:
+    if missing := _missing(started, shown):
         raise DemoError(f"the answer says nothing of {', '.join(missing)}")
+
+
+def _missing(started: Scene, shown: str) -> list[str]:
+    return [part.label for part in started.parts if part.label not in shown]
 
 
 def _check_no_model_call(started: Scene) -> None:

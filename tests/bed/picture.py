@@ -46,16 +46,22 @@ NAMED: Final = {
 Shape = tuple[float, float, float, float]
 """Left, top, width and height of a rectangle in shares of a cell."""
 
+FULL: Final[Shape] = (0, 0, 1, 1)
+
 SHAPES: Final[dict[str, Shape]] = {
     "▀": (0, 0, 1, 0.5),
     "┃": (0.4, 0, 0.2, 1),
     "╹": (0.4, 0, 0.2, 0.5),
     "│": (0.45, 0, 0.1, 1),
     "▐": (0.5, 0, 0.5, 1),
+    **dict.fromkeys("░▒▓", FULL),
     **{block: (0, 1 - n / 8, 1, n / 8) for n, block in enumerate("▁▂▃▄▅▆▇█", 1)},
     **{block: (0, 0, n / 8, 1) for n, block in enumerate("▏▎▍▌▋▊▉", 1)},
 }
 """Characters that are drawn, not written: no font joins them to their neighbours at this line height."""
+
+SHADES: Final = {"░": 0.25, "▒": 0.5, "▓": 0.75}
+"""How much of a shaded block is seen."""
 
 DEFAULT_FG: Final = "d0d0d0"
 DEFAULT_BG: Final = "0c0c0c"
@@ -157,7 +163,7 @@ def _svg_row(row: list[Run], top: int, back: str) -> Iterator[str]:
     for bg, same in groupby(row, key=lambda run: run.style.bg):
         parts = list(same)
         if bg != back:
-            yield _rectangle(parts[0].x, sum(len(run.cells) for run in parts), (0, 0, 1, 1), top, bg)
+            yield _rectangle(parts[0].x, sum(len(run.cells) for run in parts), FULL, top, bg)
     for run in row:
         for part in _parts(run):
             shape = SHAPES.get(part.cells[0])
@@ -183,18 +189,20 @@ def _kind(cell: str) -> str:
 
 def _svg_shapes(run: Run, shape: Shape, top: int) -> Iterator[str]:
     """Draw blocks that touch as one, bars one by one."""
+    shade = SHADES.get(run.cells[0], 1)
     if shape[2] == 1:
-        yield _rectangle(run.x, len(run.cells), shape, top, run.style.fg)
+        yield _rectangle(run.x, len(run.cells), shape, top, run.style.fg, shade)
         return
     for at in range(len(run.cells)):
         yield _rectangle(run.x + at, 1, shape, top, run.style.fg)
 
 
-def _rectangle(x: int, cells: int, shape: Shape, top: int, colour: str) -> str:
+def _rectangle(x: int, cells: int, shape: Shape, top: int, colour: str, shade: float = 1) -> str:
     left, upper, width, height = shape
+    seen = "" if shade == 1 else f' fill-opacity="{shade}"'
     return (
         f'<rect x="{_left(x + left)}" y="{_n(top + upper * CELL_H)}" width="{_n(cells * width * CELL_W)}" '
-        f'height="{_n(height * CELL_H)}" fill="#{colour}" shape-rendering="crispEdges"/>'
+        f'height="{_n(height * CELL_H)}" fill="#{colour}"{seen} shape-rendering="crispEdges"/>'
     )
 
 

@@ -22,6 +22,8 @@ _PIECE: Final = re.compile(
 
 _NOT_FOR_PYTE: Final = re.compile(rb"\x1b(?:[P_^X\]]|\[[<=>]|\[\?[0-9;]*(?:u|m|\$p))")
 
+_FRAMES: Final = {b"\x1b[?2026h": True, b"\x1b[?2026l": False}
+
 Row = list[Char]
 
 
@@ -32,6 +34,8 @@ class Terminal:
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self._held = b""
+        self.is_drawing = False
+        """In the middle of a frame, by the program's own word (mode 2026)."""
 
     def feed(self, data: bytes) -> bytes:
         """Draw, and return what the terminal answers."""
@@ -41,6 +45,7 @@ class Terminal:
         while piece := _PIECE.match(data, at):
             at = piece.end()
             answers += self._answer(piece[0])
+            self.is_drawing = _FRAMES.get(piece[0], self.is_drawing)
             if not _NOT_FOR_PYTE.match(piece[0]):
                 self._stream.feed(piece[0])
         self._held = data[at:]

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import signal
 import struct
 import termios
@@ -17,6 +18,8 @@ from tests.bed.processes import end, opencode_binary, start
 from tests.bed.terminal import Row, Terminal
 
 KEYS: Final = {"enter": "\r", "escape": "\x1b", "tab": "\t", "ctrl-c": "\x03", "ctrl-p": "\x10"}
+
+_TURN_ENDED: Final = re.compile(r"▣ .* · [0-9][0-9hms. ]*s")
 
 
 class Tui:
@@ -68,8 +71,15 @@ class Tui:
     def wait_until(self, holds: Callable[[str], bool], what: str, within_s: float = DEADLINE_S) -> None:
         """Wait until it holds of the screen's text; raise TimeoutError that shows the screen."""
         with self._changed:
-            if not self._changed.wait_for(lambda: holds(self._text()), within_s):
+            drawn = self._changed.wait_for(
+                lambda: not self._terminal.is_drawing and holds(self._text()), within_s
+            )
+            if not drawn:
                 raise TimeoutError(f"not within {within_s} s: {what}; the screen is:\n{self._text()}")
+
+    def wait_for_turns(self, count: int = 1, within_s: float = START_S) -> None:
+        """Wait until so many turns on the screen have ended: each then says how long it took."""
+        self.wait_until(lambda screen: len(_TURN_ENDED.findall(screen)) >= count, "the turn's end", within_s)
 
     @property
     def text(self) -> str:
@@ -78,8 +88,9 @@ class Tui:
             return self._text()
 
     def rows(self) -> list[Row]:
-        """Return the cells of the screen as they are now."""
+        """Return the cells of the screen as they are after a whole frame."""
         with self._changed:
+            self._changed.wait_for(lambda: not self._terminal.is_drawing, DEADLINE_S)
             return self._terminal.rows()
 
     def resize(self, columns: int, lines: int) -> None:
