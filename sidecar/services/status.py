@@ -112,7 +112,7 @@ def _key_report(gateway: Gateway) -> KeyReport:
     if credential is None:
         return KeyReport(keys.keyless(), is_missing=True)
     shadowed = tuple(source.source for source in credential.shadowed)
-    return KeyReport(credential.used.source, shadowed, credential.host_uses)
+    return KeyReport(credential.used.source, shadowed=shadowed, host_uses=credential.host_uses)
 
 
 def _requests_today(usage: tuple[HourUsage, ...], now: float) -> dict[str, int]:
