@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sidecar.adapters.config import ConfigLoader
+from sidecar.adapters.host_file import write_host_file
 from sidecar.adapters.paths import Places
 from sidecar.adapters.quota_http import QuotaHttp
 from sidecar.adapters.sqlite_store import SqliteStore
@@ -14,6 +15,7 @@ from sidecar.services.requests import Requests
 from sidecar.services.setup import Setup
 from sidecar.services.status import StatusService
 from sidecar.services.workspaces import Workspaces
+from sidecar.texts.host import HOST_FILE
 
 
 class Application:
@@ -23,6 +25,7 @@ class Application:
         self, places: Places, environ: Mapping[str, str], clock: Callable[[], float] = time.time
     ) -> None:
         """Live in *places*; *clock* gives Unix seconds."""
+        self._places = places
         self.loader = ConfigLoader(places, environ)
         self._store = SqliteStore(Path(places.state), clock)
         self._http = QuotaHttp()
@@ -33,6 +36,10 @@ class Application:
         self.commands = Commands(self.workspaces, self.status)
         self.requests = Requests(self._store, clock)
         self.setup = Setup(self.workspaces, self._store, clock)
+
+    def write_host_file(self) -> None:
+        """Leave for the shim's next start what it needs before a sidecar runs; raises OSError."""
+        write_host_file(self._places.state, HOST_FILE)
 
     async def aclose(self) -> None:
         """Close the client and the store."""

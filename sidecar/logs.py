@@ -5,6 +5,11 @@ import sys
 import structlog
 
 
+def log_mistake(what: str, error: Exception) -> None:
+    """Log an exception of ours that ended *what*."""
+    structlog.get_logger().error("mistake", what=what, exc_info=error)
+
+
 def configure_logging(*, quiet: bool = False) -> None:
     """Set up structlog for a process whose stdout is not its own; *quiet* for one that a person started."""
     structlog.configure(

@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 import anyio.abc
 import anyio.to_thread
-import structlog
 from msgspec import Struct
 
 from sidecar import __version__
-from sidecar.adapters.host_file import write_host_file
 from sidecar.adapters.paths import Places, find_places
-from sidecar.logs import configure_logging
 from sidecar.protocol import (
     MAX_LINE_BYTES,
     METHODS,
@@ -41,7 +38,6 @@ from sidecar.rpc.dispatcher import Dispatcher, Handler
 from sidecar.rpc.envelope import RpcError
 from sidecar.rpc.framing import LineBuffer
 from sidecar.rpc.stdio import Writer, chunks, take_stdout
-from sidecar.texts.host import HOST_FILE
 
 if TYPE_CHECKING:
     from sidecar.application import Application
@@ -51,13 +47,10 @@ RESPONSE_HEADER_PREFIXES: Final = ["retry-after", "x-ratelimit-", "anthropic-rat
 END_S: Final = 0.8
 """After EOF the process is gone within this, whatever a disk or a name server does."""
 
-log = structlog.get_logger()
-
 
 def serve(environ: Mapping[str, str]) -> None:
     """Serve the host at the other end of stdin and stdout until it goes away."""
     wire = take_stdout()
-    configure_logging()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host's Ctrl-C is not for us: we end at EOF
     anyio.run(_serve, wire, environ)
 
@@ -67,7 +60,7 @@ async def _serve(wire: int, environ: Mapping[str, str]) -> None:
     await writer.open()
     lines = LineBuffer(MAX_LINE_BYTES)
     async with anyio.create_task_group() as tasks:
-        dispatcher = Dispatcher(writer.write, tasks)
+        dispatcher = Dispatcher(writer.write, tasks, _report)
         server = Server(find_places(environ), environ, dispatcher, tasks)
         async for chunk in chunks(0):
             for line in lines.feed(chunk):
@@ -129,15 +122,15 @@ class Server:
         """Run what nobody waits for: its mistakes are logged and end nothing."""
         try:
             await work(*args)
-        except Exception:
-            log.exception("background.failed", work=work.__name__)
+        except Exception as error:
+            _report(work.__name__, error)
 
     async def _load(self) -> None:
         try:
             self._application = await anyio.to_thread.run_sync(_build, self._places, self._environ)
         finally:
             self._loaded.set()
-        await anyio.to_thread.run_sync(write_host_file, self._places.state, HOST_FILE)
+        await anyio.to_thread.run_sync(self._application.write_host_file)
 
     async def _ready(self) -> "Application":
         await self._loaded.wait()
@@ -190,8 +183,17 @@ class Server:
 
 def _build(places: Places, environ: Mapping[str, str]) -> "Application":
     from sidecar.application import Application  # heavy: only now, and in a thread
+    from sidecar.logs import configure_logging
 
+    configure_logging()
     return Application(places, environ)
+
+
+def _report(what: str, error: Exception) -> None:
+    from sidecar.logs import configure_logging, log_mistake
+
+    configure_logging()
+    log_mistake(what, error)
 
 
 def _end_soon() -> None:

@@ -5,17 +5,16 @@ handle: lines come in through `receive`, bytes go out through the *send* that it
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
 import anyio
 import anyio.abc
 import msgspec
-import structlog
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Raw, Struct, UnsetType
 
 from sidecar.protocol import CancelRequestParams, ErrorCode
 from sidecar.rpc import envelope
-from sidecar.rpc.envelope import Envelope, RequestId, RpcError
+from sidecar.rpc.envelope import RequestId, RpcError
 from sidecar.rpc.framing import Oversize
 
 Handler = Callable[[Any], Struct | Awaitable[Struct | None] | None]
@@ -23,24 +22,27 @@ Handler = Callable[[Any], Struct | Awaitable[Struct | None] | None]
 
 CANCEL: Final = "$/cancelRequest"
 
-log = structlog.get_logger()
 
+class _Call(Struct, frozen=True):
+    """A request or a notification that is being handled."""
 
-class MethodTypes(Protocol):
-    """What the dispatcher has to know of a method: a row of the protocol's table."""
-
-    @property
-    def params(self) -> type[Struct]:
-        """The struct that decodes the params."""
-        ...
+    method: str
+    id: RequestId | UnsetType | None
+    """Unset for a notification: whatever happens, it is not answered."""
 
 
 class Dispatcher:
     """Serves one peer. `receive` is called in the task group's own event loop."""
 
-    def __init__(self, send: Callable[[bytes], None], tasks: anyio.abc.TaskGroup) -> None:
-        """Write through *send* and run what awaits in *tasks*."""
+    def __init__(
+        self,
+        send: Callable[[bytes], None],
+        tasks: anyio.abc.TaskGroup,
+        report: Callable[[str, Exception], None],
+    ) -> None:
+        """Write through *send*, run what awaits in *tasks*, and *report* a method's own mistakes."""
         self._send = send
+        self._report = report
         self._tasks = tasks
         self._bound: dict[str, tuple[msgspec.json.Decoder[Any], Handler]] = {}
         self._running: dict[RequestId, anyio.CancelScope] = {}
@@ -57,33 +59,32 @@ class Dispatcher:
     def receive(self, line: bytes | Oversize) -> None:
         """Take one line from the peer."""
         if isinstance(line, Oversize):
-            self._refuse(None, RpcError(ErrorCode.PARSE_ERROR, "the line is longer than 4 MiB"))
+            error = RpcError(ErrorCode.PARSE_ERROR, "the line is longer than 4 MiB")
+            self._send(envelope.encode_error(None, error))
             return
         try:
             message = envelope.decode(line)
         except RpcError as error:
-            self._refuse(envelope.recover_id(line), error)
+            self._send(envelope.encode_error(envelope.recover_id(line), error))
             return
         if isinstance(message.method, str):
-            self._dispatch(message.method, message)
+            self._dispatch(_Call(message.method, message.id), message.params)
 
-    def _dispatch(self, method: str, message: Envelope) -> None:
-        wants_answer = message.id is not UNSET
-        request_id = None if isinstance(message.id, UnsetType) else message.id
+    def _dispatch(self, call: _Call, params: Raw | UnsetType) -> None:
         try:
-            outcome = self._call(method, message.params)
+            outcome = self._run(call.method, params)
         except Exception as error:
-            if wants_answer:
-                self._refuse(request_id, as_wire_error(method, error))
-            else:
-                as_wire_error(method, error)
+            self._refuse(call, error)
             return
-        if isinstance(outcome, Awaitable):
-            self._tasks.start_soon(self._finish, method, request_id, wants_answer, outcome)
-        elif wants_answer:
-            self._answer(request_id, outcome)
+        if not isinstance(outcome, Awaitable):
+            self._answer(call, outcome)
+            return
+        scope = anyio.CancelScope()
+        if isinstance(call.id, int | str):
+            self._running[call.id] = scope
+        self._tasks.start_soon(self._finish, call, outcome, scope)
 
-    def _call(self, method: str, params: Raw | UnsetType) -> Struct | Awaitable[Struct | None] | None:
+    def _run(self, method: str, params: Raw | UnsetType) -> Struct | Awaitable[Struct | None] | None:
         if method not in self._bound:
             raise RpcError(ErrorCode.METHOD_NOT_FOUND, f"there is no method {method!r}")
         decoder, handler = self._bound[method]
@@ -93,41 +94,29 @@ class Dispatcher:
             raise RpcError(ErrorCode.INVALID_PARAMS, f"params of {method}: {error}") from error
         return handler(decoded)
 
-    async def _finish(
-        self, method: str, request_id: RequestId | None, wants_answer: bool, outcome: Awaitable[Struct | None]
-    ) -> None:
-        with anyio.CancelScope() as scope:
-            if request_id is not None:
-                self._running[request_id] = scope
+    async def _finish(self, call: _Call, outcome: Awaitable[Struct | None], scope: anyio.CancelScope) -> None:
+        with scope:
             try:
-                result = await outcome
+                self._answer(call, await outcome)
             except Exception as error:
-                answer = as_wire_error(method, error)
-                if wants_answer:
-                    self._refuse(request_id, answer)
-            else:
-                if wants_answer:
-                    self._answer(request_id, result)
-            finally:
-                if request_id is not None:
-                    self._running.pop(request_id, None)
-        if scope.cancelled_caught and wants_answer:
-            self._refuse(request_id, RpcError(ErrorCode.REQUEST_CANCELLED, "the request was cancelled"))
+                self._refuse(call, error)
+        if isinstance(call.id, int | str):
+            self._running.pop(call.id, None)
+        if scope.cancelled_caught:
+            self._refuse(call, RpcError(ErrorCode.REQUEST_CANCELLED, "the request was cancelled"))
 
     def _cancel(self, params: CancelRequestParams) -> None:
         if scope := self._running.get(params.id):
             scope.cancel()
 
-    def _answer(self, request_id: RequestId | None, result: Struct | None) -> None:
-        self._send(envelope.encode_result(request_id, cast("Struct", result)))
+    def _answer(self, call: _Call, result: Struct | None) -> None:
+        if not isinstance(call.id, UnsetType):
+            self._send(envelope.encode_result(call.id, cast("Struct", result)))
 
-    def _refuse(self, request_id: RequestId | None, error: RpcError) -> None:
-        self._send(envelope.encode_error(request_id, error))
-
-
-def as_wire_error(method: str, error: Exception) -> RpcError:
-    """Turn whatever a handler raised into what the peer may know of it; the rest goes to the log."""
-    if isinstance(error, RpcError):
-        return error
-    log.error("rpc.handler_failed", method=method, error=type(error).__name__, exc_info=error)
-    return RpcError(ErrorCode.INTERNAL_ERROR, "the sidecar made a mistake; its log says which")
+    def _refuse(self, call: _Call, error: Exception) -> None:
+        """Tell the peer what it may know of *error*: the one place where exceptions become wire errors."""
+        if not isinstance(error, RpcError):
+            self._report(call.method, error)
+            error = RpcError(ErrorCode.INTERNAL_ERROR, "the sidecar made a mistake; its log says which")
+        if not isinstance(call.id, UnsetType):
+            self._send(envelope.encode_error(call.id, error))
