@@ -30,14 +30,18 @@ _QUIET: Final = {
 
 
 def provider(
-    base_url: str, wire: wires.Wire = "openai-chat", name: str | None = None, key: str | None = "bed-key"
+    base_url: str,
+    wire: wires.Wire = "openai-chat",
+    name: str | None = None,
+    key: str | None = "bed-key",
+    model_name: str = "Bed model",
 ) -> dict[str, Any]:
     """Entry of `provider` in an opencode.json: one model, at this base URL.
 
     Without a key OpenCode itself refuses a turn in two of the wires, before anything is sent.
     """
     options = {"baseURL": base_url} | ({"apiKey": key} if key else {})
-    entry = {"npm": wires.NPM[wire], "options": options, "models": {MODEL: {"name": "Bed model"}}}
+    entry = {"npm": wires.NPM[wire], "options": options, "models": {MODEL: {"name": model_name}}}
     return entry | ({"name": name} if name else {})
 
 

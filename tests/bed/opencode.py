@@ -46,6 +46,10 @@ def run_program(home: Home, *command: str, within_s: float = START_S) -> Finishe
     process = start(list(command), home.env, home.project, errors=subprocess.PIPE)
     try:
         out, err = process.communicate(timeout=within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise TimeoutError(f"no end within {within_s} s of {command}; so far: {out!r} {err!r}") from None
     except BaseException:
         end(process)
         process.communicate()

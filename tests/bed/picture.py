@@ -47,6 +47,8 @@ Shape = tuple[float, float, float, float]
 """Left, top, width and height of a rectangle in shares of a cell."""
 
 FULL: Final[Shape] = (0, 0, 1, 1)
+BLOCK: Final[Shape] = (0, 0.08, 1, 0.84)
+"""A full block leaves the line's gap free, as in most terminals: bars below each other stay apart."""
 
 SHAPES: Final[dict[str, Shape]] = {
     "▀": (0, 0, 1, 0.5),
@@ -54,9 +56,9 @@ SHAPES: Final[dict[str, Shape]] = {
     "╹": (0.4, 0, 0.2, 0.5),
     "│": (0.45, 0, 0.1, 1),
     "▐": (0.5, 0, 0.5, 1),
-    **dict.fromkeys("░▒▓", FULL),
-    **{block: (0, 1 - n / 8, 1, n / 8) for n, block in enumerate("▁▂▃▄▅▆▇█", 1)},
-    **{block: (0, 0, n / 8, 1) for n, block in enumerate("▏▎▍▌▋▊▉", 1)},
+    **dict.fromkeys("░▒▓█", BLOCK),
+    **{block: (0, 1 - n / 8, 1, n / 8) for n, block in enumerate("▁▂▃▄▅▆▇", 1)},
+    **{block: (0, 0.08, n / 8, 0.84) for n, block in enumerate("▏▎▍▌▋▊▉", 1)},
 }
 """Characters that are drawn, not written: no font joins them to their neighbours at this line height."""
 

@@ -119,8 +119,8 @@ def _gateway(part: Part) -> Gateway:
 
 
 def _provider(part: Part, gateway: Gateway) -> dict[str, Any]:
-    elsewhere = part.id in (IN_ENVIRONMENT, IN_AUTH)
-    return provider(gateway.origin + part.shape.base, name=part.label, key=None if elsewhere else part.key)
+    key = None if part.id in (IN_ENVIRONMENT, IN_AUTH) else part.key
+    return provider(gateway.origin + part.shape.base, name=part.label, key=key, model_name="Qwen3 Coder")
 
 
 def _entry(part: Part) -> dict[str, str]:
