@@ -80,7 +80,7 @@ class KeyFinder(Struct, frozen=True):
     def _config(self, provider_id: str) -> Iterator[KeySource]:
         key = self.config_keys.get(provider_id)
         if isinstance(key, Secret):
-            yield KeySource(words.config(provider_id), key)
+            yield KeySource(words.config(), key)
 
     def _auth(self, provider_id: str) -> Iterator[KeySource]:
         entry = self.auth.get(provider_id)

@@ -58,7 +58,7 @@ def bar(share: float, width: int) -> str:
     filled = min(width, max(0, int(share * width / 100)))
     if share > 0:
         filled = max(filled, 1)
-    return "█" * filled + "░" * (width - filled)
+    return "■" * filled + "·" * (width - filled)
 
 
 def columns(text: str) -> int:

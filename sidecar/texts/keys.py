@@ -5,8 +5,8 @@ def environment(name: str) -> str:
     return f"environment {name}"
 
 
-def config(provider_id: str) -> str:
-    return f"opencode.json provider.{provider_id}.options.apiKey"
+def config() -> str:
+    return "opencode.json"
 
 
 def auth() -> str:
