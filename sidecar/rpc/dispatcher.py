@@ -100,6 +100,10 @@ class Dispatcher:
                 self._answer(call, await outcome)
             except Exception as error:
                 self._refuse(call, error)
+            except anyio.get_cancelled_exc_class():
+                if not scope.cancel_called:
+                    self._refuse(call, RpcError(ErrorCode.SHUTTING_DOWN, "the sidecar is ending"))
+                raise
         if isinstance(call.id, int | str):
             self._running.pop(call.id, None)
         if scope.cancelled_caught:

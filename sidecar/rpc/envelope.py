@@ -3,6 +3,7 @@
 Params and results stay raw here; the dispatcher decodes them by the method's own struct.
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -47,6 +48,7 @@ class RpcError(Exception):
 _encoder: Final = msgspec.json.Encoder()
 _envelopes: Final = msgspec.json.Decoder(Envelope)
 _ids: Final = msgspec.json.Decoder(_IdOnly)
+_ID_AT_START: Final = re.compile(rb'\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?"id"\s*:\s*(\d{1,18})\s*[,}]')
 
 UNDECODABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """All that decoding hostile bytes can raise: bad JSON, bad UTF-8, lone surrogates, too deep."""
@@ -66,11 +68,15 @@ def decode(line: bytes) -> Envelope:
 
 
 def recover_id(line: bytes) -> RequestId | None:
-    """Return the id of a line that is no envelope, when it can be seen."""
+    """Return the id of a line that is no envelope, when it can be seen.
+
+    In what is no JSON at all only an id at the very start counts: one further in may belong to anything.
+    """
     try:
         return _ids.decode(line).id
     except UNDECODABLE:
-        return None
+        head = _ID_AT_START.match(line)
+        return int(head.group(1)) if head else None
 
 
 def encode_request(request_id: RequestId, method: str, params: Struct) -> bytes:
