@@ -1,6 +1,7 @@
 """The terminal's commands. Exit codes: 0 done, 2 wrong arguments, 3 it could not be done."""
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
@@ -11,9 +12,14 @@ from sidecar import __version__
 
 def main() -> NoReturn:
     """Run the command that the arguments name, and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that can't show a bar still gets the words
     arguments = _parser().parse_args()
     try:
-        sys.exit(arguments.run(arguments))
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+        sys.exit(code)
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more while it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
