@@ -77,10 +77,11 @@ class _Renewal(Struct):
         last = self.snapshot
         if last is None:
             return True
-        if last.attempted_at > self.asked_at:  # somebody has asked since we wanted to know
+        now = self.clock()
+        if self.asked_at < last.attempted_at <= now:  # somebody has asked since we wanted to know
             return False
         attempt = Attempt(last.attempted_at, last.error is not None, last.retry_at)
-        return is_due(attempt, self.clock(), self.freshness.cache_s, refresh=self.freshness.refresh)
+        return is_due(attempt, now, self.freshness.cache_s, refresh=self.freshness.refresh)
 
     async def run(self) -> None:
         """Fetch, or wait for the process that is fetching; give up waiting when its claim would end."""
