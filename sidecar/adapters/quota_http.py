@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
 import anyio
@@ -50,12 +51,13 @@ class QuotaRequest(Struct, frozen=True):
 
 
 class QuotaHttp:
-    """One client for all gateways; built in a thread when first needed, for its imports and certificates."""
+    """One client for each scheme; built in a thread when first needed, for its imports and certificates."""
 
     def __init__(self) -> None:
         """Start without a client."""
-        self._client: httpx.AsyncClient | None = None
+        self._clients: dict[str, httpx.AsyncClient] = {}
         self._building = anyio.Lock()
+        self._lookups = anyio.CapacityLimiter(MAX_CONNECTIONS)
 
     async def fetch(self, request: QuotaRequest, now: float) -> Reply:
         """Return the decoded reply; raise `QuotaFetchError`. *now* is for dates in Retry-After."""
@@ -67,40 +69,68 @@ class QuotaHttp:
         except urls.UrlRefusedError as error:
             raise QuotaFetchError("refused-address") from error
         except httpx.ConnectError as error:
-            raise QuotaFetchError("certificate" if _is_certificate(error) else "connect") from error
+            raise QuotaFetchError(_why_not_connected(error)) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
             raise QuotaFetchError("protocol") from error
 
     async def aclose(self) -> None:
         """Close every connection."""
-        if self._client is not None:
-            await self._client.aclose()
+        for client in self._clients.values():
+            await client.aclose()
 
     async def _fetch(self, request: QuotaRequest, now: float) -> Reply:
-        client = await self._ready()
-        *others, last = await _allowed_urls(request.endpoint)
+        client = await self._ready(request.endpoint.scheme)
+        *others, last = await self._allowed_urls(request.endpoint)
         headers = _headers(request)
         for url in others:
             with suppress(httpx.ConnectError):
                 return await _get(client, url, headers, now)
         return await _get(client, last, headers, now)
 
-    async def _ready(self) -> httpx.AsyncClient:
+    async def _ready(self, scheme: str) -> httpx.AsyncClient:
         async with self._building:
-            if self._client is None:
-                self._client = await anyio.to_thread.run_sync(_build_client)
-        return self._client
+            if scheme not in self._clients:
+                self._clients[scheme] = await anyio.to_thread.run_sync(_build_client, scheme)
+        return self._clients[scheme]
+
+    async def _allowed_urls(self, endpoint: urls.Endpoint) -> list[httpx.URL]:
+        """Check every address that the host resolves to; plain http goes to those very addresses.
+
+        With https the certificate proves the host, and a proxy may be the only one that can resolve it.
+        """
+        url = httpx.URL(endpoint.url)
+        try:
+            found = await self._resolve(endpoint)
+        except (OSError, UnicodeError) as error:
+            if endpoint.scheme == "https":
+                return [url]
+            raise QuotaFetchError("no-such-host") from error
+        addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
+        urls.refuse_addresses(endpoint.scheme, addresses)
+        return [url] if endpoint.scheme == "https" else [url.copy_with(host=address) for address in addresses]
+
+    async def _resolve(self, endpoint: urls.Endpoint) -> list[Any]:
+        """Look the host up in a thread of its own: asyncio's few would let one dead name stop the others."""
+        return await anyio.to_thread.run_sync(
+            lambda: socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM),
+            abandon_on_cancel=True,
+            limiter=self._lookups,
+        )
 
 
-def _build_client() -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS)
-    return httpx.AsyncClient(
-        follow_redirects=False,
-        timeout=None,  # noqa: S113 - one deadline stands around connecting and reading
-        limits=limits,
-        # Plain http goes to loopback and private addresses only, so never through a proxy.
-        mounts={"http://": httpx.AsyncHTTPTransport(limits=limits)},
-    )
+def _build_client(scheme: str) -> httpx.AsyncClient:
+    try:
+        return httpx.AsyncClient(
+            follow_redirects=False,
+            timeout=None,  # noqa: S113 - one deadline stands around connecting and reading
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
+            # Plain http goes to loopback and private addresses only, so never through a proxy.
+            trust_env=scheme == "https",
+            # Cookies don't know ports: what one gateway sets would be sent to its neighbours.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        )
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+        raise QuotaFetchError("environment") from error
 
 
 async def _get(client: httpx.AsyncClient, url: httpx.URL, headers: httpx.Headers, now: float) -> Reply:
@@ -108,23 +138,6 @@ async def _get(client: httpx.AsyncClient, url: httpx.URL, headers: httpx.Headers
         _check_status(response, now)
         body = await _read(response)
     return Reply(_decode(body), dict(response.headers))
-
-
-async def _allowed_urls(endpoint: urls.Endpoint) -> list[httpx.URL]:
-    """Check every address that the host resolves to; plain http goes to those very addresses.
-
-    With https the certificate proves the host, and a proxy may be the only one that can resolve it.
-    """
-    url = httpx.URL(endpoint.url)
-    try:
-        found = await anyio.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        if endpoint.scheme == "https":
-            return [url]
-        raise QuotaFetchError("no-such-host") from error
-    addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
-    urls.refuse_addresses(endpoint.scheme, addresses)
-    return [url] if endpoint.scheme == "https" else [url.copy_with(host=address) for address in addresses]
 
 
 def _headers(request: QuotaRequest) -> httpx.Headers:
@@ -200,9 +213,11 @@ def retry_after_s(value: str | None, now: float) -> float | None:
         return None
 
 
-def _is_certificate(error: BaseException | None) -> bool:
+def _why_not_connected(error: BaseException | None) -> str:
     while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return "certificate"
         if isinstance(error, ssl.SSLError):
-            return True
+            return "no-tls"
         error = error.__cause__ or error.__context__
-    return False
+    return "connect"

@@ -18,6 +18,8 @@ _KINDS: Final = {
     "connect": "no connection; is the gateway running?",
     "no-such-host": "the host's name can't be resolved; check baseURL",
     "certificate": "its certificate is not trusted",
+    "no-tls": "no secure connection; does the port speak https?",
+    "environment": "the environment's proxy or certificate settings can't be used (SOCKS is not supported)",
     "protocol": "the connection broke or the reply is not HTTP",
     "redirect": "it redirects, and keys don't follow redirects; use the final URL",
     "refused-address": "the address is refused: plain http only to loopback and private, never metadata",
