@@ -64,7 +64,6 @@ class SqliteStore:
             return False
 
     async def apply(self, mutations: Sequence[Mutation]) -> None:
-        self._memory.remember(mutations)
         await self._in_thread(self._write, mutations)
 
     async def claim(self, key: str, owner: str, ttl_s: float, now: float) -> bool:
@@ -74,9 +73,8 @@ class SqliteStore:
         await self._in_thread(self._close)
 
     async def _in_thread(self, call: Callable[..., T], *args: Any) -> T:
-        return await anyio.to_thread.run_sync(
-            call, *args, abandon_on_cancel=True, limiter=self._one_at_a_time
-        )
+        # Not abandoned when its caller is cancelled: the next call would enter the database beside it.
+        return await anyio.to_thread.run_sync(call, *args, limiter=self._one_at_a_time)
 
     def _load(self, now: float) -> State:
         state = self._attempt(lambda db: self._read(db, now))
@@ -90,6 +88,7 @@ class SqliteStore:
         return schema.read_state(db, now)
 
     def _write(self, mutations: Sequence[Mutation]) -> None:
+        self._memory.remember(mutations)
         self._backlog.extend(mutations)
         self._attempt(lambda _: None)
 
@@ -99,23 +98,33 @@ class SqliteStore:
 
     def _attempt(self, call: Callable[[sqlite3.Connection], T]) -> T | None:
         """Return what *call* returns after everything that waits to be written; None if the disk fails."""
-        if self.trouble and self._clock() < self._retry_at:
+        if self.trouble and 0 < self._retry_at - self._clock() <= RETRY_S:
             return None
         try:
-            db = self._db or self._connect()
-            if self._backlog:
-                self._flush(db)
-            result = call(db)
+            try:
+                result = self._call(call)
+            except sqlite3.DatabaseError as error:
+                if not self._mend(error):
+                    return None
+                result = self._call(call)
         except schema.NewerSchemaError:
+            self._disconnect()
             self._go_on_without(words.newer())
         except (sqlite3.Error, OSError) as error:
-            self._survive(error)
+            self._disconnect()
+            self._go_on_without(words.refused(_name(error)))
         else:
             if self.trouble:
                 log.info("store.recovered")
                 self.trouble = None
             return result
         return None
+
+    def _call(self, call: Callable[[sqlite3.Connection], T]) -> T:
+        db = self._db or self._connect()
+        if self._backlog:
+            self._flush(db)
+        return call(db)
 
     def _flush(self, db: sqlite3.Connection) -> None:
         db.execute("BEGIN IMMEDIATE")
@@ -133,7 +142,8 @@ class SqliteStore:
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._lock.share():
             raise sqlite3.OperationalError("the file is being set aside")
-        os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
+        with suppress(FileExistsError):  # an existing one stays shut: closing it would drop SQLite's locks
+            os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         db = self._open(BUSY_S)
         try:
             db.execute("PRAGMA journal_mode = WAL")  # refused on a network's file system: then without
@@ -162,16 +172,21 @@ class SqliteStore:
         self._db = self._watch = None
         self._lock.release()
 
-    def _survive(self, error: sqlite3.Error | OSError) -> None:
-        name = getattr(error, "sqlite_errorname", "") or type(error).__name__
+    def _mend(self, error: sqlite3.DatabaseError) -> bool:
+        """Set a damaged file aside; False when it could not be done, and `trouble` says why."""
+        if not _name(error).startswith(_DAMAGED):
+            raise error
         self._disconnect()
-        if not name.startswith(_DAMAGED):
-            self._go_on_without(words.refused(name))
-        elif not self._lock.take_alone():
-            self._go_on_without(words.corrupt(held=True))
-        elif self._is_damaged() and not self._set_aside():
-            self._go_on_without(words.corrupt(held=False))
-        self._lock.release()
+        try:
+            if not self._lock.take_alone():
+                self._go_on_without(words.corrupt(held=True))
+                return False
+            if self._is_damaged() and not self._set_aside():
+                self._go_on_without(words.corrupt(held=False))
+                return False
+            return True
+        finally:
+            self._lock.release()
 
     def _is_damaged(self) -> bool:
         """Look again, now alone: another sidecar may have set the file aside before us."""
@@ -179,7 +194,7 @@ class SqliteStore:
         try:
             return db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",)
         except sqlite3.DatabaseError as error:
-            return error.sqlite_errorname.startswith(_DAMAGED)
+            return _name(error).startswith(_DAMAGED)
         finally:
             db.close()
 
@@ -201,6 +216,10 @@ class SqliteStore:
             log.warning("store.in_memory", reason=reason)
         self.trouble = words.not_kept(reason)
         self._retry_at = self._clock() + RETRY_S
+
+
+def _name(error: Exception) -> str:
+    return getattr(error, "sqlite_errorname", "") or type(error).__name__
 
 
 def _data_version(db: sqlite3.Connection) -> int:
