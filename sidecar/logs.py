@@ -1,8 +1,20 @@
 """Logging: one JSON object a line on stderr, and nothing in it that a local variable could leak."""
 
 import sys
+from contextlib import suppress
 
 import structlog
+
+
+class _Stderr:
+    """Writes lines to stderr; when its reader is gone or its disk full, the work goes on without a log."""
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(message + "\n")
+            sys.stderr.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 def log_mistake(what: str, error: Exception) -> None:
@@ -23,6 +35,6 @@ def configure_logging(*, quiet: bool = False) -> None:
             ),
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _Stderr(),
         cache_logger_on_first_use=True,
     )
