@@ -15,7 +15,7 @@ const MAX_HOST_FILE_BYTES = 256 * 1024
 const MAX_KEPT = 256
 const MARK = "opencode-quota-sidecar"
 
-type Typed = { command: string; arguments: string }
+type Typed = { command: string; arguments: string; amidWork?: boolean }
 type Before = Parameters<NonNullable<Hooks["command.execute.before"]>>
 type ChatMessage = Parameters<NonNullable<Hooks["chat.message"]>>
 type Transform = Parameters<NonNullable<Hooks["experimental.chat.messages.transform"]>>
@@ -77,19 +77,39 @@ export class Commands {
     return answer
   }
 
-  /** Takes our questions and their answers out of a turn, but for the one that is being answered. */
+  /**
+   * Takes our questions and their answers out of a turn, but for the one that is being answered. Typed while the
+   * model had work to do, that one is answered in between: what the model owes is asked for right after it.
+   */
   forget({ messages }: Transform[1]) {
     const current = messages.findLast(({ info }) => info.role === "user")?.info.id
-    const isAnswered = (id: string) => messages.some(({ info }) => parentOf(info) === id && hasEnded(info))
-    const ours = messages.filter(({ info, parts }) => info.role === "user" && markOf(parts))
-    const gone = new Set(ours.map(({ info }) => info.id).filter((id) => id !== current || isAnswered(id)))
-    const kept = messages.filter(({ info }) => !gone.has(parentOf(info) ?? info.id))
-    if (kept.length > 0 && kept.length < messages.length) messages.splice(0, messages.length, ...kept)
+    const gone = new Set<string>()
+    for (const { info, parts } of messages) {
+      if (info.role !== "user" || !markOf(parts)) continue
+      const answer = messages.find((turn) => parentOf(turn.info) === info.id)?.info
+      if (info.id === current && !hasEnded(answer)) continue
+      gone.add(info.id)
+      if (answer && isFree(answer)) gone.add(answer.id)
+    }
+    const kept = messages.filter(({ info }) => !gone.has(info.id))
+    if (kept.length > 0) messages.splice(0, messages.length, ...kept)
+    const before = kept[kept.findIndex(({ info }) => info.id === current) - 1]
+    const typed = this.#typed.get(current ?? "")
+    if (typed && before) typed.amidWork = isOwed(before.info)
   }
 
-  async #ask(typed: Typed, tag: Tag, signal: AbortSignal | undefined): Promise<string> {
+  /** The next request of this message is the model's own. */
+  settle({ messageId }: Tag) {
+    this.#typed.delete(messageId)
+  }
+
+  async #ask(
+    { command, arguments: typed }: Typed,
+    tag: Tag,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
     const { sessionId, messageId, target } = tag
-    const params = { directory: tag.host.directory, sessionId, messageId, ...typed, target }
+    const params = { directory: tag.host.directory, sessionId, messageId, command, arguments: typed, target }
     const askedAt = performance.now()
     const ready = await this.#sidecar.isReady(COMMAND_MS, signal)
     const left = Math.max(0, COMMAND_MS - (performance.now() - askedAt))
@@ -153,6 +173,16 @@ function parentOf(info: Turn["info"]): string | undefined {
   return info.role === "assistant" ? info.parentID : undefined
 }
 
-function hasEnded(info: Turn["info"]): boolean {
-  return info.role === "assistant" && info.time.completed !== undefined
+function hasEnded(info: Turn["info"] | undefined): boolean {
+  return info?.role === "assistant" && info.time.completed !== undefined
+}
+
+/** As every answer of ours is; one of the model's, asked for after it, isn't. */
+function isFree(info: Turn["info"]): boolean {
+  return info.role === "assistant" && info.tokens.output === 0
+}
+
+/** Whether the model still has to say something after this: to a prompt, or to its tools' results. */
+function isOwed(info: Turn["info"]): boolean {
+  return info.role === "user" || (!info.error && ["tool-calls", "unknown", undefined].includes(info.finish))
 }

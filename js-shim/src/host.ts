@@ -2,7 +2,7 @@
  * OpenCode's side: every call to it and every shape that we take from it. A second host is a second file.
  */
 import type { PluginInput } from "@opencode-ai/plugin"
-import type { CatalogueModel, CatalogueProvider, ToastShowParams } from "./protocol.gen.ts"
+import type { CatalogueModel, CatalogueProvider, Target, ToastShowParams } from "./protocol.gen.ts"
 
 type Loose = Record<string, unknown>
 
@@ -28,9 +28,13 @@ export class Host {
   }
 
   /** Shows text that no model will read, where we can't answer in a model's place. */
-  async say(sessionId: string, text: string) {
-    const part = { type: "text" as const, text, ignored: true }
-    await this.#client.session.prompt({ path: { id: sessionId }, body: { noReply: true, parts: [part] } })
+  async say(sessionId: string, agent: string, target: Target, text: string) {
+    const model = { providerID: target.providerId, modelID: target.modelId }
+    const parts = [{ type: "text" as const, text, ignored: true }]
+    await this.#client.session.prompt({
+      path: { id: sessionId },
+      body: { noReply: true, agent, model, parts },
+    })
   }
 }
 

@@ -87,9 +87,12 @@ class World {
     const isTitle = tag.agent === "title"
     const text = isTitle ? typed.command : await this.commands.answer(typed, tag, signal)
     signal?.throwIfAborted()
-    const reply = replyTo(url, body, text, tag.target.modelId)
+    const reply = replyTo(url, body, text, tag.target.modelId, !typed.amidWork)
+    if (typed.amidWork) this.commands.settle(tag)
     if (reply) return reply
-    if (!isTitle) await tag.host.say(tag.sessionId, text)
+    if (!isTitle) await tag.host.say(tag.sessionId, tag.agent, tag.target, text)
+    if (typed.amidWork) return sendAsPlanned(this.#sidecar, request)
+    // The one end of a turn that no client shows as an error.
     throw new DOMException("", "AbortError")
   }
 }
