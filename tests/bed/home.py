@@ -22,8 +22,7 @@ _QUIET: Final = {
     "OPENCODE_DISABLE_AUTOUPDATE": "1",
     "OPENCODE_DISABLE_MODELS_FETCH": "1",
     "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
-    # On its first start with a plugin OpenCode installs a package beside the config: 5-9 s with a registry,
-    # 70 s of retries without one. A port that refuses, and no retry, make it give up at once; no harm done.
+    # Should it want a package all the same: a port that refuses, and no retry (they take 70 s).
     "npm_config_registry": "http://127.0.0.1:9/",
     "npm_config_fetch_retries": "0",
 }
@@ -45,6 +44,17 @@ def provider(
     return entry | ({"name": name} if name else {})
 
 
+def mark_installed(folder: Path) -> None:
+    """Make a folder of configuration look as after OpenCode's first start there.
+
+    On that it installs a package beside the configuration: 5-9 s with a registry, longer without one. If it
+    ends meanwhile, it leaves a lock behind that the next start waits for, up to 60 s.
+    """
+    (folder / "node_modules").mkdir(parents=True)
+    lock = {"lockfileVersion": 3, "packages": {"": {"dependencies": {"@opencode-ai/plugin": "*"}}}}
+    (folder / "package-lock.json").write_text(json.dumps(lock), encoding="utf-8")
+
+
 class Home:
     """A temporary HOME with a project in it; use as a context manager."""
 
@@ -57,6 +67,7 @@ class Home:
         self.project = self.path / "project"
         for folder in (self.config, self.data, self.project):
             folder.mkdir(parents=True)
+        mark_installed(self.config)
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         self.env: dict[str, str] = inherited | _QUIET | {"HOME": str(self.path)}
         """The whole environment of what is started here; add keys to it before that."""
