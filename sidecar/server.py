@@ -37,7 +37,7 @@ from sidecar.protocol import (
 from sidecar.rpc.dispatcher import Dispatcher, Handler
 from sidecar.rpc.envelope import RpcError
 from sidecar.rpc.framing import LineBuffer
-from sidecar.rpc.stdio import Writer, chunks, take_stdout
+from sidecar.rpc.stdio import Writer, read, take_stdout
 
 if TYPE_CHECKING:
     from sidecar.application import Application
@@ -61,12 +61,15 @@ async def _serve(wire: int, environ: Mapping[str, str]) -> None:
     lines = LineBuffer(MAX_LINE_BYTES)
     async with anyio.create_task_group() as tasks:
         dispatcher = Dispatcher(writer.write, tasks, _report)
-        server = Server(find_places(environ), environ, dispatcher, tasks)
-        async for chunk in chunks(0):
+
+        def receive(chunk: bytes) -> None:
             for line in lines.feed(chunk):
                 dispatcher.receive(line)
-            if server.is_stopping:
-                break
+
+        reading = anyio.CancelScope()
+        server = Server(find_places(environ), environ, dispatcher, tasks, stop=reading.cancel)
+        with reading:
+            await read(0, receive)
         _end_soon()
         tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
@@ -77,10 +80,16 @@ class Server:
     """Answers one host's methods."""
 
     def __init__(
-        self, places: Places, environ: Mapping[str, str], dispatcher: Dispatcher, tasks: anyio.abc.TaskGroup
+        self,
+        places: Places,
+        environ: Mapping[str, str],
+        dispatcher: Dispatcher,
+        tasks: anyio.abc.TaskGroup,
+        *,
+        stop: Callable[[], None],
     ) -> None:
-        """Bind every method that a shim may send to *dispatcher*."""
-        self.is_stopping = False
+        """Bind every method that a shim may send to *dispatcher*; *stop* ends the serving."""
+        self._stop = stop
         self._places = places
         self._environ = environ
         self._tasks = tasks
@@ -150,7 +159,7 @@ class Server:
         return EmptyResult()
 
     def _shutdown(self, _: EmptyParams) -> EmptyResult:
-        self.is_stopping = True
+        self._stop()
         return EmptyResult()
 
     async def _workspace_open(self, params: WorkspaceOpenParams) -> EmptyResult:

@@ -4,10 +4,10 @@ import asyncio
 import os
 import stat
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from typing import Final
 
-import anyio
+import anyio.to_thread
 
 CHUNK_BYTES: Final = 64 * 1024
 
@@ -20,22 +20,33 @@ def take_stdout() -> int:
     return wire
 
 
-async def chunks(fd: int) -> AsyncIterator[bytes]:
-    """Yield what can be read from *fd* until its end."""
-    if _is_pollable(fd):
-        reader = asyncio.StreamReader(limit=CHUNK_BYTES)
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", buffering=0, closefd=False)
-        )
-        try:
-            while chunk := await reader.read(CHUNK_BYTES):
-                yield chunk
-        finally:
-            transport.close()
+async def read(fd: int, on_chunk: Callable[[bytes], None]) -> None:
+    """Call *on_chunk* with what comes from *fd*, inside the event loop, until its end."""
+    if not _is_pollable(fd):
+        while chunk := await anyio.to_thread.run_sync(os.read, fd, CHUNK_BYTES, abandon_on_cancel=True):
+            on_chunk(chunk)
         return
-    while chunk := await anyio.to_thread.run_sync(os.read, fd, CHUNK_BYTES, abandon_on_cancel=True):
-        yield chunk
+    reader = _Reader(on_chunk)
+    pipe = os.fdopen(fd, "rb", buffering=0, closefd=False)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: reader, pipe)
+    try:
+        await reader.ended.wait()
+    finally:
+        transport.close()
+
+
+class _Reader(asyncio.Protocol):
+    """Hands chunks on as they come: a stream reader and a task in between would double a round trip."""
+
+    def __init__(self, on_chunk: Callable[[bytes], None]) -> None:
+        self.ended = asyncio.Event()
+        self._on_chunk = on_chunk
+
+    def data_received(self, data: bytes) -> None:
+        self._on_chunk(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended.set()
 
 
 class Writer:
