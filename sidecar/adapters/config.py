@@ -4,7 +4,7 @@ Only global files name URLs, keys, headers and mappings. Nothing here raises for
 it becomes a `Problem`, and what is not affected by it stays in force.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,13 +53,13 @@ class ConfigLoader:
         problems.extend(host.problems)
         ours = self._first(self._places.config, problems)
         settings = _settings(ours, problems)
-        builder = GatewayBuilder(self._keys(host, placeholders, problems), host.providers, placeholders)
+        builder = GatewayBuilder(self._keys(host, placeholders), host.providers, placeholders)
         gateways = _gateways(builder, ours, host, problems)
-        if workspace:
+        if workspace and workspace / ".opencode" != self._places.config:
             project = self._first(workspace / ".opencode", problems)
             settings = _with_project(settings, project, problems)
         shown = tuple(gateway for gateway in gateways if _is_enabled(settings, gateway.provider_id))
-        return Config(settings, shown, tuple(problems))
+        return Config(settings, shown, tuple(dict.fromkeys(problems)))
 
     def _first(self, folder: Path, problems: list[Problem]) -> Document | None:
         """Return our file in *folder*; a second one is reported."""
@@ -70,18 +70,16 @@ class ConfigLoader:
         )
         return documents[0] if documents else None
 
-    def _keys(self, host: HostConfig, placeholders: Placeholders, problems: list[Problem]) -> KeyFinder:
+    def _keys(self, host: HostConfig, placeholders: Placeholders) -> KeyFinder:
         config_keys: dict[str, Secret | UnresolvedError] = {}
         for provider_id, provider in host.providers.items():
-            if not provider.api_key:
+            if not provider.api_key or not provider.api_key.text.strip():
                 continue
             try:
-                config_keys[provider_id] = Secret(
-                    placeholders.fill(provider.api_key.text, provider.api_key.document.file)
-                )
+                key = placeholders.fill(provider.api_key.text, provider.api_key.document.file)
+                config_keys[provider_id] = Secret(key.strip())
             except UnresolvedError as error:
                 config_keys[provider_id] = error
-                problems.append(provider.api_key.problem(str(error)))
         return KeyFinder(self._environ, host.auth, config_keys)
 
 
@@ -93,7 +91,7 @@ def _settings(document: Document | None, problems: list[Problem]) -> Settings:
     data = document.data
     plain = {key: value for key, value in data.items() if key != "gateways"} if is_object(data) else data
     settings = convert_entries(Settings, plain, (), found)
-    problems.extend(document.locate(finding) for finding in found)
+    problems.extend(document.locate(found))
     return settings
 
 
@@ -109,7 +107,7 @@ def _gateways(
         rows.append((host.gateways_document, GATEWAYS_PATH, host.gateways))
     for document, path, entries in rows:
         if not is_list(entries):
-            problems.append(document.locate(Finding(path, words.not_an_object("a list"))))
+            problems.extend(document.locate([Finding(path, words.not_an_object("a list"))]))
             continue
         for index, entry in enumerate(entries):
             if gateway := builder.build(entry, document, (*path, index), problems):
@@ -123,7 +121,7 @@ def _with_project(settings: Settings, document: Document | None, problems: list[
         return settings
     found: list[Finding] = []
     project = convert_entries(ProjectSettings, _allowed(document.data, found), (), found)
-    problems.extend(document.locate(finding) for finding in found)
+    problems.extend(document.locate(found))
     providers = dict(settings.providers)
     providers.update({key: row for key, row in project.providers.items() if not row.enabled})
     return msgspec.structs.replace(
@@ -143,12 +141,21 @@ def _allowed(data: Any, found: list[Finding]) -> Any:
         return data
     allowed: dict[str, Any] = {}
     for key, value in data.items():
-        known = key in ("$schema", "width", "providers") or PROJECT_MAY_SET.get(key) is value
-        if known:
+        if key in ("$schema", "width") or (key in PROJECT_MAY_SET and PROJECT_MAY_SET[key] is value):
             allowed[key] = value
+        elif key == "providers":
+            allowed[key] = value
+            found.extend(_switched_on(value))
         else:
             found.append(Finding((key,), words.not_for_projects()))
     return allowed
+
+
+def _switched_on(providers: Any) -> Iterator[Finding]:
+    """Name the providers that a project would switch on."""
+    for provider_id, row in providers.items() if is_object(providers) else ():
+        if is_object(row) and row.get("enabled") is True:
+            yield Finding(("providers", provider_id, "enabled"), words.not_for_projects())
 
 
 def _is_enabled(settings: Settings, provider_id: str) -> bool:

@@ -27,6 +27,8 @@ class Credential(Struct, frozen=True):
     """Sources that hold a key too, weaker ones; the same key or another."""
     host_uses: str | None = None
     """The source of OpenCode's own key, when that is another key."""
+    is_named: bool = False
+    """It stands in the variable that `apiKeyEnv` names, so it is meant for this gateway wherever that is."""
 
 
 class KeyFinder(Struct, frozen=True):
@@ -54,7 +56,12 @@ class KeyFinder(Struct, frozen=True):
         used, *shadowed = sources
         host_source = self._host_source(provider_id, host_variables)
         differs = host_source is not None and host_source.key != used.key
-        return Credential(used, tuple(shadowed), host_source.source if host_source and differs else None)
+        return Credential(
+            used,
+            tuple(shadowed),
+            host_source.source if host_source and differs else None,
+            is_named=api_key_env is not None and used.source == words.environment(api_key_env),
+        )
 
     def _sources(self, provider_id: str, api_key_env: str | None) -> Iterator[KeySource]:
         yield from self._environment([api_key_env or default_variable(provider_id)])

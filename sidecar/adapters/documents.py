@@ -1,13 +1,17 @@
 """Reads configuration files and remembers, for each, the last version that could be read."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
-from sidecar.adapters import jsonc
+from sidecar.adapters import files, jsonc
 from sidecar.adapters.entries import Finding, spell
 from sidecar.texts import problems as words
+
+MOST_FINDINGS: Final = 10
+"""A file with more is told only how many more: anybody may have written a project's."""
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):
@@ -28,10 +32,14 @@ class Document(Struct, frozen=True):
     raw: bytes = b""
     problem: Problem | None = None
 
-    def locate(self, finding: Finding) -> Problem:
-        """Give *finding* its file and line."""
-        line = _line(jsonc.lines(self.raw), finding.path)
-        return Problem(str(self.file), finding.message, line, spell(finding.path) or None)
+    def locate(self, findings: Sequence[Finding]) -> Iterator[Problem]:
+        """Give *findings* their file and lines."""
+        where = jsonc.lines(self.raw) if findings else {}
+        for finding in findings[:MOST_FINDINGS]:
+            line = _line(where, finding.path)
+            yield Problem(str(self.file), finding.message, line, spell(finding.path) or None)
+        if len(findings) > MOST_FINDINGS:
+            yield Problem(str(self.file), words.more(len(findings) - MOST_FINDINGS))
 
 
 class DocumentReader:
@@ -44,8 +52,7 @@ class DocumentReader:
     def read(self, file: Path) -> Document | None:
         """Return what *file* holds, or None when it doesn't exist."""
         try:
-            with file.open("rb") as stream:
-                raw = stream.read(jsonc.MAX_BYTES + 1)
+            raw = files.read(file, jsonc.MAX_BYTES + 1)
             document = Document(file, jsonc.decode(raw), raw)
         except (FileNotFoundError, NotADirectoryError):
             self._good.pop(file, None)
@@ -54,6 +61,8 @@ class DocumentReader:
             return self._fallback(file, error.strerror or "it can't be opened", None)
         except jsonc.JsoncError as error:
             return self._fallback(file, error.reason, error.line)
+        except ValueError:  # a path that no file can have
+            return None
         self._good[file] = document
         return document
 

@@ -13,7 +13,7 @@ from sidecar.texts import problems as words
 
 S = TypeVar("S", bound=Struct)
 
-IDENTIFIER: Final = re.compile(r"[A-Za-z_$][\w$-]*")
+IDENTIFIER: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]{,40}")
 _AT: Final = re.compile(r" - at `\$?(.*)`$")
 
 
@@ -35,7 +35,7 @@ def convert_entries(kind: type[S], data: Any, path: Path, found: list[Finding]) 
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     found.extend(_unknown(data, fields, path))
     values: dict[str, Any] = {}
-    for key in data.keys() & fields.keys():
+    for key in [key for key in data if key in fields]:
         value = _convert_field(fields[key].type, data[key], (*path, key), found)
         if value is not msgspec.UNSET:
             values[fields[key].name] = value
@@ -85,7 +85,7 @@ def _unknown(data: dict[Any, Any], known: Any, path: Path) -> Iterator[Finding]:
 
 
 def _steps(text: str) -> Iterator[str | int]:
-    for name, index in re.findall(r"\.([^.\[]+)|\[(\d+)\]", text):
+    for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", text):
         yield name or int(index)
 
 
@@ -98,5 +98,5 @@ def spell(path: Path) -> str:
         elif IDENTIFIER.fullmatch(step):
             text += f".{step}" if text else step
         else:
-            text += f"[{step!r}]"
+            text += f"[{words.quoted(step)}]"
     return text

@@ -1,5 +1,6 @@
 """Turns configured entries into gateways that can be asked: URL, mapping, headers and key, all resolved."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -9,7 +10,7 @@ from sidecar.adapters import urls
 from sidecar.adapters.credentials import Credential, KeyFinder, sendable
 from sidecar.adapters.documents import Document, Problem
 from sidecar.adapters.entries import Finding, convert_entry
-from sidecar.adapters.host_config import HostProvider
+from sidecar.adapters.host_config import HostProvider, Setting
 from sidecar.adapters.jsonc import Path
 from sidecar.adapters.secrets import Placeholders, Secret, UnresolvedError
 from sidecar.adapters.settings import GatewayEntry
@@ -72,12 +73,21 @@ class GatewayBuilder(Struct, frozen=True):
         entry = convert_entry(GatewayEntry, data, path, found)
         gateway = None
         if entry:
+            problems.extend(self._unresolved_key(entry.provider_id))
             try:
                 gateway = self._gateway(entry, document, path, found)
+            except UnresolvedError:
+                pass  # the provider's own key: told at its place
             except _RefusedError as error:
                 found.append(Finding((*path, *error.steps), error.message))
-        problems.extend(document.locate(finding) for finding in found)
+        problems.extend(document.locate(found))
         return gateway
+
+    def _unresolved_key(self, provider_id: str) -> Iterator[Problem]:
+        """Name the place of OpenCode's own key for the provider if it can't be filled in."""
+        error, host = self.keys.config_keys.get(provider_id), self.providers.get(provider_id)
+        if isinstance(error, UnresolvedError) and host and host.api_key:
+            yield host.api_key.problem(str(error))
 
     def _gateway(self, entry: GatewayEntry, document: Document, path: Path, found: list[Finding]) -> Gateway:
         read_by, default_path = _mapping(entry, path, found)
@@ -85,10 +95,11 @@ class GatewayBuilder(Struct, frozen=True):
         if not quota_path.startswith("/"):
             raise _RefusedError(words.bad_path(), "quotaPath")
         host = self.providers.get(entry.provider_id)
-        base, inherited = self._base_url(entry, host, document)
+        quota_path = self._fill(quota_path, document, "quotaPath")
+        base = self._base_url(entry, host, document)
         endpoint = _parse(urls.join(base.url, quota_path), "quotaPath")
         credential = self._credential(entry, host)
-        if credential and inherited and not entry.api_key_env and inherited.origin != endpoint.origin:
+        if credential and not self._belongs(credential, endpoint, entry, host):
             raise _RefusedError(words.key_of_another_origin(), "baseURL")
         key = credential.used.key.reveal() if credential else None
         return Gateway(
@@ -101,26 +112,30 @@ class GatewayBuilder(Struct, frozen=True):
             headers=self._headers(entry, document),
         )
 
-    def _base_url(
-        self, entry: GatewayEntry, host: HostProvider | None, document: Document
-    ) -> tuple[urls.Endpoint, urls.Endpoint | None]:
-        """Return the base to ask at, and the one that OpenCode calls the provider at."""
-        setting = host.base_url if host else None
-        inherited = None
-        if setting and not (entry.base_url and entry.api_key_env):
-            inherited = _parse(self._fill(setting.text, setting.document, "providerId"), "providerId")
+    def _base_url(self, entry: GatewayEntry, host: HostProvider | None, document: Document) -> urls.Endpoint:
+        """Return the base to ask at: the entry's own, else the one that OpenCode calls the provider at."""
         if entry.base_url:
-            return _parse(self._fill(entry.base_url, document, "baseURL"), "baseURL"), inherited
-        if inherited is None:
+            return _parse(self._fill(entry.base_url, document, "baseURL"), "baseURL")
+        if host is None or host.base_url is None:
             raise _RefusedError(words.no_base_url(entry.provider_id), "providerId")
-        return inherited, inherited
+        return self._inherited(host.base_url)
+
+    def _inherited(self, setting: Setting) -> urls.Endpoint:
+        return _parse(self._fill(setting.text, setting.document, "providerId"), "providerId")
+
+    def _belongs(
+        self, credential: Credential, endpoint: urls.Endpoint, entry: GatewayEntry, host: HostProvider | None
+    ) -> bool:
+        """Say whether the key may go to *endpoint*: named for this entry, or the provider's at its origin."""
+        if credential.is_named or not entry.base_url or host is None or host.base_url is None:
+            return True
+        return self._inherited(host.base_url).origin == endpoint.origin
 
     def _credential(self, entry: GatewayEntry, host: HostProvider | None) -> Credential | None:
         variables = host.variables if host else ()
-        try:
-            credential = self.keys.find(entry.provider_id, entry.api_key_env, variables)
-        except UnresolvedError as error:
-            raise _RefusedError(str(error), "providerId") from error
+        credential = self.keys.find(entry.provider_id, entry.api_key_env, variables)
+        if credential is None and entry.api_key_env:
+            raise _RefusedError(words.no_such_variable(), "apiKeyEnv")
         if credential and not sendable(credential.used.key.reveal()):
             raise _RefusedError(words.unsendable_key(credential.used.source), "providerId")
         return credential

@@ -30,7 +30,7 @@ class Setting(Struct, frozen=True):
 
     def problem(self, message: str) -> Problem:
         """Say what is wrong with it."""
-        return self.document.locate(Finding(self.path, message))
+        return next(self.document.locate([Finding(self.path, message)]))
 
 
 class HostProvider(Struct):
@@ -70,7 +70,7 @@ def read_host_config(places: Places, reader: DocumentReader) -> HostConfig:
     problems = [document.problem for document in [*documents, auth] if document and document.problem]
     entries: Any = _gateways(listing) if listing else []
     if listing and not is_list(entries):
-        problems.append(listing.locate(Finding(GATEWAYS_PATH, words.not_an_object("a list"))))
+        problems.extend(listing.locate([Finding(GATEWAYS_PATH, words.not_an_object("a list"))]))
     return HostConfig(
         providers=config.providers,
         gateways=entries if is_list(entries) else [],
@@ -82,6 +82,8 @@ def read_host_config(places: Places, reader: DocumentReader) -> HostConfig:
 
 def _add_providers(document: Document, providers: dict[str, HostProvider]) -> None:
     for provider_id, row in _items(document.data.get("provider")):
+        if not is_object(row):
+            continue
         seen = providers.setdefault(provider_id, HostProvider())
         for option, text in _items(row.get("options")):
             if isinstance(text, str):
@@ -103,4 +105,4 @@ def _gateways(document: Document) -> Any:
 
 def _items(data: Any) -> Iterator[tuple[str, Any]]:
     if is_object(data):
-        yield from ((key, value if isinstance(value, dict | str) else {}) for key, value in data.items())
+        yield from data.items()

@@ -5,11 +5,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from sidecar.adapters import files
 from sidecar.texts import problems as words
 
 MAX_SECRET_BYTES: Final = 64 * 1024
 _PLACEHOLDER: Final = re.compile(r"\{(env|file):([^{}]+)\}")
-_SHELL: Final = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+_SHELL: Final = re.compile(r"\$\{(?:env:)?([A-Za-z_]\w*)\}")
+_ALMOST: Final = re.compile(r"\{\s*(env|file)\b", re.IGNORECASE)
+"""What is left of a placeholder that is spelled wrongly."""
 
 
 class Secret:
@@ -51,25 +54,32 @@ class Placeholders:
         """Return *text*, which stands in *file*, with every placeholder replaced."""
         if shell := _SHELL.search(text):
             raise UnresolvedError(words.shell_variable(shell.group(1)))
+        if almost := _ALMOST.search(_PLACEHOLDER.sub("", text)):
+            raise UnresolvedError(words.bad_placeholder(almost.group(1).lower()))
         return _PLACEHOLDER.sub(lambda match: self._value(match.group(1), match.group(2), file), text)
 
     def _value(self, kind: str, name: str, file: Path) -> str:
         if kind == "env":
-            if value := self._environ.get(name.strip()):
+            if value := self._environ.get(name.strip(), "").strip():
                 return value
             raise UnresolvedError(words.unresolved_variable(name.strip()))
         return self._read(name.strip(), file)
 
     def _read(self, name: str, file: Path) -> str:
-        path = Path(self._environ.get("HOME", "~"), name[2:]) if name.startswith("~/") else file.parent / name
+        home = Path(self._environ.get("HOME") or "~")
+        path = home / name[2:] if name.startswith("~/") else file.parent / name
         try:
             path = path.expanduser().resolve(strict=True)
-            if self._is_in_workspace(path, _real(file)):
-                raise UnresolvedError(words.secret_in_workspace(name))
-            with path.open("rb") as stream:
-                return stream.read(MAX_SECRET_BYTES).decode().strip()
-        except (OSError, UnicodeDecodeError, RuntimeError) as error:
+            is_shared = self._is_in_workspace(path, _real(file))
+            raw = b"" if is_shared else files.read(path, MAX_SECRET_BYTES + 1)
+            secret = raw.decode().strip()
+        except (OSError, ValueError, RuntimeError) as error:
             raise UnresolvedError(words.unreadable_secret(name)) from error
+        if is_shared:
+            raise UnresolvedError(words.secret_in_workspace(name))
+        if not secret or len(raw) > MAX_SECRET_BYTES:
+            raise UnresolvedError(words.no_secret(name))
+        return secret
 
     def _is_in_workspace(self, path: Path, file: Path) -> bool:
         # A workspace that holds the global configuration itself (the home folder, say) is the user's own.

@@ -3,6 +3,13 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+MAX_QUOTED = 40
+
+
+def quoted(text: str) -> str:
+    """Quote what a file says: nothing in it can move the cursor or fill the screen."""
+    return repr(text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 1]}…")
+
 
 def broken_file(reason: str, has_last_good: bool) -> str:
     kept = "the last good version stays in force" if has_last_good else "nothing of it is used"
@@ -11,6 +18,10 @@ def broken_file(reason: str, has_last_good: bool) -> str:
 
 def second_file(used: str) -> str:
     return f"is ignored, because {used} is there too; keep one of them"
+
+
+def more(count: int) -> str:
+    return f"and {count:,} more of this kind; mend the first ones and ask again"
 
 
 def not_an_object(what: str) -> str:
@@ -35,7 +46,7 @@ def invalid(reason: str) -> str:
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
     near = get_close_matches(key, list(known), 1)
-    return f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "; it is ignored")
+    return f"unknown key {quoted(key)}" + (f"; did you mean {near[0]!r}?" if near else "; it is ignored")
 
 
 def not_for_projects() -> str:
@@ -46,8 +57,22 @@ def unresolved_variable(name: str) -> str:
     return f"{{env:{name}}}: the environment has no {name}; set it where OpenCode is started"
 
 
+def no_such_variable() -> str:
+    # Not named: some people write the key itself here.
+    return "the environment has no such variable; set it where OpenCode is started"
+
+
 def unreadable_secret(path: str) -> str:
     return f"{{file:{path}}}: can't be read; check the path and its permissions"
+
+
+def no_secret(path: str) -> str:
+    return f"{{file:{path}}}: is empty, or too large for a secret; put the secret alone into it"
+
+
+def bad_placeholder(kind: str) -> str:
+    name = "NAME" if kind == "env" else "path"
+    return f"a placeholder is not well-formed; write {{{kind}:{name}}}"
 
 
 def secret_in_workspace(path: str) -> str:
@@ -65,7 +90,7 @@ def no_base_url(provider_id: str) -> str:
 def unknown_preset(name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = get_close_matches(name, names, 1)
-    return f"there is no preset {name!r}; " + (
+    return f"there is no preset {quoted(name)}; " + (
         f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
     )
 
