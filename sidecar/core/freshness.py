@@ -24,6 +24,8 @@ class Attempt(Struct, frozen=True):
     failed: bool
     retry_at: float | None = None
     """The gateway (or our backoff) wants no request before this."""
+    turns_at: float | None = None
+    """The first reset of what was read: from then on the cache holds history."""
 
 
 def is_due(last: Attempt | None, now: float, cache_s: float, *, refresh: bool) -> bool:
@@ -32,6 +34,8 @@ def is_due(last: Attempt | None, now: float, cache_s: float, *, refresh: bool) -
         return True  # never asked, or the clock was set back
     if last.retry_at is not None and now < last.retry_at <= now + LONGEST_STATED_S:
         return False
+    if last.turns_at is not None and last.at < last.turns_at <= now:
+        return True
     return refresh or now - last.at >= (min(cache_s, ERROR_CACHE_S) if last.failed else cache_s)
 
 
@@ -46,7 +50,10 @@ def retry_at(now: float, stated_s: float | None, failures: int) -> float:
 
 
 def may_still_be_shown(read_at: float, resets_at: float | None, now: float) -> bool:
-    """Say whether a good value from *read_at* still tells something: not once its window has turned."""
-    if resets_at is not None:
+    """Say whether a good value from *read_at* still tells something: not once its window has turned.
+
+    A reset that had passed before it was read tells only that the gateway is late with it.
+    """
+    if resets_at is not None and resets_at > read_at:
         return now < resets_at
     return now - read_at <= KEEP_OLD_S

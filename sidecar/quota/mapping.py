@@ -125,6 +125,8 @@ def _check_expression(place: str, expression: str | None) -> None:
         return
     try:
         jmespath.compile(expression)
+    except RecursionError as error:
+        raise MappingError(f"{place}: it is nested too deeply") from error
     except jmespath.exceptions.JMESPathError as error:
         reason = str(error).splitlines()[0].rstrip(":")
         raise MappingError(f"{place}: {expression!r} is not JMESPath: {reason}") from error

@@ -12,8 +12,7 @@ Number = int | float
 MAX_TEXT: Final = 40
 LARGEST: Final = 1e21
 """A figure beyond this is a mistake, and sums of such figures would overflow. NaN fails the test too."""
-_NUMERIC: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+_NUMERIC: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 class Window(Struct, frozen=True, omit_defaults=True):
@@ -40,10 +39,6 @@ class Window(Struct, frozen=True, omit_defaults=True):
             return True
         return self.limit is not None and self.used is not None and self.used > self.limit
 
-    def has_reset(self, now: float) -> bool:
-        """Say whether the window has turned since it was read, so that its figures are history."""
-        return self.resets_at is not None and self.resets_at <= now
-
 
 def complete(window: Window) -> Window:
     """Derive what two of limit, used and remaining say about the third, and the percentage."""
@@ -56,7 +51,7 @@ def complete(window: Window) -> Window:
         remaining = _exact(limit - used)
     elif used is None and limit is not None and remaining is not None:
         used = _exact(limit - remaining)
-    elif limit is None and used is not None and remaining is not None:
+    elif limit is None and used is not None and remaining is not None and used + remaining >= 0:
         limit = _exact(used + remaining)
     return msgspec.structs.replace(
         window, limit=limit, used=used, remaining=remaining, percent_remaining=_percent(limit, remaining)
@@ -82,11 +77,13 @@ def as_number(value: object) -> Number | None:
 
 
 def as_text(value: object) -> str | None:
-    """Read a short text fit for a screen: no control or invisible characters, at most `MAX_TEXT` long."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    """Read a short text fit for a screen: no control or format characters, at most `MAX_TEXT` long."""
+    if not isinstance(value, str):
+        value = as_number(value)
+    if value is None:
         return None
-    text = " ".join(_UNPRINTABLE.sub(" ", str(value)[: 4 * MAX_TEXT]).split())
-    return text[:MAX_TEXT].encode("utf-8", "ignore").decode() or None
+    visible = (char if char.isprintable() else " " for char in str(value)[: 4 * MAX_TEXT])
+    return " ".join("".join(visible).split())[:MAX_TEXT].rstrip() or None
 
 
 def _percent(limit: Number | None, remaining: Number | None) -> float | None:

@@ -80,7 +80,11 @@ class _Renewal(Struct):
         now = self.clock()
         if self.asked_at < last.attempted_at <= now:  # somebody has asked since we wanted to know
             return False
-        attempt = Attempt(last.attempted_at, last.error is not None, last.retry_at)
+        resets = [
+            row.resets_at for row in last.windows if row.resets_at and row.resets_at > last.attempted_at
+        ]
+        turns_at = min(resets, default=None)
+        attempt = Attempt(last.attempted_at, last.error is not None, last.retry_at, turns_at)
         return is_due(attempt, now, self.freshness.cache_s, refresh=self.freshness.refresh)
 
     async def run(self) -> None:
