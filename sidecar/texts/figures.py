@@ -1,6 +1,7 @@
 """Numbers, times and bars, as people read them."""
 
 import unicodedata
+from collections.abc import Iterator
 from typing import Final
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -10,9 +11,9 @@ _STEPS: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "K"))
 
 
 def amount(value: float, unit: str, currency: str | None) -> str:
-    """Write a figure in its unit: `$12.50`, `750K`, `3.5 credits`."""
+    """Write a figure in its unit: `$12.50`, `12.50 VND`, `750K`."""
     if unit == "cost":
-        symbol = _SYMBOLS.get(currency or "")
+        symbol = _SYMBOLS.get((currency or "").upper())
         figure = f"{abs(value):,.2f}"
         sign = "-" if value < 0 else ""
         return f"{sign}{symbol}{figure}" if symbol else f"{sign}{figure} {currency or ''}".rstrip()
@@ -23,9 +24,9 @@ def compact(value: float) -> str:
     """Write a count in at most five characters where it is large: 950, 9,500, 12.5K, 3.04M."""
     size = abs(value)
     for step, suffix in _STEPS:
-        if size >= step:
+        if size >= step * (1 if suffix == "K" else 0.99995):  # 999,999 is 1M, not 1000K
             scaled = value / (1e3 if suffix == "K" else step)
-            return f"{scaled:.4g}{suffix}" if abs(scaled) < 1e4 else f"{scaled:,.0f}{suffix}"
+            return f"{scaled:.4g}{suffix}" if abs(scaled) < 9999.5 else f"{scaled:,.0f}{suffix}"
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
 
 
@@ -76,16 +77,32 @@ def fit(text: str, width: int) -> str:
 
 
 def wrap(parts: list[str], first: str, rest: str, width: int) -> list[str]:
-    """Join *parts* with ` · ` into lines of *width* that start with *first*, then with *rest*."""
+    """Join *parts* with ` · ` into lines of *width* that start with *first*, then with *rest*.
+
+    A part is broken only where it doesn't fit into a line of its own.
+    """
     lines: list[str] = []
-    line, is_empty = first, True
+    line, gap = first, ""
     for part in parts:
-        addition = part if is_empty else f" · {part}"
-        if not is_empty and columns(line + addition) > width:
-            lines.append(line)
-            line, addition = rest, part
-        line, is_empty = line + addition, False
-    return [*lines, line] if not is_empty else lines
+        for piece in _pieces(part, width - columns(rest)):
+            if columns(line + gap + piece) > width:
+                lines.append(line)
+                line, gap = rest, ""
+            line, gap = line + gap + piece, " "
+        gap = " · "
+    return [*lines, line] if parts else lines
+
+
+def _pieces(part: str, room: int) -> Iterator[str]:
+    """Return *part* whole if it fits into *room*, else its words, cut where one is too long."""
+    for word in [part] if columns(part) <= room else part.split():
+        start, taken = 0, 0
+        for index, character in enumerate(word):
+            taken += _width(character)
+            if taken > room:
+                yield word[start:index]
+                start, taken = index, _width(character)
+        yield word[start:]
 
 
 def _two(large: int, unit: str, small: int, small_unit: str) -> str:

@@ -69,10 +69,10 @@ class StatusReport(Struct, frozen=True, omit_defaults=True):
 def render(report: StatusReport, width: int) -> str:
     """Return the report in lines of at most *width* columns."""
     if not report.is_enabled:
-        return _join([[_OFF.format(file=report.config_file)], _health(report, width)])
+        return _join([_words(_OFF.format(file=report.config_file), "", width), _health(report, width)])
     blocks = [_gateway(gateway, report.at, width) for gateway in report.gateways]
     if not blocks:
-        blocks = [_nothing_configured(report)]
+        blocks = [_nothing_configured(report, width)]
     return _join([*blocks, _problems(report, width), _health(report, width)])
 
 
@@ -87,7 +87,12 @@ _OFF = "The quota sidecar is switched off (enabled: false in {file} or in this p
 
 
 def _join(blocks: list[list[str]]) -> str:
-    return "\n\n".join("\n".join(line.rstrip() for line in block) for block in blocks if block)
+    return "\n\n".join("\n".join(_visible(line) for line in block) for block in blocks if block)
+
+
+def _visible(line: str) -> str:
+    """Remove what moves a terminal's cursor or reorders its text; folders and labels may hold such too."""
+    return "".join(character for character in line if character.isprintable()).rstrip()
 
 
 def _gateway(gateway: GatewayReport, now: float, width: int) -> list[str]:
@@ -100,6 +105,8 @@ def _gateway(gateway: GatewayReport, now: float, width: int) -> list[str]:
     lines = [fit(name, width - columns(when) - 1) + " " + when]
     if gateway.failure:
         lines += _failure(gateway, gateway.failure, now, width)
+    elif not gateway.windows:
+        lines += _words("nothing is known yet; ask again", "  ", width)
     for window in gateway.windows:
         lines += _window(window, now, width)
     return lines + _footnotes(gateway, width)
@@ -115,7 +122,7 @@ def _window(window: Window, now: float, width: int) -> list[str]:
     elif share is not None:
         first += f"{bar(share, bar_columns)} {percent(share):>4}  "
     parts = [_left(window)]
-    if window.resets_at is not None:
+    if window.resets_at is not None and window.resets_at > now:
         parts.append(f"resets in {duration(window.resets_at - now)}")
     return wrap(parts, first, indent, width)
 
@@ -175,7 +182,7 @@ def _problems(report: StatusReport, width: int) -> list[str]:
     for problem in report.problems:
         place = problem.file + (f", line {problem.line}" if problem.line else "")
         what = f"{problem.path}: {problem.message}" if problem.path else problem.message
-        lines += [f"  ! {place}", *_words(what, "    ", width)]
+        lines += [*wrap([place], "  ! ", "    ", width), *_words(what, "    ", width)]
     return lines
 
 
@@ -188,26 +195,21 @@ def _health(report: StatusReport, width: int) -> list[str]:
     return lines + (_words(f"! {report.store_trouble}", "  ", width) if report.store_trouble else [])
 
 
-def _nothing_configured(report: StatusReport) -> list[str]:
+def _nothing_configured(report: StatusReport, width: int) -> list[str]:
     return [
         "No gateway is configured yet. Write into",
-        f"  {report.config_file}",
+        *_words(report.config_file, "  ", width),
         "and ask again:",
         "  {",
-        '    "gateways": [',
-        '      { "providerId": "my-gateway", "quotaPath": "/quota" }',
-        "    ]",
+        '    "gateways": [{',
+        '      "providerId": "my-gateway",',
+        '      "quotaPath": "/quota"',
+        "    }]",
         "  }",
-        "`my-gateway` is a provider of your global opencode.json; its baseURL and key are used.",
+        *_words("`my-gateway` is a provider of your global opencode.json,", "", width),
+        *_words("whose baseURL and key are used.", "", width),
     ]
 
 
 def _words(text: str, indent: str, width: int) -> list[str]:
-    lines: list[str] = []
-    line = indent
-    for word in text.split(" "):
-        if line != indent and columns(f"{line} {word}") > width:
-            lines.append(line)
-            line = indent
-        line += word if line == indent else f" {word}"
-    return [*lines, line]
+    return wrap([text], indent, indent, width)
