@@ -14,7 +14,13 @@ type Action =
   | { error: { code: number; message: string } }
   | { say: unknown[]; result: unknown }
 
-type Script = { log?: string; startLine?: string; ignoreEof?: boolean; on?: Record<string, Action> }
+type Script = {
+  log?: string
+  startLine?: string
+  dieAtOnce?: boolean
+  ignoreEof?: boolean
+  on?: Record<string, Action>
+}
 
 const script: Script = JSON.parse(process.argv[2] ?? "{}")
 
@@ -47,6 +53,7 @@ function receive(line: string) {
   if (id !== undefined && method) act(script.on?.[method] ?? { result: USUAL[method] ?? {} }, id)
 }
 
+if (script.dieAtOnce) process.exit(7)
 if (script.startLine) process.stderr.write(`${script.startLine}\n`)
 if (script.ignoreEof) setInterval(() => {}, 1000)
 

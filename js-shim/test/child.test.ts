@@ -1,0 +1,273 @@
+import { afterEach, expect, test } from "bun:test"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Sidecar } from "../src/child.ts"
+import type { Launch } from "../src/launch.ts"
+import type { Clock } from "../src/rpc.ts"
+
+/** Time stands still until a test moves it; real pipes and processes go on by themselves. */
+class FakeClock implements Clock {
+  #now = 0
+  #timers = new Set<{ at: number; fn: () => void }>()
+
+  now = () => this.#now
+
+  after = (ms: number, fn: () => void) => {
+    const timer = { at: this.#now + ms, fn }
+    this.#timers.add(timer)
+    return () => void this.#timers.delete(timer)
+  }
+
+  /** One tick at a time, as a real clock would. */
+  async pass(ms: number) {
+    for (const end = this.#now + ms; this.#now < end; await Bun.sleep(0)) {
+      this.#now = Math.min(end, Math.min(...[...this.#timers].map(({ at }) => at), end))
+      for (const timer of [...this.#timers])
+        if (timer.at <= this.#now && this.#timers.delete(timer)) timer.fn()
+    }
+  }
+}
+
+const started: Sidecar[] = []
+afterEach(async () => {
+  for (const sidecar of started.splice(0)) await sidecar.stop()
+})
+
+/** A sidecar whose lives follow the scripts given, the last one for ever. */
+function sidecarWith(...scripts: (object | Launch)[]) {
+  const clock = new FakeClock()
+  const notes: { event: string; [field: string]: unknown }[] = []
+  const notified: unknown[] = []
+  const stderr: string[] = []
+  const listeners = new Set<() => void>()
+  let lives = 0
+  const events = {
+    launch: (): Launch => {
+      const script = scripts[Math.min(lives++, scripts.length - 1)] ?? {}
+      if ("argv" in script || "notFound" in script) return script as Launch
+      const fake = join(import.meta.dir, "fake-sidecar.ts")
+      return { argv: [process.execPath, fake, JSON.stringify(script)], source: "checkout" }
+    },
+    ready: () => {},
+    notified: (method: string, params: unknown) => void notified.push([method, params]),
+    stderr: (bytes: Uint8Array) => void stderr.push(Buffer.from(bytes).toString()),
+    note: (event: string, fields = {}) => {
+      notes.push({ event, ...fields })
+      for (const look of listeners) look()
+    },
+  }
+  const sidecar = new Sidecar(events, tmpdir(), clock)
+  started.push(sidecar)
+  const seen = (event: string, times = 1) =>
+    new Promise<void>((resolve) => {
+      const look = () => notes.filter((note) => note.event === event).length >= times && resolve()
+      listeners.add(look)
+      look()
+    })
+  const pidOf = () => notes.findLast(({ event }) => event === "sidecar_spawned")?.child as number
+  return { sidecar, clock, notes, notified, stderr, seen, pidOf }
+}
+
+const execute = { directory: "/d", sessionId: "s", messageId: "m", command: "quota_status", arguments: "" }
+
+test("it is greeted, asked and told, and ends at EOF", async () => {
+  const { sidecar, seen, notified, notes, stderr } = sidecarWith({
+    startLine: "hello",
+    on: {
+      "command/execute": {
+        say: [{ jsonrpc: "2.0", method: "toast/show", params: { a: 1 } }],
+        result: { text: "t" },
+      },
+    },
+  })
+  sidecar.start()
+  sidecar.start()
+  expect([await sidecar.isReady(1000), sidecar.state, sidecar.headerPrefixes]).toEqual([
+    true,
+    "healthy",
+    ["x-ratelimit-", "retry-after"],
+  ])
+  expect(await sidecar.ask("command/execute", execute, 1000)).toEqual({ result: { text: "t" } })
+  expect([notified, stderr]).toEqual([[["toast/show", { a: 1 }]], ["hello\n"]])
+  await sidecar.stop()
+  await seen("sidecar_spawned")
+  expect([sidecar.state, notes.map(({ event }) => event)]).toEqual([
+    "stopped",
+    ["sidecar_spawned", "sidecar_ready"],
+  ])
+})
+
+test("after everything was closed it starts again", async () => {
+  const { sidecar, seen } = sidecarWith({})
+  sidecar.start()
+  await seen("sidecar_ready")
+  await sidecar.stop()
+  sidecar.start()
+  await seen("sidecar_ready", 2)
+  expect(sidecar.state).toBe("healthy")
+})
+
+test("one that ignores EOF is killed a second later", async () => {
+  const { sidecar, clock, seen, pidOf } = sidecarWith({ ignoreEof: true })
+  sidecar.start()
+  await seen("sidecar_ready")
+  const stopped = sidecar.stop()
+  await clock.pass(1000)
+  await stopped
+  await ended(pidOf())
+})
+
+test("a missed deadline makes it suspect, any answer makes it healthy again", async () => {
+  const { sidecar, clock, seen } = sidecarWith({ on: { "request/plan": "silence", ping: "silence" } })
+  sidecar.start()
+  await seen("sidecar_ready")
+  const missed = sidecar.ask("request/plan", {} as never, 250)
+  await clock.pass(250)
+  expect([await missed, sidecar.state]).toEqual([undefined, "suspect"])
+  expect(await sidecar.ask("workspace/close", { directory: "/d" }, 250)).toEqual({ result: {} })
+  expect(sidecar.state).toBe("healthy")
+})
+
+test("five seconds without an answer kill it, and it comes back", async () => {
+  const { sidecar, clock, seen, notes, pidOf } = sidecarWith({})
+  sidecar.start()
+  await seen("sidecar_ready")
+  const hung = pidOf()
+  process.kill(hung, "SIGSTOP")
+  const missed = sidecar.ask("request/plan", {} as never, 250)
+  await clock.pass(250)
+  await missed
+  await clock.pass(4_999)
+  expect(sidecar.state).toBe("suspect")
+  await clock.pass(1)
+  expect([sidecar.state, sidecar.problem]).toEqual(["dead", { kind: "noAnswer" }])
+  await ended(hung)
+  await clock.pass(500)
+  await seen("sidecar_ready", 2)
+  expect(notes.find(({ event }) => event === "sidecar_dead")).toEqual({
+    event: "sidecar_dead",
+    kind: "noAnswer",
+    againInMs: 500,
+  })
+})
+
+test("a caller who gives up leaves it healthy", async () => {
+  const { sidecar, seen } = sidecarWith({ on: { "command/execute": "silence" } })
+  sidecar.start()
+  await seen("sidecar_ready")
+  const controller = new AbortController()
+  const asked = sidecar.ask("command/execute", execute, 15_000, controller.signal)
+  controller.abort()
+  expect([await asked, sidecar.state]).toEqual([undefined, "healthy"])
+})
+
+test("each death doubles the wait, up to 30 seconds", async () => {
+  const { sidecar, clock, seen, notes } = sidecarWith({ dieAtOnce: true })
+  sidecar.start()
+  for (let deaths = 1; deaths <= 8; deaths++) {
+    await seen("sidecar_dead", deaths)
+    await clock.pass(30_000)
+  }
+  const waits = notes.filter(({ event }) => event === "sidecar_dead").map(({ againInMs }) => againInMs)
+  expect(waits.slice(0, 8)).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
+  expect(notes.find(({ event }) => event === "sidecar_dead")).toMatchObject({ kind: "exited", detail: "7" })
+})
+
+test("a sound life of a minute starts the doubling anew", async () => {
+  const { sidecar, clock, seen, notes } = sidecarWith({ dieAtOnce: true }, { on: { ping: "exit" } })
+  sidecar.start()
+  await seen("sidecar_dead")
+  await clock.pass(500)
+  await seen("sidecar_ready")
+  await clock.pass(60_001)
+  expect(await sidecar.ask("ping", {}, 250)).toBeUndefined()
+  await seen("sidecar_dead", 2)
+  expect(notes.findLast(({ event }) => event === "sidecar_dead")).toMatchObject({
+    kind: "exited",
+    detail: "3",
+    againInMs: 500,
+  })
+})
+
+test("while it starts or is dead, nobody waits", async () => {
+  const { sidecar, seen } = sidecarWith({ dieAtOnce: true })
+  sidecar.start()
+  expect(await sidecar.ask("request/plan", {} as never, 250)).toBeUndefined()
+  await seen("sidecar_dead")
+  expect(await sidecar.ask("request/plan", {} as never, 250)).toBeUndefined()
+})
+
+test("a command wakes a dead one instead of waiting for its turn", async () => {
+  const { sidecar, seen } = sidecarWith({ dieAtOnce: true }, {})
+  sidecar.start()
+  await seen("sidecar_dead")
+  expect(await sidecar.isReady(15_000)).toBe(true)
+})
+
+test("nothing to start, and nothing that starts, is told at once", async () => {
+  const missing = sidecarWith({ notFound: "/x/python" })
+  missing.sidecar.start()
+  expect([await missing.sidecar.isReady(15_000), missing.sidecar.problem]).toEqual([
+    false,
+    { kind: "notFound", detail: "/x/python" },
+  ])
+  const broken = sidecarWith({ argv: ["/no/such/program"], source: "environment" })
+  broken.sidecar.start()
+  expect([await broken.sidecar.isReady(15_000), broken.sidecar.problem.kind]).toEqual([false, "notStarted"])
+})
+
+test("another protocol is not tried again by itself", async () => {
+  const newer = { protocolMajor: 2, sidecarVersion: "9", responseHeaderPrefixes: [] }
+  const refused = { error: { code: -32001, message: "protocol 2" } }
+  for (const [initialize, detail] of [
+    [{ result: newer }, "2"],
+    [refused, "protocol 2"],
+  ] as const) {
+    const { sidecar, clock, seen, notes } = sidecarWith({ on: { initialize } })
+    sidecar.start()
+    await seen("sidecar_dead")
+    await clock.pass(120_000)
+    expect(sidecar.problem).toEqual({ kind: "otherProtocol", detail })
+    expect(notes.filter(({ event }) => event === "sidecar_spawned").length).toBe(1)
+  }
+})
+
+test("a greeting that is never answered ends it after thirty seconds", async () => {
+  for (const initialize of ["silence", "garbage", "hugeLine"]) {
+    const { sidecar, clock, seen, pidOf } = sidecarWith({ on: { initialize } })
+    sidecar.start()
+    const spawned = pidOf()
+    const ready = sidecar.isReady(15_000)
+    await clock.pass(15_000)
+    expect([await ready, sidecar.problem]).toEqual([false, { kind: "starting" }])
+    await clock.pass(15_000)
+    await seen("sidecar_killed")
+    expect(sidecar.problem).toEqual({ kind: "noAnswer" })
+    await ended(spawned)
+  }
+})
+
+test("a hung one takes no memory: beyond 8 MiB nothing is written to it", async () => {
+  const { sidecar, seen, pidOf } = sidecarWith({})
+  sidecar.start()
+  await seen("sidecar_ready")
+  process.kill(pidOf(), "SIGSTOP")
+  const before = process.memoryUsage().rss
+  for (let n = 0; n < 400; n++)
+    sidecar.tell("request/finished", { headers: { a: "x".repeat(100_000) } } as never)
+  expect(process.memoryUsage().rss - before).toBeLessThan(60 * 1024 * 1024)
+  process.kill(pidOf(), "SIGKILL")
+})
+
+/** Gone from the process table, or a zombie at most. */
+async function ended(pid: number) {
+  for (let tries = 0; tries < 500; tries++) {
+    try {
+      process.kill(pid, 0)
+    } catch {
+      return
+    }
+    await Bun.sleep(10)
+  }
+  throw new Error(`${pid} still runs`)
+}

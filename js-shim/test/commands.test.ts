@@ -1,0 +1,192 @@
+import { expect, test } from "bun:test"
+import { mkdtempSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Problem, Sidecar } from "../src/child.ts"
+import { Commands, readHostFile } from "../src/commands.ts"
+import builtIn from "../src/host.gen.json"
+import type { Host } from "../src/host.ts"
+import type { Tag } from "../src/tagged-fetch.ts"
+
+type Turns = Parameters<Commands["forget"]>[0]["messages"]
+
+const host = { directory: "/d" } as Host
+const tag: Tag = {
+  host,
+  sessionId: "s",
+  messageId: "q",
+  agent: "build",
+  target: { providerId: "p", modelId: "x" },
+}
+const typed = { command: "quota_status", arguments: "acme" }
+
+function commandsWith(answer: Partial<Pick<Sidecar, "isReady" | "ask" | "state" | "problem">> = {}) {
+  const asked: unknown[] = []
+  const usual = async (...args: unknown[]) => {
+    asked.push(args)
+    return { result: { text: "two windows left" } }
+  }
+  const sidecar = {
+    isReady: async () => true,
+    ask: usual,
+    state: "healthy",
+    problem: { kind: "starting" },
+    ...answer,
+  }
+  const directory = mkdtempSync(join(tmpdir(), "commands-"))
+  return { commands: new Commands(sidecar as unknown as Sidecar, directory, "/log"), asked, directory }
+}
+
+/** A marked message, as `command.execute.before` and `chat.message` leave it. */
+function type(commands: Commands, messageId = "q") {
+  const output = { parts: [{ type: "text", text: "/quota_status acme" }] } as never as {
+    parts: Turns[0]["parts"]
+  }
+  commands.markParts({ command: "quota_status", sessionID: "s", arguments: "acme" }, output)
+  commands.markMessage({ message: { id: messageId } as never, parts: output.parts })
+  return { info: { role: "user", id: messageId }, parts: output.parts }
+}
+
+const user = (id: string) => ({ info: { role: "user", id }, parts: [{ type: "text", text: id }] })
+const assistant = (id: string, parentID: string, finish: string | undefined, output = 1) => ({
+  info: { role: "assistant", id, parentID, finish, tokens: { output }, time: finish ? { completed: 1 } : {} },
+  parts: [{ type: "text", text: id }],
+})
+function forget(commands: Commands, ...turns: unknown[]): string[] {
+  const messages = turns as Turns
+  commands.forget({ messages })
+  return messages.map(({ info }) => info.id)
+}
+
+test("ours are offered, and the user's own command of that name is left alone", () => {
+  const { commands } = commandsWith()
+  const config = {}
+  expect([commands.offer(config), config]).toEqual([
+    new Set(["quota_status"]),
+    { command: { quota_status: { template: "/quota_status $ARGUMENTS", ...builtIn.commands.quota_status } } },
+  ])
+  const mine = { command: { quota_status: { template: "mine" } } }
+  expect([commands.offer(mine), mine]).toEqual([
+    new Set(),
+    { command: { quota_status: { template: "mine" } } },
+  ])
+})
+
+test("host.json is believed if it is whole, and the built-in copy stands in for garbage", () => {
+  const { directory } = commandsWith()
+  const written = (value: unknown) => {
+    writeFileSync(join(directory, "host.json"), typeof value === "string" ? value : JSON.stringify(value))
+    return readHostFile(directory)
+  }
+  expect(readHostFile(join(directory, "nowhere"))).toEqual(builtIn)
+  const own = { ...builtIn, commands: { quota_x: { description: "d" } }, unheardOf: 1 }
+  expect(written(own)).toEqual(own)
+  const { failed, ...fewer } = builtIn.texts.problems
+  const bad = [
+    "",
+    "{",
+    "null",
+    "[]",
+    '{"commands":null,"texts":{}}',
+    { ...builtIn, commands: { __proto__x: { description: "d" } } },
+    { ...builtIn, commands: { ok: { description: 7 } } },
+    { ...builtIn, texts: { ...builtIn.texts, problems: fewer } },
+    { ...builtIn, padding: "x".repeat(300_000) },
+  ]
+  for (const value of bad) expect(written(value)).toEqual(builtIn)
+})
+
+test("a typed command is marked in its part, which is all that stays of the template", () => {
+  const { commands } = commandsWith()
+  expect(type(commands).parts as unknown[]).toEqual([
+    { type: "text", text: "/quota_status acme", metadata: { "opencode-quota-sidecar": typed } },
+  ])
+  expect(commands.typedIn(tag)).toEqual(typed)
+  expect(commands.typedIn({ ...tag, agent: "compaction" })).toBeUndefined()
+  expect(commands.typedIn({ ...tag, messageId: "another" })).toBeUndefined()
+})
+
+test("a message is asked about once, whoever comes again", async () => {
+  const { commands, asked } = commandsWith()
+  const texts = [commands.answer(typed, tag, undefined), commands.answer(typed, tag, undefined)]
+  expect(await Promise.all(texts)).toEqual(["two windows left", "two windows left"])
+  expect(await commands.answer(typed, tag, undefined)).toBe("two windows left")
+  const params = { directory: "/d", sessionId: "s", messageId: "q", ...typed, target: tag.target }
+  expect(asked).toEqual([["command/execute", params, expect.any(Number), undefined]])
+})
+
+test("an abort is the user's, and the next one asks again", async () => {
+  const { commands, asked } = commandsWith()
+  const signal = AbortSignal.abort(new DOMException("stop", "AbortError"))
+  await expect(commands.answer(typed, tag, signal)).rejects.toBe(signal.reason)
+  expect(await commands.answer(typed, tag, undefined)).toBe("two windows left")
+  expect(asked.length).toBe(2)
+})
+
+test("without a sidecar the reason and the cure are told, in the host file's words", async () => {
+  const { down, problems } = builtIn.texts
+  const say = async (answer: Parameters<typeof commandsWith>[0]) =>
+    commandsWith(answer).commands.answer(typed, tag, undefined)
+  const filled = ({ kind, detail = "" }: Problem) => {
+    const put = (text: string, name: string, value: string) => text.replaceAll(`{${name}}`, () => value)
+    const { reason, cure } = problems[kind]
+    const withLog = put(down, "log", "/log")
+    return put(put(withLog, "reason", put(reason, "detail", detail)), "cure", put(cure, "detail", detail))
+  }
+  const dead: Problem = { kind: "exited", detail: "$& {log}" }
+  const isReady = async () => false
+  expect(await say({ isReady, state: "dead", problem: dead })).toBe(filled(dead))
+  expect(await say({ isReady, state: "starting" })).toBe(filled({ kind: "starting" }))
+  expect(await say({ ask: async () => undefined, state: "suspect" })).toBe(filled({ kind: "noAnswer" }))
+  const error = { code: -32603, message: "boom" }
+  expect(await say({ ask: async () => ({ error }) })).toBe(filled({ kind: "failed", detail: "boom" }))
+  const wrong = { result: { text: 7 } }
+  expect(await say({ ask: async () => wrong })).toBe(filled({ kind: "failed", detail: "command/execute" }))
+})
+
+test("our questions and answers leave later turns, the one being answered stays", () => {
+  const { commands } = commandsWith()
+  const q1 = type(commands, "q1")
+  const q2 = type(commands, "q2")
+  const turns = [user("u1"), assistant("a1", "u1", "stop"), q1, assistant("r1", "q1", "stop", 0)]
+  expect(forget(commands, ...turns, user("u2"))).toEqual(["u1", "a1", "u2"])
+  expect(forget(commands, ...turns, q2)).toEqual(["u1", "a1", "q2"])
+  expect(forget(commands, ...turns)).toEqual(["u1", "a1"])
+})
+
+test("a list is never left empty", () => {
+  const { commands } = commandsWith()
+  expect(forget(commands, type(commands, "q"), assistant("r", "q", "stop", 0))).toEqual(["q", "r"])
+})
+
+test("typed amid the model's work, a question leaves and the work stays", () => {
+  const { commands } = commandsWith()
+  const q = type(commands, "q")
+  const work = [user("u"), assistant("a", "u", "tool-calls")]
+  expect([forget(commands, ...work, q), commands.typedIn(tag)?.amidWork]).toEqual([["u", "a", "q"], true])
+  commands.settle(tag)
+  expect(commands.typedIn(tag)).toBeUndefined()
+  const after = [
+    assistant("r", "q", "tool-calls", 0),
+    assistant("b", "q", "tool-calls"),
+    assistant("c", "q", "stop"),
+  ]
+  expect(forget(commands, ...work, q, ...after, user("v"))).toEqual(["u", "a", "b", "c", "v"])
+})
+
+test("what the model owes decides whether its work goes on", () => {
+  const amid = (...before: unknown[]) => {
+    const { commands } = commandsWith()
+    forget(commands, ...before, type(commands, "q"))
+    return commands.typedIn(tag)?.amidWork ?? false
+  }
+  const failed = assistant("a", "u", undefined)
+  Object.assign(failed.info, { error: { name: "MessageAbortedError" } })
+  expect([
+    amid(),
+    amid(user("u"), assistant("a", "u", "stop")),
+    amid(user("u"), failed),
+    amid(user("u")),
+    amid(user("u"), assistant("a", "u", "tool-calls")),
+  ]).toEqual([false, false, false, true, true])
+})
