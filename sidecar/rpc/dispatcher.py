@@ -73,11 +73,11 @@ class Dispatcher:
     def _dispatch(self, call: _Call, params: Raw | UnsetType) -> None:
         try:
             outcome = self._run(call.method, params)
+            if not isinstance(outcome, Awaitable):
+                self._answer(call, outcome)
+                return
         except Exception as error:
             self._refuse(call, error)
-            return
-        if not isinstance(outcome, Awaitable):
-            self._answer(call, outcome)
             return
         scope = anyio.CancelScope()
         if isinstance(call.id, int | str):
