@@ -18,7 +18,7 @@ from tests.bed.tui import Tui
 @pytest.fixture
 def home_of_three_wires(home: Home, gateway: Gateway) -> Home:
     gateway.models("A fine answer.")
-    home.write_opencode({wire: provider(gateway.base_url, wire) for wire in wires.WIRES}, plugin=False)
+    home.write_opencode({wire: provider(gateway.base_url, wire) for wire in wires.WIRES}, plugin=None)
     return home
 
 

@@ -73,13 +73,16 @@ class Home:
         """The whole environment of what is started here; add keys to it before that."""
 
     def write_opencode(
-        self, providers: Mapping[str, Mapping[str, Any]], *, plugin: bool = True, **more: object
+        self, providers: Mapping[str, Mapping[str, Any]], *, plugin: object = PLUGIN, **more: object
     ) -> Path:
-        """Write the global opencode.json; the first provider's model is the one that is used."""
+        """Write the global opencode.json; the first provider's model is the one that is used.
+
+        *plugin* is an entry of `plugin`, ours unless said otherwise; None is none.
+        """
         model = f"{next(iter(providers))}/{MODEL}" if providers else None
         quiet = {"autoupdate": False, "share": "disabled", "enabled_providers": list(providers)}
         models = {"model": model, "small_model": model} if model else {}
-        plugins = {"plugin": [PLUGIN]} if plugin else {}
+        plugins = {"plugin": [plugin]} if plugin else {}
         content = quiet | models | plugins | {"provider": dict(providers)} | more
         return self._write(self.config / "opencode.json", content)
 

@@ -1,0 +1,203 @@
+"""`make bench`: measures the budgets on this machine and prints them with the limit beside each.
+
+Nothing here fails for being slow: a busy machine is no defect. The shim's half is measured by
+`js-shim/test/bench.ts`, on the real sidecar; starts are those of the real OpenCode.
+"""
+
+import dataclasses
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from tests.bed.gateways import Gateway
+from tests.bed.home import Home, provider
+from tests.bed.opencode import Serve
+from tests.bed.processes import REPOSITORY
+from tests.bed.replies import json_reply
+
+SIDECAR: Final = [sys.executable, "-I", "-m", "sidecar", "serve"]
+BUN: Final = REPOSITORY / "js-shim" / "node_modules" / ".bin" / "bun"
+GATEWAYS: Final = 50
+SLOW_S: Final = 0.2
+STARTS: Final = 7
+
+Row = tuple[str, str, str]
+"""What was measured, the figure, the limit."""
+
+
+def main() -> int:
+    """Print the table."""
+    rows: list[Row] = []
+    with Home() as home:
+        rows += _shim_rows(home)
+        rows += _gateway_rows(home)
+    rows += _start_rows()
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in [("what", "measured", "limit"), tuple("-" * width for width in widths), *rows]:
+        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + "\n")
+    return 0
+
+
+def _shim_rows(home: Home) -> list[Row]:
+    command = [str(BUN), str(REPOSITORY / "js-shim" / "test" / "bench.ts"), *SIDECAR]
+    done = subprocess.run(command, env=home.env, cwd=home.project, capture_output=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    same = "identical" if found["areSame"] else "DIFFERENT"
+    return [
+        ("request path, nothing to do, p50", _ms(found["pathP50"]), "1 ms"),
+        ("request path, nothing to do, p99", _ms(found["pathP99"]), "5 ms"),
+        ("request path, sidecar hung, first", _ms(found["hungFirst"]), "250 ms, once"),
+        ("request path, sidecar suspect, worst of 200", _ms(found["hungNextMax"]), "0 ms"),
+        ("streamed bytes of 700 answers", same, "identical"),
+        ("first content byte, p95 with us minus without", _ms(found["firstByteAddedP95"]), "1 ms"),
+        ("JSON-RPC round trip from Bun, p50", _ms(found["roundP50"]), "0.15 ms"),
+        (
+            "JSON-RPC, calls a second",
+            f"{found['rate']:,.0f}",
+            f"half of {found['echoRate']:,.0f} (bare echo)",
+        ),
+        ("sidecar ready after spawn, p50", _ms(found["readyP50"]), "200 ms"),
+        ("sidecar ready after spawn, worst of 15", _ms(found["readyMax"]), "200 ms"),
+        ("sidecar's memory at rest", f"{found['restMb']:.1f} MB", "45 MB"),
+    ]
+
+
+def _gateway_rows(home: Home) -> list[Row]:
+    """Ask many slow gateways at once, through the wire."""
+    with Gateway() as gateway:
+        for number in range(GATEWAYS):
+            quota = json_reply({"tokens": {"limit": 100, "used": number}})
+            gateway.script(f"/{number}/quota", dataclasses.replace(quota, hold=[SLOW_S]))
+        home.write_gateways(
+            *(
+                {"providerId": f"g{number}", "baseURL": f"{gateway.origin}/{number}"}
+                for number in range(GATEWAYS)
+            )
+        )
+        with _wire(home) as ask:
+            first = _timed_status(ask, home, "")
+            again = statistics.median(_timed_status(ask, home, "refresh") for _ in range(5))
+            cached = statistics.median(_timed_status(ask, home, "") for _ in range(5))
+    what = f"/quota_status, {GATEWAYS} gateways of {SLOW_S * 1000:.0f} ms each"
+    return [
+        (f"{what}, the first after a start", _ms(first), "600 ms"),
+        (f"{what}, refresh, p50", _ms(again), "600 ms"),
+        (f"{what}, from the cache, p50", _ms(cached), "-"),
+    ]
+
+
+Ask = Callable[[str, dict[str, Any]], Any]
+"""Sends a request of the wire and returns its result."""
+
+
+@contextmanager
+def _wire(home: Home) -> Generator[Ask]:
+    """A sidecar on its own, asked as the shim would ask."""
+    with subprocess.Popen(
+        SIDECAR,
+        env=home.env,
+        cwd=home.path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        stdin, stdout = process.stdin, process.stdout
+
+        def ask(method: str, params: dict[str, Any]) -> Any:
+            message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+            stdin.write(json.dumps(message).encode() + b"\n")
+            stdin.flush()
+            while "id" not in (reply := json.loads(stdout.readline())):
+                pass  # a toast
+            return reply["result"]
+
+        ask("initialize", {"protocolMajor": 1, "shimVersion": "0"})
+        ask("workspace/open", {"directory": str(home.project)})
+        yield ask
+        stdin.close()
+
+
+def _timed_status(ask: Ask, home: Home, arguments: str) -> float:
+    """Return how many milliseconds the command took."""
+    names = {"directory": str(home.project), "sessionId": "s", "messageId": "m"}
+    began = time.perf_counter()
+    text = ask("command/execute", {**names, "command": "quota_status", "arguments": arguments})["text"]
+    took = (time.perf_counter() - began) * 1000
+    assert text.count(" left") == GATEWAYS, text
+    return took
+
+
+def _start_rows() -> list[Row]:
+    """Start the real OpenCode with and without the plugin, in turn, in warmed homes."""
+    took: dict[str, list[float]] = {"without": [], "with": []}
+    with Gateway().models() as gateway, Home() as plain, Home() as ours:
+        providers = {"g": provider(gateway.base_url)}
+        plain.write_opencode(providers, plugin=None)
+        ours.write_opencode(providers)
+        for number in range(STARTS + 1):
+            for name, home in (("without", plain), ("with", ours)):
+                milliseconds = _start(home)
+                if number:  # the first one warms the home
+                    took[name].append(milliseconds)
+        awaited = _awaited(ours, providers)
+    without, with_us = (statistics.median(took[name]) for name in ("without", "with"))
+    return [
+        ("awaited in the plugin at OpenCode's start, p50", _ms(statistics.median(awaited)), "20 ms"),
+        ("awaited in the plugin at OpenCode's start, worst", _ms(max(awaited)), "20 ms"),
+        (f"OpenCode's start until a session, without us, p50 of {STARTS}", _ms(without), "-"),
+        (f"OpenCode's start until a session, with us, p50 of {STARTS}", _ms(with_us), "-"),
+    ]
+
+
+STOPWATCH: Final = """
+import { appendFileSync } from "node:fs"
+const server = async (input, options) => {
+  let from = performance.now()
+  const ours = (await import(PLUGIN)).default
+  const hooks = await ours(input, options)
+  let took = performance.now() - from
+  const config = async (cfg) => {
+    from = performance.now()
+    await hooks.config(cfg)
+    took += performance.now() - from
+    appendFileSync(SPANS, took + "\\n")
+  }
+  return { ...hooks, config }
+}
+export default Object.assign(server, { id: "stopwatch", server })
+"""
+
+
+def _awaited(home: Home, providers: dict[str, Any]) -> list[float]:
+    """Return the milliseconds of several starts that OpenCode spends waiting for our module and hooks."""
+    spans, stopwatch = home.path / "spans", home.path / "stopwatch.ts"
+    module = str(REPOSITORY / "js-shim" / "src" / "index.ts")
+    stopwatch.write_text(
+        STOPWATCH.replace("PLUGIN", json.dumps(module)).replace("SPANS", json.dumps(str(spans)))
+    )
+    home.write_opencode(providers, plugin=f"file://{stopwatch}")
+    for _ in range(STARTS):
+        _start(home)
+    return [float(line) for line in spans.read_text().splitlines()]
+
+
+def _start(home: Home) -> float:
+    began = time.perf_counter()
+    with Serve(home) as serve:
+        serve.create_session()
+        return (time.perf_counter() - began) * 1000
+
+
+def _ms(value: float) -> str:
+    return f"{value:.3f} ms" if value < 10 else f"{value:.0f} ms"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
