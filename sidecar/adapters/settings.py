@@ -47,7 +47,7 @@ class Settings(Struct, frozen=True, rename="camel"):
     """Seconds for which a quota reply is shown without asking again."""
     quota_timeout_s: Annotated[float, Meta(ge=0.5, le=14)] = 8.0
     """Seconds that one quota request may take, from connecting to the last byte."""
-    width: Annotated[int, Meta(ge=40, le=80)] = 76
+    width: Annotated[int, Meta(ge=40, le=80)] = 72
     """Columns of a report."""
     toasts: bool = True
     auto_route: bool = True

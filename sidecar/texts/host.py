@@ -6,9 +6,7 @@ from sidecar.protocol import HostCommand, HostFile, HostProblem, HostProblems, H
 
 HOST_FILE: Final = HostFile(
     commands={
-        "quota_status": HostCommand(
-            description="What is left at every gateway and provider: /quota_status [provider] [refresh]"
-        ),
+        "quota_status": HostCommand(description="What is left at every gateway: [provider] [refresh]"),
     },
     texts=HostTexts(
         down=(

@@ -9,7 +9,7 @@ from sidecar.texts.failures import fetch_failure
 from sidecar.texts.figures import age, amount, bar, columns, duration, fit, percent, wrap
 
 NAME_COLUMNS = 10
-BAR_COLUMNS = 14
+BAR_COLUMNS = 12
 
 
 class KeyReport(Struct, frozen=True, omit_defaults=True):
