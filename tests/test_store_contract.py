@@ -1,0 +1,151 @@
+"""What every store keeps, run on each of them: state, whole mutations, and claims."""
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import anyio
+import pytest
+
+from sidecar.adapters.memory_store import MemoryStore
+from sidecar.adapters.sqlite_store import SqliteStore
+from sidecar.adapters.store import (
+    CountRequest,
+    HourUsage,
+    Mutation,
+    PutQuota,
+    QuotaError,
+    QuotaKey,
+    QuotaSnapshot,
+    ReleaseClaim,
+    State,
+    Store,
+)
+from sidecar.core.account import Account
+from sidecar.quota.windows import Window
+
+NOW = 1_790_000_000.0
+HOUR = int(NOW // 3600)
+TTL_S = 20.0
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    one: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "state", lambda: NOW)
+    yield one
+    assert one.trouble is None
+    await one.aclose()
+
+
+def key(name: str = "campus") -> QuotaKey:
+    return QuotaKey(Account(name, "http://127.0.0.1:1", "local"), "0123456789abcdef")
+
+
+SNAPSHOT = QuotaSnapshot(
+    windows=(
+        Window("tokens", "tokens", limit=10, used=2.5, remaining=7.5, percent_remaining=0.75),
+        Window("cost", "cost", used=-3, resets_at=NOW + 5, currency="€", unlimited=True, blocked=True),
+    ),
+    account_name="Ünï 码",
+    read_at=NOW - 1,
+    attempted_at=NOW,
+    error=QuotaError("status", 503),
+    failures=3,
+    retry_at=NOW + 30,
+)
+
+
+async def test_a_new_store_remembers_nothing(store: Store) -> None:
+    assert await store.load(NOW) == State({}, ())
+
+
+async def test_what_is_applied_is_loaded_whole_and_the_last_one_wins(store: Store) -> None:
+    older = QuotaSnapshot(attempted_at=NOW - 60)
+    await store.apply([PutQuota(key(), older), PutQuota(key("other"), older), PutQuota(key(), SNAPSHOT)])
+    assert await store.load(NOW) == State({key(): SNAPSHOT, key("other"): older}, ())
+
+
+async def test_nothing_to_apply_changes_nothing(store: Store) -> None:
+    await store.apply([])
+    assert await store.load(NOW) == State({}, ())
+
+
+async def test_requests_are_counted_by_hour_and_model(store: Store) -> None:
+    mutations: Sequence[Mutation] = [
+        CountRequest(NOW, "p", "m", failed=False),
+        CountRequest(NOW, "p", "m", failed=True),
+        CountRequest(NOW, "p", "n", failed=False),
+        CountRequest(NOW - 3600, "p", "m", failed=False),
+    ]
+    await store.apply(mutations)
+    assert set((await store.load(NOW)).usage) == {
+        HourUsage(HOUR, "p", "m", requests=2, failures=1),
+        HourUsage(HOUR, "p", "n", requests=1, failures=0),
+        HourUsage(HOUR - 1, "p", "m", requests=1, failures=0),
+    }
+
+
+async def test_usage_reaches_back_48_hours(store: Store) -> None:
+    await store.apply([CountRequest(NOW - hours * 3600, "p", "m", failed=False) for hours in (0, 47, 48, 60)])
+    assert {row.hour for row in (await store.load(NOW)).usage} == {HOUR, HOUR - 47}
+
+
+async def test_counts_from_many_tasks_at_once_are_all_kept(store: Store) -> None:
+    async with anyio.create_task_group() as tasks:
+        for _ in range(50):
+            tasks.start_soon(store.apply, [CountRequest(NOW, "p", "m", failed=False)])
+            tasks.start_soon(store.load, NOW)
+    assert (await store.load(NOW)).usage == (HourUsage(HOUR, "p", "m", requests=50, failures=0),)
+
+
+async def test_of_many_who_claim_at_once_one_wins(store: Store) -> None:
+    won: list[str] = []
+
+    async def claim(owner: str) -> None:
+        if await store.claim("fetch", owner, TTL_S, NOW):
+            won.append(owner)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon(claim, f"owner-{number}")
+    assert len(won) == 1
+
+
+async def test_a_claim_holds_until_its_end_and_not_a_moment_longer(store: Store) -> None:
+    assert await store.claim("fetch", "a", TTL_S, NOW)
+    assert not await store.claim("fetch", "b", TTL_S, NOW + TTL_S - 0.001)
+    assert await store.claim("other", "b", TTL_S, NOW)
+    assert await store.claim("fetch", "b", TTL_S, NOW + TTL_S)
+    assert not await store.claim("fetch", "a", TTL_S, NOW + TTL_S)
+
+
+async def test_its_owner_may_claim_again_and_so_prolong_it(store: Store) -> None:
+    assert await store.claim("fetch", "a", TTL_S, NOW)
+    assert await store.claim("fetch", "a", TTL_S, NOW + 10)
+    assert not await store.claim("fetch", "b", TTL_S, NOW + TTL_S + 5)
+
+
+async def test_only_its_owner_can_release_a_claim(store: Store) -> None:
+    assert await store.claim("fetch", "a", TTL_S, NOW)
+    await store.apply([ReleaseClaim("fetch", "b"), ReleaseClaim("nothing", "a")])
+    assert not await store.claim("fetch", "b", TTL_S, NOW)
+    await store.apply([ReleaseClaim("fetch", "a")])
+    assert await store.claim("fetch", "b", TTL_S, NOW)
+
+
+async def test_a_claim_from_a_clock_that_ran_ahead_holds_nobody(store: Store) -> None:
+    assert await store.claim("fetch", "a", TTL_S, NOW + 86_400)
+    assert await store.claim("fetch", "b", TTL_S, NOW)
+    assert not await store.claim("fetch", "c", TTL_S, NOW)
+
+
+async def test_a_caller_who_gives_up_leaves_the_store_as_good_as_before(store: Store) -> None:
+    async with anyio.create_task_group() as tasks:
+        for _ in range(30):
+            tasks.start_soon(store.apply, [CountRequest(NOW, "p", "m", failed=False)])
+            tasks.start_soon(store.claim, "fetch", "a", TTL_S, NOW)
+        await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+    before = sum(row.requests for row in (await store.load(NOW)).usage)
+    await store.apply([CountRequest(NOW, "p", "m", failed=False)])
+    assert sum(row.requests for row in (await store.load(NOW)).usage) == before + 1
+    assert store.trouble is None
