@@ -50,5 +50,9 @@ js-shim/node_modules/.done: js-shim/package-lock.json
 	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' \
 	  || { echo "missing: Node 20 or newer; node is older"; exit 1; }
 	@command -v npm >/dev/null || { echo "missing: npm"; exit 1; }
-	cd js-shim && npm ci --no-audit --no-fund --loglevel=error
+	@# Not `npm ci`: it refuses a registry that lacks the packages of other platforms. Of all install scripts
+	@# only these two are wanted: they put a program that was already downloaded into its place.
+	cd js-shim && npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd js-shim/node_modules/opencode-ai && node postinstall.mjs
+	cd js-shim/node_modules/bun && node install.js
 	@touch $@
