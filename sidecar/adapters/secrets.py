@@ -91,5 +91,5 @@ class Placeholders:
 def _real(path: Path) -> Path:
     try:
         return path.resolve()
-    except (OSError, RuntimeError):
+    except (OSError, ValueError, RuntimeError):
         return path
