@@ -1,0 +1,111 @@
+"""The generated schemas: up to date, and the configuration's says what loading says."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from sidecar.plain import is_list, is_object
+from sidecar.schema import documents
+from tests.schema_drift import CURE, drifted
+
+CONFIG = json.loads(documents()["config"])
+
+EXAMPLE: dict[str, Any] = {
+    "$schema": "https://example.invalid/config.json",
+    "enabled": True,
+    "gateways": [
+        {"providerId": "campus", "quotaPath": "/quota", "label": "Campus", "apiKeyEnv": "CAMPUS_KEY"},
+        {"providerId": "router", "baseURL": "https://router.example/api/v1", "preset": "openrouter"},
+        {"providerId": "proxy", "mapping": "litellm", "headers": {"X-Team": "{env:TEAM}"}},
+        {
+            "providerId": "own",
+            "mapping": {"windows": [{"name": "left", "unit": "credits", "used": "body.u"}]},
+        },
+    ],
+    "providers": {"campus": {"enabled": False}},
+    "quotaCacheS": 60,
+    "quotaTimeoutS": 8,
+    "width": 76,
+    "toasts": True,
+    "autoRoute": False,
+    "dryRun": True,
+}
+
+
+def faults(value: object, schema: Any, place: str = "$") -> list[str]:
+    """Return the places where *value* breaks *schema*: the keywords that our schemas use, and no other."""
+    if "$ref" in schema:
+        return faults(value, CONFIG["$defs"][schema["$ref"].rpartition("/")[2]], place)
+    if "anyOf" in schema:
+        return [] if any(not faults(value, branch, place) for branch in schema["anyOf"]) else [place]
+    kind = schema.get("type")
+    if kind == "object":
+        return _faults_of_object(value, schema, place) if is_object(value) else [place]
+    if kind == "array" and is_list(value):
+        rows = enumerate(value)
+        return [fault for index, row in rows for fault in faults(row, schema["items"], f"{place}[{index}]")]
+    return [] if kind is None or _fits(value, kind, schema) else [place]
+
+
+def _fits(value: object, kind: str, schema: Any) -> bool:
+    if isinstance(value, bool):
+        return kind == "boolean"
+    if isinstance(value, str):
+        is_long_enough = schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", 1000)
+        return kind == "string" and is_long_enough and bool(re.search(schema.get("pattern", ""), value))
+    if isinstance(value, int | float):
+        is_in_range = schema.get("minimum", value) <= value <= schema.get("maximum", value)
+        return is_in_range and (kind == "number" or (kind == "integer" and isinstance(value, int)))
+    return False
+
+
+def _faults_of_object(value: dict[str, Any], schema: Any, place: str) -> list[str]:
+    known = schema.get("properties", {})
+    other = schema.get("additionalProperties", True)
+    found = [f"{place}.{name}" for name in schema.get("required", []) if name not in value]
+    for name, item in value.items():
+        if name in known:
+            found += faults(item, known[name], f"{place}.{name}")
+        elif other is False:
+            found.append(f"{place}.{name}")
+        elif isinstance(other, dict):
+            found += faults(item, other, f"{place}.{name}")
+    return found
+
+
+def test_every_generated_file_is_up_to_date() -> None:
+    assert drifted() == [], f"run `{CURE}` and commit what it writes"
+
+
+def test_the_cure_is_a_target_of_make() -> None:
+    assert CURE == "make schema"
+
+
+def test_the_configurations_schema_accepts_a_documented_example() -> None:
+    assert faults(EXAMPLE, CONFIG) == []
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"gatewys": []}, "$.gatewys"),
+    ({"width": 81}, "$.width"),
+    ({"width": "76"}, "$.width"),
+    ({"quotaTimeoutS": 15}, "$.quotaTimeoutS"),
+    ({"gateways": [{}]}, "$.gateways[0].providerId"),
+    ({"gateways": [{"providerId": ""}]}, "$.gateways[0].providerId"),
+    ({"gateways": [{"providerId": "a", "baseUrl": "https://x"}]}, "$.gateways[0].baseUrl"),
+    ({"gateways": [{"providerId": "a", "apiKeyEnv": "not a name"}]}, "$.gateways[0].apiKeyEnv"),
+    ({"gateways": [{"providerId": "a", "label": None}]}, "$.gateways[0].label"),
+    ({"providers": {"a": {"enabld": False}}}, "$.providers.a.enabld"),
+]
+
+
+@pytest.mark.parametrize(("change", "place"), REFUSED, ids=str)
+def test_the_configurations_schema_marks_what_loading_reports(change: dict[str, Any], place: str) -> None:
+    assert faults(EXAMPLE | change, CONFIG) == [place]
+
+
+def test_every_setting_is_described_by_its_name_in_the_schema() -> None:
+    assert set(CONFIG["properties"]) == set(EXAMPLE)
+    assert CONFIG["additionalProperties"] is False
