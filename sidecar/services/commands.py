@@ -10,7 +10,7 @@ from sidecar.protocol import CommandExecuteParams, CommandExecuteResult, ErrorCo
 from sidecar.rpc.envelope import RpcError
 from sidecar.services.status import StatusService, UnknownGatewayError, as_text
 from sidecar.services.workspaces import Workspaces
-from sidecar.texts.command import fenced
+from sidecar.texts.command import as_answer
 
 REFRESH: Final = "refresh"
 
@@ -38,7 +38,7 @@ class Commands:
         command = self._table.get(params.command)
         if command is None:
             raise RpcError(ErrorCode.UNKNOWN_COMMAND, f"there is no command /{params.command}")
-        return CommandExecuteResult(fenced(await command(params)))
+        return CommandExecuteResult(await command(params))
 
     async def _quota_status(self, params: CommandExecuteParams) -> str:
         arguments = parse_quota_status(params.arguments)
@@ -47,7 +47,7 @@ class Commands:
             report = await self._status.report(config, arguments.only, refresh=arguments.refresh)
         except UnknownGatewayError as error:
             return str(error)
-        return as_text(report, config.settings.width)
+        return as_answer(as_text(report, config.settings.width))
 
 
 def parse_quota_status(arguments: str) -> QuotaStatusArguments:

@@ -1,10 +1,13 @@
-"""How a command's answer is wrapped for the host, which draws answers as Markdown."""
+"""How a command's answer is written for the host, which draws answers as Markdown and trims their ends."""
 
-import re
+from typing import Final
 
-FENCE = "`" * 3
+TITLE: Final = "What is left:"
 
 
-def fenced(text: str) -> str:
-    """Return *text* as a code block, so that columns stay columns; nothing in it can end the block."""
-    return f"{FENCE}text\n{re.sub('`{3,}', '``', text)}\n{FENCE}"
+def as_answer(report: str) -> str:
+    """Return *report* below a title, as an indented block: columns stay columns in every client.
+
+    A terminal that prints Markdown as it stands (`opencode run`) shows no fences this way.
+    """
+    return "\n".join([TITLE, "", *(f"    {line}".rstrip() for line in report.split("\n"))])

@@ -11,9 +11,9 @@ HOST_FILE: Final = HostFile(
     texts=HostTexts(
         down=(
             "The quota sidecar can't answer. Your chat goes on as if it weren't installed.\n\n"
-            "Why:  {reason}\n"
-            "Cure: {cure}\n"
-            "Log:  {log}"
+            "    Why:  {reason}\n"
+            "    Cure: {cure}\n"
+            "    Log:  {log}"
         ),
         problems=HostProblems(
             not_found=HostProblem(
