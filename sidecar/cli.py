@@ -4,6 +4,7 @@ import argparse
 import io
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +20,8 @@ def main() -> NoReturn:
     try:
         code = arguments.run(arguments)
         sys.stdout.flush()
+        if threading.active_count() > 1:
+            os._exit(code)  # the answer is out: a name that is still looked up must not keep the prompt
         sys.exit(code)
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more while it flushes.
@@ -73,6 +76,14 @@ def _status(arguments: argparse.Namespace) -> int:
     return anyio.run(_print_status, arguments)
 
 
+def _project() -> Path | None:
+    """Return the folder that we are called in, or None if somebody has removed it."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
+
+
 async def _print_status(arguments: argparse.Namespace) -> int:
     from sidecar.adapters.paths import find_places
     from sidecar.application import Application
@@ -82,7 +93,7 @@ async def _print_status(arguments: argparse.Namespace) -> int:
     configure_logging(quiet=True)
     application = Application(find_places(os.environ), os.environ)
     try:
-        config = application.loader.load(Path.cwd())
+        config = application.loader.load(_project())
         report = await application.status.report(config, arguments.provider, refresh=arguments.refresh)
     except UnknownGatewayError as error:
         sys.stderr.write(f"quota-sidecar: {error}\n")
@@ -92,3 +103,10 @@ async def _print_status(arguments: argparse.Namespace) -> int:
     text = as_json(report).decode() if arguments.json else as_text(report, config.settings.width)
     sys.stdout.write(text + "\n")
     return 0
+
+
+def _here() -> Path | None:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # somebody has removed it
+        return None

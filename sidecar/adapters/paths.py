@@ -37,9 +37,10 @@ def find_places(environ: Mapping[str, str]) -> Places:
 
 
 def shorten(path: Path, environ: Mapping[str, str]) -> str:
-    """Write *path* as a person would, with `~` for the home folder."""
+    """Write *path* as a person would, with `~` for the home folder; bytes that are no text become `?`."""
     home = _home(environ)
-    return f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
+    text = f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
+    return text.encode("utf-8", "replace").decode()
 
 
 def _home(environ: Mapping[str, str]) -> Path:
