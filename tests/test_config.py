@@ -1,6 +1,7 @@
 """Configuration: which files count, what an entry says, and what is told to mend."""
 
 import json
+import os
 from pathlib import Path
 
 import msgspec
@@ -45,6 +46,10 @@ def test_a_path_in_the_home_folder_is_written_with_a_tilde() -> None:
     environ = {"HOME": "/home/u"}
     assert shorten(Path("/home/u/a/b"), environ) == "~/a/b"
     assert shorten(Path("/home/user2/a"), environ) == "/home/user2/a"
+
+
+def test_a_path_of_bytes_that_are_no_text_can_still_be_told() -> None:
+    assert shorten(Path(os.fsdecode(b"/srv/b\xffd")), {"HOME": "/home/u"}) == "/srv/b?d"
 
 
 def test_without_any_file_there_is_nothing_and_nothing_to_mend(machine: Machine) -> None:

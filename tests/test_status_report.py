@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.quota.windows import Window, complete
-from sidecar.texts.command import fenced
+from sidecar.texts.command import as_answer
 from sidecar.texts.figures import columns
 from sidecar.texts.status_report import (
     FailureReport,
@@ -255,8 +255,9 @@ def test_a_question_for_an_unknown_gateway_is_answered_with_those_that_there_are
     )
 
 
-@given(st.text(alphabet="`\nab"))
-def test_nothing_in_an_answer_ends_its_code_block(text: str) -> None:
-    first, *inner, last = fenced(text).split("\n")
-    assert (first, last) == ("```text", "```")
-    assert not any("```" in line for line in inner)
+@given(st.text(alphabet="`\n ab#-"))
+def test_nothing_in_an_answer_ends_its_block(report: str) -> None:
+    title, blank, *block = as_answer(report).split("\n")
+    assert (title, blank) == ("What is left:", "")
+    assert [line for line in block if line and not line.startswith("    ")] == []
+    assert [line[4:] for line in block] == [line.rstrip() for line in report.split("\n")]
