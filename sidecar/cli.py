@@ -103,10 +103,3 @@ async def _print_status(arguments: argparse.Namespace) -> int:
     text = as_json(report).decode() if arguments.json else as_text(report, config.settings.width)
     sys.stdout.write(text + "\n")
     return 0
-
-
-def _here() -> Path | None:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:  # somebody has removed it
-        return None
