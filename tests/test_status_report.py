@@ -55,8 +55,8 @@ def test_a_report_of_two_gateways_reads_as_a_whole() -> None:
     )  # fmt: skip
     assert text_of(campus, free, uptime_s=11_100).splitlines() == [
         "Campus (campus) · opencode                                           5 s ago",
-        "  tokens     ■■■■■■■■■■····  75%  750K of 1M left · resets in 10d",
-        "  cost       ■■■■■■■■■■····  75%  $37.50 of $50.00 left",
+        "  tokens     ■■■■■■■■■···  75%  750K of 1M left · resets in 10d",
+        "  cost       ■■■■■■■■■···  75%  $37.50 of $50.00 left",
         "  key: environment CAMPUS_API_KEY · not used: opencode.json",
         "  OpenCode uses another key: opencode.json · 1 request today",
         "",
@@ -72,18 +72,18 @@ def test_a_report_of_two_gateways_reads_as_a_whole() -> None:
     ("window", "line"),
     [
         (complete(Window("cost", "cost", limit=50, used=62.5, currency="USD")),
-         "  cost       ··············  over  $12.50 over the limit of $50.00"),
+         "  cost       ············  over  $12.50 over the limit of $50.00"),
         (complete(Window("cost", "cost", remaining=-3, currency="EUR")),
-         "  cost       ··············  over  €3.00 over the limit"),
+         "  cost       ············  over  €3.00 over the limit"),
         (complete(Window("cost", "cost", limit=50, used=10, currency="USD", blocked=True)),
-         "  cost       ··············    0%  blocked by the gateway"),
+         "  cost       ············    0%  blocked by the gateway"),
         (Window("key limit", "cost", unlimited=True), "  key limit  unlimited"),
         (complete(Window("tokens", "tokens", limit=1000, used=999)),
-         "  tokens     ■·············   <1%  1 of 1,000 left"),
+         "  tokens     ■···········   <1%  1 of 1,000 left"),
         (complete(Window("tokens", "tokens", limit=1000, used=1000)),
-         "  tokens     ··············    0%  0 of 1,000 left"),
+         "  tokens     ············    0%  0 of 1,000 left"),
         (complete(Window("tokens", "tokens", limit=1000, remaining=1250)),
-         "  tokens     ■■■■■■■■■■■■■■  125%  1,250 of 1,000 left"),
+         "  tokens     ■■■■■■■■■■■■  125%  1,250 of 1,000 left"),
         (Window("tokens", "tokens", remaining=12_500), "  tokens     12.5K left"),
         (Window("tokens", "tokens", used=12_500), "  tokens     12.5K used, limit unknown"),
         (Window("tokens", "tokens", limit=12_500), "  tokens     limit 12.5K, use unknown"),
@@ -94,7 +94,7 @@ def test_a_report_of_two_gateways_reads_as_a_whole() -> None:
 def test_a_window_reads(window: Window, line: str) -> None:
     # The bar and the figure beside it are apart by one column, the figure is right-aligned.
     told = text_of(gateway(window)).splitlines()[1]
-    assert re.sub(r"([■·]{14}) +", r"\1 ", told) == re.sub(r"([■·]{14}) +", r"\1 ", line)
+    assert re.sub(r"([■·]{12}) +", r"\1 ", told) == re.sub(r"([■·]{12}) +", r"\1 ", line)
 
 
 def test_a_failure_shows_the_last_good_values_with_their_age_and_when_it_is_asked_again() -> None:
@@ -103,7 +103,7 @@ def test_a_failure_shows_the_last_good_values_with_their_age_and_when_it_is_aske
         "campus                                                                2h ago",
         "  ! HTTP 429: the gateway wants fewer requests · asked again in 1 min",
         "    the last good values",
-        "  cost       ■■■■■■■■■■····  75%  $37.50 of $50.00 left",
+        "  cost       ■■■■■■■■■···  75%  $37.50 of $50.00 left",
         "  key: environment CAMPUS_API_KEY",
         "",
         health(),
