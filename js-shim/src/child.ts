@@ -26,6 +26,8 @@ const EXIT_MS = 1_000
 const FIRST_BACKOFF_MS = 500
 const MAX_BACKOFF_MS = 30_000
 const SOUND_AFTER_MS = 60_000
+const STDERR_PAUSE_MS = 10
+const MAX_GARBLED_LINES = 100
 const MAX_UNSENT_BYTES = 8 * 1024 * 1024
 
 export type State = "stopped" | "starting" | "healthy" | "suspect" | "dead"
@@ -133,10 +135,15 @@ export class Sidecar {
     const [command = "", ...args] = launch.argv
     const child = spawn(command, args, { cwd: this.#directory, stdio: "pipe", windowsHide: true })
     const exited = Promise.withResolvers<void>()
+    let garbled = 0
     const peer: Peer = new Peer(boundedWriter(child), {
       answered: () => life === this.#life && this.#answered(),
       notified: (method, params) => life === this.#life && this.#events.notified(method, params),
       asked: (method) => (method === "ping" ? {} : undefined),
+      garbled: () => {
+        garbled += 1
+        if (garbled === MAX_GARBLED_LINES) this.#kill(life, { kind: "noAnswer" })
+      },
     })
     const life: Life = { child, peer, exited: exited.promise }
     this.#life = life
@@ -145,10 +152,15 @@ export class Sidecar {
     for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on("error", () => {})
     child.stdout.on("data", (chunk: Uint8Array) => peer.receive(chunk))
     child.stdout.on("end", () => void this.#killUnlessExited(life))
-    child.stderr.on("data", (chunk: Uint8Array) => this.#events.stderr(chunk))
+    child.stderr.on("data", (chunk: Uint8Array) => {
+      this.#events.stderr(chunk)
+      child.stderr.pause() // A flood waits over there, not in our event loop.
+      this.#clock.after(STDERR_PAUSE_MS, () => child.stderr.resume())
+    })
     child.on("error", (error) => this.#ended(life, { kind: "notStarted", detail: error.message }))
     child.on("exit", (code, signal) => {
       exited.resolve()
+      this.#clock.after(EXIT_MS, () => closePipes(child)) // It may have left heirs.
       this.#ended(life, { kind: "exited", detail: String(signal ?? code) })
     })
     this.#greet(life)
@@ -211,6 +223,7 @@ export class Sidecar {
     if (life !== this.#life) return
     this.#events.note("sidecar_killed", { child: life.child.pid, why: problem.kind })
     life.child.kill("SIGKILL")
+    closePipes(life.child)
     this.#ended(life, problem, until)
   }
 
@@ -245,6 +258,11 @@ export class Sidecar {
     this.#timer?.()
     this.#timer = cancel
   }
+}
+
+function closePipes({ stdout, stderr }: ChildProcessWithoutNullStreams) {
+  stdout.destroy()
+  stderr.destroy()
 }
 
 /** Bun's streams don't say how much they hold, so we count what was written and not yet taken. */

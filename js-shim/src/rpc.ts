@@ -55,7 +55,7 @@ export function within<T>(
   })
 }
 
-/** Cuts bytes into lines; a line over the limit is drained and not delivered. */
+/** Cuts bytes into lines; a line over the limit is drained and delivered empty. */
 export class LineBuffer {
   #parts: Uint8Array[] = []
   #bytes = 0
@@ -66,7 +66,7 @@ export class LineBuffer {
     let start = 0
     for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
       this.#keep(chunk.subarray(start, end))
-      if (!this.#draining) lines.push(Buffer.concat(this.#parts).toString("utf8"))
+      lines.push(this.#draining ? "" : Buffer.concat(this.#parts).toString("utf8"))
       this.#drop(false)
       start = end + 1
     }
@@ -93,6 +93,8 @@ export type PeerEvents = {
   notified(method: string, params: unknown): void
   /** Returns the result, or nothing for a method that isn't known. */
   asked(method: string): object | undefined
+  /** Something that is no message. */
+  garbled(): void
 }
 
 export class Peer {
@@ -128,7 +130,7 @@ export class Peer {
   }
 
   receive(chunk: Uint8Array) {
-    for (const line of this.#lines.push(chunk)) this.#handle(line)
+    for (const line of this.#lines.push(chunk)) if (!this.#closed) this.#handle(line)
   }
 
   /** Everything still waiting learns that no answer will come. */
@@ -146,7 +148,7 @@ export class Peer {
 
   #handle(line: string) {
     const message = parse(line)
-    if (message?.jsonrpc !== "2.0") return
+    if (message?.jsonrpc !== "2.0") return this.#events.garbled()
     const { id, method, params } = message
     if (typeof method !== "string") this.#settle(message)
     else if (typeof id === "number" || typeof id === "string") this.#answer(id, method)

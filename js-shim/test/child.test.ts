@@ -247,6 +247,17 @@ test("a greeting that is never answered ends it after thirty seconds", async () 
   }
 })
 
+test("one that only babbles is killed at once", async () => {
+  const { sidecar, seen, stderr } = sidecarWith({
+    argv: ["sh", "-c", "yes >&2 & yes"],
+    source: "environment",
+  })
+  sidecar.start()
+  await seen("sidecar_dead")
+  expect([sidecar.problem, stderr.length]).toEqual([{ kind: "noAnswer" }, expect.any(Number)])
+  expect(stderr.join("").length).toBeLessThan(1024 * 1024)
+})
+
 test("a hung one takes no memory: beyond 8 MiB nothing is written to it", async () => {
   const { sidecar, seen, pidOf } = sidecarWith({})
   sidecar.start()
