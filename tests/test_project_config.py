@@ -121,7 +121,7 @@ def replace_by(kind: str, file: Path, machine: Machine) -> None:
         case "link to itself":
             file.symlink_to(file)
         case _:
-            file.write_bytes(b"[" + b" " * jsonc.MAX_BYTES)
+            file.write_bytes(b"{}" + b" " * jsonc.MAX_BYTES)
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "device", "link to logins", "link to itself", "huge"])
@@ -148,3 +148,12 @@ def test_a_global_file_that_is_no_file_is_told_and_the_others_count(
 
 def test_a_project_folder_that_no_file_can_have_is_no_fault(machine: Machine) -> None:
     assert machine.loader.load(Path("/no\x00where")).problems == ()
+
+
+def test_a_projects_file_may_be_64_kib_and_no_byte_more(machine: Machine) -> None:
+    body = b'{"width": 50}'
+    machine.projects_file.write_bytes(body + b" " * (64 * 1024 - len(body)))
+    assert machine.load().settings.width == 50
+    machine.projects_file.write_bytes(b" " * (64 * 1024 + 1))
+    message = "can't be read: it is larger than 64 KiB; the last good version stays in force"
+    assert machine.load().problems == (Problem(str(machine.projects_file), message),)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+from sidecar.adapters import jsonc
 from sidecar.adapters.credentials import KeyFinder
 from sidecar.adapters.documents import Document, DocumentReader, Problem
 from sidecar.adapters.entries import Finding, convert_entries
@@ -23,6 +24,9 @@ from sidecar.plain import is_list, is_object
 from sidecar.texts import problems as words
 
 OUR_FILES: Final = ("quota-sidecar.jsonc", "quota-sidecar.json")
+
+MAX_PROJECT_BYTES: Final = 64 * 1024
+"""Anybody may have written a project's file; it is read anew at each command and must not cost seconds."""
 
 
 class Config(Struct, frozen=True):
@@ -56,14 +60,18 @@ class ConfigLoader:
         builder = GatewayBuilder(self._keys(host, placeholders), host.providers, placeholders)
         gateways = _gateways(builder, ours, host, problems)
         if workspace and workspace / ".opencode" != self._places.config:
-            project = self._first(workspace / ".opencode", problems)
+            project = self._first(workspace / ".opencode", problems, MAX_PROJECT_BYTES)
             settings = _with_project(settings, project, problems)
         shown = tuple(gateway for gateway in gateways if _is_enabled(settings, gateway.provider_id))
         return Config(settings, shown, tuple(dict.fromkeys(problems)))
 
-    def _first(self, folder: Path, problems: list[Problem]) -> Document | None:
+    def _first(
+        self, folder: Path, problems: list[Problem], max_bytes: int = jsonc.MAX_BYTES
+    ) -> Document | None:
         """Return our file in *folder*; a second one is reported."""
-        documents = [document for name in OUR_FILES if (document := self._reader.read(folder / name))]
+        documents = [
+            document for name in OUR_FILES if (document := self._reader.read(folder / name, max_bytes))
+        ]
         problems.extend(document.problem for document in documents if document.problem)
         problems.extend(
             Problem(str(extra.file), words.second_file(documents[0].file.name)) for extra in documents[1:]

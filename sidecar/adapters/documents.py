@@ -49,11 +49,11 @@ class DocumentReader:
         """Start without memories."""
         self._good: dict[Path, Document] = {}
 
-    def read(self, file: Path) -> Document | None:
+    def read(self, file: Path, max_bytes: int = jsonc.MAX_BYTES) -> Document | None:
         """Return what *file* holds, or None when it doesn't exist."""
         try:
-            raw = files.read(file, jsonc.MAX_BYTES + 1)
-            document = Document(file, jsonc.decode(raw), raw)
+            raw = files.read(file, max_bytes + 1)
+            document = Document(file, jsonc.decode(raw, max_bytes), raw)
         except (FileNotFoundError, NotADirectoryError):
             self._good.pop(file, None)
             return None

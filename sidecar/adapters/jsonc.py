@@ -40,10 +40,10 @@ class _Level(Struct):
     key: str | None = None
 
 
-def decode(raw: bytes) -> Any:
+def decode(raw: bytes, max_bytes: int = MAX_BYTES) -> Any:
     """Return the plain data of *raw*; comments and trailing commas are fine."""
-    if len(raw) > MAX_BYTES:
-        raise JsoncError("it is larger than 1 MiB")
+    if len(raw) > max_bytes:
+        raise JsoncError(f"it is larger than {max_bytes // 1024:,} KiB")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
