@@ -201,6 +201,20 @@ def test_two_processes_fetch_once_and_the_loser_shows_the_winners_row(home: Home
     assert len(gateway.requests) == 1
 
 
+async def test_who_gets_the_claim_right_after_another_looks_again_before_asking(
+    bench: Bench, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, claim = configured(gateway), bench.store.claim
+
+    async def after_another(key: str, owner: str, ttl_s: float, now: float) -> bool:
+        row = QuotaSnapshot((Window("tokens", "tokens", remaining=6),), read_at=now, attempted_at=now)
+        await bench.store.apply([PutQuota(one.key(), row)])
+        return await claim(key, owner, ttl_s, now)
+
+    monkeypatch.setattr(bench.store, "claim", after_another)
+    assert (await bench.left(one), await bench.left(one, REFRESH), gateway.requests) == (6, 6, [])
+
+
 def test_when_a_process_dies_in_a_fetch_the_next_one_asks_after_its_claim(
     home: Home, gateway: Gateway
 ) -> None:

@@ -242,6 +242,23 @@ def test_eof_ends_it_within_a_second_while_a_name_is_looked_up(home: Home) -> No
         assert child.end(END_S) == 0
 
 
+def test_eof_ends_it_within_a_second_while_the_disk_hangs(home: Home, gateway: Gateway) -> None:
+    home.write_gateways(entry(gateway))
+    hang = (
+        "import os, threading, sidecar.adapters.sqlite_schema as schema\n"
+        "def hang(*_):\n"
+        "    os.write(2, b'reading\\n')\n"
+        "    threading.Event().wait()\n"
+        "schema.read_state = hang\n"
+    )
+    with Sidecar(home.env, home.path, patched(hang)) as child:
+        child.open(home.project)
+        child.begin_command(home.project)
+        wait_until(lambda: "reading" in child.log, "the disk is being read")
+        assert child.ask("ping") == {}
+        assert child.end(END_S) == 0
+
+
 def test_names_that_hang_keep_no_other_gateway_waiting(home: Home, gateway: Gateway) -> None:
     dead = [{"providerId": f"dead{n}", "baseURL": f"http://hangs{n}.test/v1"} for n in range(20)]
     home.write_gateways(*dead, entry(gateway.quota(QUOTA)), quotaTimeoutS=1)
