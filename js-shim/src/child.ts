@@ -3,6 +3,7 @@
  * an answer or `undefined`, never an exception and never a wait beyond the deadline given.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import manifest from "../package.json" with { type: "json" }
 import type { Launch, Note } from "./launch.ts"
 import type { HostProblems, InitializeResult, Methods } from "./protocol.gen.ts"
 import {
@@ -17,7 +18,6 @@ import {
 
 const PROTOCOL_MAJOR = 1
 const PROTOCOL_MISMATCH = -32001
-const SHIM_VERSION = "0.1.0"
 
 const TICK_MS = 500
 const ANSWER_MS = 5_000
@@ -174,7 +174,7 @@ export class Sidecar {
 
   async #greet(life: Life) {
     this.#killUnlessAnswered(life, HELLO_MS)
-    const params = { protocolMajor: PROTOCOL_MAJOR, shimVersion: SHIM_VERSION }
+    const params = { protocolMajor: PROTOCOL_MAJOR, shimVersion: manifest.version }
     const reply = await life.peer.call("initialize", params).reply
     if (life !== this.#life || !reply) return
     const other = otherProtocol(reply)

@@ -73,11 +73,15 @@ class World {
   }
 
   #notified(method: string, params: unknown) {
-    const { directory, message, variant } = Object(params)
+    const { message, variant } = Object(params)
     if (method !== "toast/show" || typeof message !== "string" || typeof variant !== "string") return
+    this.#toast(params as ToastShowParams)
+  }
+
+  #toast(params: ToastShowParams) {
     const hosts = [...this.#workspaces].map(({ host }) => host)
-    const host = hosts.find((each) => each.directory === directory) ?? hosts[0]
-    host?.toast(params as ToastShowParams).catch(() => this.log.note("toast_refused"))
+    const host = hosts.find(({ directory }) => directory === params.directory) ?? hosts[0]
+    host?.toast(params).catch(() => this.log.note("toast_refused"))
   }
 
   async #handle(request: TaggedRequest): Promise<Response> {
@@ -90,8 +94,11 @@ class World {
     const reply = replyTo(url, body, text, tag.target.modelId, !typed.amidWork)
     if (typed.amidWork) this.commands.settle(tag)
     if (reply) return reply
+    if (typed.amidWork) {
+      this.#toast({ directory: tag.host.directory, message: text, variant: "info" })
+      return sendAsPlanned(this.#sidecar, request)
+    }
     if (!isTitle) await tag.host.say(tag.sessionId, tag.agent, tag.target, text)
-    if (typed.amidWork) return sendAsPlanned(this.#sidecar, request)
     // The one end of a turn that no client shows as an error.
     throw new DOMException("", "AbortError")
   }
