@@ -22,15 +22,19 @@ class Application:
     """Every service, on one store and one HTTP client. Building it does no I/O."""
 
     def __init__(
-        self, places: Places, environ: Mapping[str, str], clock: Callable[[], float] = time.time
+        self,
+        places: Places,
+        environ: Mapping[str, str],
+        clock: Callable[[], float] = time.time,
+        started_at: float | None = None,
     ) -> None:
-        """Live in *places*; *clock* gives Unix seconds."""
+        """Live in *places*; *clock* gives Unix seconds, *started_at* is of a process that serves."""
         self._places = places
         self.loader = ConfigLoader(places, environ)
         self._store = SqliteStore(Path(places.state), clock)
         self._http = QuotaHttp()
         self.status = StatusService(
-            places, environ, self._store, Quotas(self._store, self._http, clock), clock
+            places, environ, self._store, Quotas(self._store, self._http, clock), clock, started_at
         )
         self.workspaces = Workspaces(self.loader)
         self.commands = Commands(self.workspaces, self.status)

@@ -275,7 +275,7 @@ METHODS: Final[dict[str, Method]] = {
     "command/execute": Method(CommandExecuteParams, CommandExecuteResult, "shim"),
     "request/plan": Method(RequestPlanParams, RequestPlanResult, "shim"),
     "request/finished": Method(RequestFinishedParams, None, "shim"),
-    "ping": Method(EmptyParams, EmptyResult, "both"),
+    "ping": Method(EmptyParams, EmptyResult, "shim"),
     "shutdown": Method(EmptyParams, EmptyResult, "shim"),
     "toast/show": Method(ToastShowParams, None, "sidecar"),
     "$/cancelRequest": Method(CancelRequestParams, None, "both"),

@@ -6,6 +6,7 @@ The handshake is answered before anything heavy is imported: a host that starts 
 import os
 import signal
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -195,7 +196,7 @@ def _build(places: Places, environ: Mapping[str, str]) -> "Application":
     from sidecar.logs import configure_logging
 
     configure_logging()
-    return Application(places, environ)
+    return Application(places, environ, started_at=time.time())
 
 
 def _report(what: str, error: Exception) -> None:

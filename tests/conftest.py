@@ -3,11 +3,18 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+import hypothesis
 import pytest
 from blockbuster import blockbuster_ctx
 
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
+
+# The same examples in every run: what a test says must not depend on luck. `--hypothesis-profile=search`
+# looks for new ones; what it finds becomes an @example.
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("search", max_examples=2000, deadline=None)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture

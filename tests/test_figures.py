@@ -14,6 +14,8 @@ words = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_siz
     [
         (12.5, "cost", "USD", "$12.50"),
         (12.5, "cost", "usd", "$12.50"),
+        (0.0042, "cost", "USD", "$0.0042"),
+        (0, "cost", "USD", "$0.00"),
         (-3, "cost", "EUR", "-€3.00"),
         (1234567.891, "cost", "GBP", "£1,234,567.89"),
         (5, "cost", "VND", "5.00 VND"),

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,3 +40,8 @@ def test_no_file_makes_reading_fail(raw: bytes) -> None:
     except jsonc.JsoncError as error:
         assert error.reason
     jsonc.lines(raw)
+
+
+@pytest.mark.parametrize("raw", [b"", b" \n", b"// nothing yet\n", b"/* {} */ // {}"])
+def test_a_file_of_comments_alone_is_empty(raw: bytes) -> None:
+    assert jsonc.decode(raw) == {}

@@ -13,14 +13,16 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
-import anyio
 import pytest
 
+from sidecar.adapters import sqlite_schema as schema
+from sidecar.adapters import sqlite_store
 from sidecar.adapters.file_lock import FileLock
 from sidecar.adapters.sqlite_schema import KEEP_QUOTA_S, KEEP_USAGE_HOURS, MIGRATIONS
 from sidecar.adapters.sqlite_store import BACKLOG, DATABASE, RETRY_S, SqliteStore
-from sidecar.adapters.store import CountRequest, HourUsage, PutQuota, QuotaSnapshot
+from sidecar.adapters.store import CountRequest, HourUsage, PutQuota, QuotaSnapshot, State
 from tests.test_store_contract import HOUR, NOW, SNAPSHOT, TTL_S, key
 
 COUNT = CountRequest(NOW, "p", "m", failed=False)
@@ -64,11 +66,6 @@ async def new_store(folder: Path, clock: Clock) -> AsyncIterator[NewStore]:
 
 async def counted(store: SqliteStore) -> int:
     return sum(row.requests for row in (await store.load(NOW)).usage)
-
-
-async def changed(store: SqliteStore) -> bool:
-    """Ask in a thread: what it costs the loop is microseconds, and known, but blocking."""
-    return await anyio.to_thread.run_sync(store.changed)
 
 
 WRITER = """
@@ -137,14 +134,30 @@ async def test_what_another_process_writes_is_noticed_and_loaded(
     new_store: NewStore, folder: Path, writers: Writers
 ) -> None:
     store = new_store()
-    await store.load(NOW)
-    assert not await changed(store)
+    assert (await store.load(NOW)).usage == ()
     writer = writers.start(folder)
     tell(writer)
     assert said(writer) == "kept"
-    assert await changed(store)
     assert (await store.load(NOW)).usage == (HourUsage(HOUR, "p", "m", 1, 0),)
-    assert not await changed(store)
+
+
+async def test_what_nobody_has_changed_is_not_read_again(
+    new_store: NewStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = new_store(), new_store()
+    reads: list[float] = []
+
+    def read_state(db: sqlite3.Connection, now: float) -> State:
+        reads.append(now)
+        return schema.read_state(db, now)
+
+    monkeypatch.setattr(sqlite_store, "schema", SimpleNamespace(**vars(schema) | {"read_state": read_state}))
+    await store.load(NOW)
+    await store.load(NOW + 1)
+    await other.apply([CountRequest(NOW, "p", "m", failed=False)])
+    await store.load(NOW + 2)
+    await store.load(NOW + 3)
+    assert reads == [NOW, NOW + 2]
 
 
 async def test_a_killed_writer_loses_nothing_that_it_was_told_is_kept(

@@ -77,6 +77,14 @@ def test_a_gateway_that_nobody_has_asked_yet_shows_its_key_alone() -> None:
     )
 
 
+def test_an_authorization_header_of_the_entry_is_named_as_the_source() -> None:
+    credential = Credential(KeySource("auth.json", Secret(KEY)))
+    own = gateway(credential=credential, headers={"authorization": Secret("Bearer other")})
+    assert gateway_report(own, None, {}, NOW).key == KeyReport(
+        "headers.Authorization of its entry", shadowed=("auth.json",)
+    )
+
+
 def test_a_report_tells_sources_values_failure_and_requests_and_no_key() -> None:
     credential = Credential(
         KeySource("auth.json", Secret(KEY)),

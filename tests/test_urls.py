@@ -4,7 +4,7 @@ import ipaddress
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidecar.adapters import urls
@@ -150,6 +150,7 @@ HOSTS = st.one_of(
 )
 
 
+@example("[::1]", "1")
 @given(HOSTS, st.from_regex(r"[/?#@:;%A-Za-z0-9.]{0,12}", fullmatch=True))
 def test_the_client_calls_the_host_that_was_judged(host: str, rest: str) -> None:
     url = f"https://{host}{rest}"

@@ -45,6 +45,10 @@ class Gateway(Struct, frozen=True):
         """Return what a user may call it, in lower case."""
         return self.provider_id.casefold(), self.label.casefold()
 
+    def has_own_authorization(self) -> bool:
+        """Say whether the entry's headers carry the credential: then no key is sent."""
+        return any(name.lower() == "authorization" for name in self.headers)
+
     def secrets(self) -> list[str]:
         """Return every secret that is used or was found for it, to recognise them in replies."""
         sources = (self.credential.used, *self.credential.shadowed) if self.credential else ()

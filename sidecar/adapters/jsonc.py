@@ -52,6 +52,10 @@ def decode(raw: bytes, max_bytes: int = MAX_BYTES) -> Any:
         return {}
     try:
         return pyjson5.decode(text, MAX_DEPTH)
+    except pyjson5.Json5EOF as error:
+        if not _has_tokens(text):  # nothing but comments
+            return {}
+        raise JsoncError("it is not valid JSON", _line_of(text, error)) from error
     except pyjson5.Json5NestingTooDeep as error:
         raise JsoncError("it is nested too deeply") from error
     except pyjson5.Json5Exception as error:
@@ -92,6 +96,10 @@ def _place(level: _Level | None) -> Path:
     if level is None:
         return ()
     return (*level.path, level.index if level.is_list else level.key or "")
+
+
+def _has_tokens(text: str) -> bool:
+    return any(match.lastgroup != "skip" for match in _TOKEN.finditer(text))
 
 
 def _plain(symbol: str) -> str:

@@ -37,9 +37,6 @@ class MemoryStore:
         self._usage = {key: row for key, row in self._usage.items() if row.hour > oldest}
         return State(dict(self._quotas), tuple(self._usage.values()))
 
-    def changed(self) -> bool:
-        return False
-
     def replace(self, state: State) -> None:
         """Take over *state*, as read from somewhere durable."""
         self._quotas = dict(state.quotas)

@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 
 class SqliteStore:
-    """Implements `Store`. Calls on the database are made in a thread, one at a time, but for `changed`."""
+    """Implements `Store`. Calls on the database are made in a thread, one at a time."""
 
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
         """Keep the file in *folder*; *clock* gives Unix seconds, to know when to try a bad disk again."""
@@ -55,14 +55,6 @@ class SqliteStore:
     async def load(self, now: float) -> State:
         return await self._in_thread(self._load, now)
 
-    def changed(self) -> bool:
-        if self._watch is None:
-            return False
-        try:
-            return _data_version(self._watch) != self._seen_version
-        except sqlite3.Error:
-            return False
-
     async def apply(self, mutations: Sequence[Mutation]) -> None:
         await self._in_thread(self._write, mutations)
 
@@ -77,14 +69,17 @@ class SqliteStore:
         return await anyio.to_thread.run_sync(call, *args, limiter=self._one_at_a_time)
 
     def _load(self, now: float) -> State:
-        state = self._attempt(lambda db: self._read(db, now))
-        if state is not None and not self._backlog:
-            self._memory.replace(state)
+        news = self._attempt(lambda db: self._news(db, now))
+        if news is not None and not self._backlog:
+            self._memory.replace(news)
         return self._memory.state(now)
 
-    def _read(self, db: sqlite3.Connection, now: float) -> State:
-        if self._watch is not None:
-            self._seen_version = _data_version(self._watch)
+    def _news(self, db: sqlite3.Connection, now: float) -> State | None:
+        """Read the database if anybody has written to it since we last did; to ask that takes 2 us."""
+        version = _data_version(self._watch or db)
+        if version == self._seen_version:
+            return None
+        self._seen_version = version
         return schema.read_state(db, now)
 
     def _write(self, mutations: Sequence[Mutation]) -> None:
@@ -170,6 +165,7 @@ class SqliteStore:
                 with suppress(sqlite3.Error):
                     db.close()
         self._db = self._watch = None
+        self._seen_version = -1
         self._lock.release()
 
     def _mend(self, error: sqlite3.DatabaseError) -> bool:

@@ -109,10 +109,6 @@ class Store(Protocol):
         """Return all that is remembered."""
         ...
 
-    def changed(self) -> bool:
-        """Say, without waiting, whether another process has written since the last `load`."""
-        ...
-
     async def apply(self, mutations: Sequence[Mutation]) -> None:
         """Remember *mutations*, all or none; they are durable on return when there is no `trouble`."""
         ...

@@ -5,7 +5,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -72,9 +72,12 @@ def parse(url: str) -> Endpoint:
         raise UrlRefusedError(words.not_http())
     if "@" in parts.netloc:
         raise UrlRefusedError(words.user_info())
+    if parts.netloc.lower() != _netloc(parts.hostname, port):  # another parser may see another host
+        raise UrlRefusedError(words.malformed())
     _refuse_host(parts.scheme, parts.hostname)
     default = _DEFAULT_PORTS[parts.scheme]
-    return Endpoint(url, _origin(parts, port, default), parts.scheme, parts.hostname, port or default)
+    origin = f"{parts.scheme}://{_netloc(parts.hostname, None if port == default else port)}"
+    return Endpoint(url, origin, parts.scheme, parts.hostname, default if port is None else port)
 
 
 def join(base: str, quota_path: str) -> str:
@@ -101,10 +104,9 @@ def _plain(address: Address) -> Address:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _origin(parts: SplitResult, port: int | None, default: int) -> str:
-    host = parts.hostname or ""
+def _netloc(host: str, port: int | None) -> str:
     shown = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{shown}" + (f":{port}" if port and port != default else "")
+    return shown if port is None else f"{shown}:{port}"
 
 
 def _refuse_host(scheme: str, host: str) -> None:

@@ -79,10 +79,6 @@ def recover_id(line: bytes) -> RequestId | None:
         return int(head.group(1)) if head else None
 
 
-def encode_request(request_id: RequestId, method: str, params: Struct) -> bytes:
-    return _line(Envelope(id=request_id, method=method, params=_raw(params)))
-
-
 def encode_notification(method: str, params: Struct) -> bytes:
     return _line(Envelope(method=method, params=_raw(params)))
 

@@ -10,7 +10,7 @@ from sidecar.protocol import CommandExecuteParams, CommandExecuteResult, ErrorCo
 from sidecar.rpc.envelope import RpcError
 from sidecar.services.status import StatusService, UnknownGatewayError, as_text
 from sidecar.services.workspaces import Workspaces
-from sidecar.texts.command import as_answer
+from sidecar.texts.command import ANSWER_COLUMNS, as_answer
 
 REFRESH: Final = "refresh"
 
@@ -47,7 +47,7 @@ class Commands:
             report = await self._status.report(config, arguments.only, refresh=arguments.refresh)
         except UnknownGatewayError as error:
             return str(error)
-        return as_answer(as_text(report, config.settings.width))
+        return as_answer(as_text(report, min(config.settings.width, ANSWER_COLUMNS)))
 
 
 def parse_quota_status(arguments: str) -> QuotaStatusArguments:

@@ -41,8 +41,10 @@ class StatusService:
         store: Store,
         quotas: Quotas,
         clock: Callable[[], float],
+        started_at: float | None = None,
     ) -> None:
-        """Report on *quotas* and *store*; *clock* gives Unix seconds."""
+        """Report on *quotas* and *store*; *clock* gives Unix seconds, *started_at* is of a server."""
+        self._started_at = started_at
         self._places = places
         self._environ = environ
         self._store = store
@@ -69,6 +71,7 @@ class StatusService:
             store_trouble=self._store.trouble,
             is_enabled=settings.enabled,
             config_file=shorten(self._places.config / OUR_FILES[0], self._environ),
+            uptime_s=None if self._started_at is None else max(0.0, now - self._started_at),
         )
 
     def _problem(self, problem: Problem) -> ProblemReport:
@@ -109,6 +112,9 @@ def gateway_report(
 
 def _key_report(gateway: Gateway) -> KeyReport:
     credential = gateway.credential
+    if gateway.has_own_authorization():
+        found = (credential.used, *credential.shadowed) if credential else ()
+        return KeyReport(keys.entry_header(), shadowed=tuple(source.source for source in found))
     if credential is None:
         return KeyReport(keys.keyless(), is_missing=True)
     shadowed = tuple(source.source for source in credential.shadowed)

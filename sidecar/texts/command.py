@@ -2,6 +2,9 @@
 
 from typing import Final
 
+ANSWER_COLUMNS: Final = 76
+"""What fits into 80 beside the block's indentation."""
+
 TITLE: Final = "What is left:"
 
 

@@ -14,7 +14,7 @@ def amount(value: float, unit: str, currency: str | None) -> str:
     """Write a figure in its unit: `$12.50`, `12.50 VND`, `750K`."""
     if unit == "cost":
         symbol = _SYMBOLS.get((currency or "").upper())
-        figure = f"{abs(value):,.2f}"
+        figure = f"{abs(value):,.2f}" if abs(value) >= 0.01 or value == 0 else f"{abs(value):.2g}"
         sign = "-" if value < 0 else ""
         return f"{sign}{symbol}{figure}" if symbol else f"{sign}{figure} {currency or ''}".rstrip()
     return compact(value)
@@ -31,10 +31,10 @@ def compact(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Write what is left, never more than there is: 99.9 is 99 %, and a rest is `<1%`."""
+    """Write what is left, never more than there is: 99.9 is 99 %, a rest is `<1%`, and 999 % is enough."""
     if 0 < share < 1:
         return "<1%"
-    return f"{int(max(share, 0)):d}%"
+    return f"{int(min(max(share, 0), 999)):d}%"
 
 
 def duration(seconds: float) -> str:

@@ -13,5 +13,9 @@ def auth() -> str:
     return "auth.json"
 
 
+def entry_header() -> str:
+    return "headers.Authorization of its entry"
+
+
 def keyless() -> str:
     return "none (keyless)"
