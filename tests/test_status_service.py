@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from sidecar.adapters import urls
@@ -79,7 +80,9 @@ def test_a_gateway_that_nobody_has_asked_yet_shows_its_key_alone() -> None:
 
 def test_an_authorization_header_of_the_entry_is_named_as_the_source() -> None:
     credential = Credential(KeySource("auth.json", Secret(KEY)))
-    own = gateway(credential=credential, headers={"authorization": Secret("Bearer other")})
+    own = msgspec.structs.replace(
+        gateway(credential=credential), headers={"authorization": Secret("Bearer other")}
+    )
     assert gateway_report(own, None, {}, NOW).key == KeyReport(
         "headers.Authorization of its entry", shadowed=("auth.json",)
     )
