@@ -18,7 +18,7 @@ FAULTS: Final = {
     "absent": (["a-command-that-is-nowhere"], "notStarted"),
     "dying": (["sh", "-c", "exit 3"], "exited"),
     "silent": (["sh", "-c", "cat > /dev/null"], "starting"),
-    "babbling": (["sh", "-c", "head -c 9000000 /dev/zero; while echo '{]'; do :; done"], "starting"),
+    "babbling": (["sh", "-c", "head -c 9000000 /dev/zero; while echo '{]'; do :; done"], "noAnswer"),
 }
 """What is started in the sidecar's place, and what the shim should then name as the problem."""
 

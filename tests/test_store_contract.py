@@ -138,6 +138,11 @@ async def test_a_claim_from_a_clock_that_ran_ahead_holds_nobody(store: Store) ->
     assert not await store.claim("fetch", "c", TTL_S, NOW)
 
 
+async def test_who_read_the_clock_earlier_does_not_take_a_claim_that_was_made_meanwhile(store: Store) -> None:
+    assert await store.claim("fetch", "a", TTL_S, NOW + 0.001)
+    assert not await store.claim("fetch", "b", TTL_S, NOW)
+
+
 async def test_a_caller_who_gives_up_leaves_the_store_as_good_as_before(store: Store) -> None:
     async with anyio.create_task_group() as tasks:
         for _ in range(30):

@@ -14,7 +14,7 @@ from msgspec import Struct
 from sidecar.adapters import jsonc
 from sidecar.adapters.credentials import KeyFinder
 from sidecar.adapters.documents import Document, DocumentReader, Problem
-from sidecar.adapters.entries import Finding, convert_entries
+from sidecar.adapters.entries import Finding, convert_entries, spell
 from sidecar.adapters.gateways import Gateway, GatewayBuilder
 from sidecar.adapters.host_config import GATEWAYS_PATH, HostConfig, read_host_config
 from sidecar.adapters.paths import Places
@@ -35,6 +35,8 @@ class Config(Struct, frozen=True):
     settings: Settings
     gateways: tuple[Gateway, ...]
     problems: tuple[Problem, ...]
+    switched_off: tuple[str, ...] = ()
+    """Providers whose gateways are not shown, because somebody switched them off."""
 
 
 class ConfigLoader:
@@ -63,7 +65,8 @@ class ConfigLoader:
             project = self._first(workspace / ".opencode", problems, MAX_PROJECT_BYTES)
             settings = _with_project(settings, project, problems)
         shown = tuple(gateway for gateway in gateways if _is_enabled(settings, gateway.provider_id))
-        return Config(settings, shown, tuple(dict.fromkeys(problems)))
+        hidden = dict.fromkeys(gateway.provider_id for gateway in gateways if gateway not in shown)
+        return Config(settings, shown, tuple(dict.fromkeys(problems)), tuple(hidden))
 
     def _first(
         self, folder: Path, problems: list[Problem], max_bytes: int = jsonc.MAX_BYTES
@@ -108,6 +111,7 @@ def _gateways(
 ) -> list[Gateway]:
     """Build ours first; an entry of the host's files for the same account and URL adds nothing."""
     gateways: dict[tuple[Any, ...], Gateway] = {}
+    places: dict[tuple[Any, ...], tuple[Document, str]] = {}
     rows: list[tuple[Document, tuple[str, ...], Any]] = []
     if ours and is_object(ours.data):
         rows.append((ours, ("gateways",), ours.data.get("gateways", [])))
@@ -118,8 +122,13 @@ def _gateways(
             problems.extend(document.locate([Finding(path, words.not_an_object("a list"))]))
             continue
         for index, entry in enumerate(entries):
-            if gateway := builder.build(entry, document, (*path, index), problems):
-                gateways.setdefault((gateway.account, gateway.endpoint.url), gateway)
+            here = (*path, index)
+            if gateway := builder.build(entry, document, here, problems):
+                key = (gateway.account, gateway.endpoint.url)
+                gateways.setdefault(key, gateway)
+                of, first = places.setdefault(key, (document, spell(here)))
+                if of is document and first != spell(here):
+                    problems.extend(document.locate([Finding(here, words.same_again(first))]))
     return list(gateways.values())
 
 

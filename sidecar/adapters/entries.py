@@ -71,11 +71,16 @@ def _convert(kind: Any, data: Any, path: Path, found: list[Finding]) -> Any:
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        reason = str(error)
-        inner = _AT.search(reason)
-        place = (*path, *_steps(inner.group(1))) if inner else path
-        found.append(Finding(place, words.invalid(_AT.sub("", reason))))
+        reason, steps = reason_and_steps(error)
+        found.append(Finding((*path, *steps), words.invalid(reason)))
         return msgspec.UNSET
+
+
+def reason_and_steps(error: msgspec.ValidationError) -> tuple[str, Path]:
+    """Return what is wrong, and where below the value that was converted."""
+    reason = str(error)
+    inner = _AT.search(reason)
+    return _AT.sub("", reason), tuple(_steps(inner.group(1))) if inner else ()
 
 
 def _unknown(data: dict[Any, Any], known: Any, path: Path) -> Iterator[Finding]:

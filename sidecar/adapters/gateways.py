@@ -1,5 +1,6 @@
 """Turns configured entries into gateways that can be asked: URL, mapping, headers and key, all resolved."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from msgspec import Struct
 from sidecar.adapters import urls
 from sidecar.adapters.credentials import Credential, KeyFinder, sendable
 from sidecar.adapters.documents import Document, Problem
-from sidecar.adapters.entries import Finding, convert_entry
+from sidecar.adapters.entries import Finding, convert_entry, reason_and_steps
 from sidecar.adapters.host_config import HostProvider, Setting
 from sidecar.adapters.jsonc import Path
 from sidecar.adapters.secrets import Placeholders, Secret, UnresolvedError
@@ -17,7 +18,7 @@ from sidecar.adapters.settings import GatewayEntry
 from sidecar.adapters.store import QuotaKey
 from sidecar.core.account import Account, account_of
 from sidecar.quota import mapping, presets
-from sidecar.quota.mapping import Mapping
+from sidecar.quota.mapping import Mapping, WindowMapping
 from sidecar.texts import problems as words
 
 RESERVED_HEADERS: Final = frozenset(
@@ -56,12 +57,13 @@ class Gateway(Struct, frozen=True):
 
 
 class _RefusedError(ValueError):
-    """An entry that can't be used; carries where in the entry, and the words."""
+    """An entry that can't be used; carries the words and where: in the entry, or in OpenCode's own files."""
 
-    def __init__(self, message: str, *steps: str | int) -> None:
+    def __init__(self, message: str, *steps: str | int, setting: Setting | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.steps = steps
+        self.setting = setting
 
 
 class GatewayBuilder(Struct, frozen=True):
@@ -83,7 +85,10 @@ class GatewayBuilder(Struct, frozen=True):
             except UnresolvedError:
                 pass  # the provider's own key: told at its place
             except _RefusedError as error:
-                found.append(Finding((*path, *error.steps), error.message))
+                if error.setting:
+                    problems.append(error.setting.problem(error.message))
+                else:
+                    found.append(Finding((*path, *error.steps), error.message))
         problems.extend(document.locate(found))
         return gateway
 
@@ -105,6 +110,8 @@ class GatewayBuilder(Struct, frozen=True):
         credential = self._credential(entry, host)
         if credential and not self._belongs(credential, endpoint, entry, host):
             raise _RefusedError(words.key_of_another_origin(), "baseURL")
+        if credential and entry.api_key_env and not credential.is_named:
+            found.append(Finding((*path, "apiKeyEnv"), words.another_source(credential.used.source)))
         key = credential.used.key.reveal() if credential else None
         return Gateway(
             provider_id=entry.provider_id,
@@ -121,11 +128,14 @@ class GatewayBuilder(Struct, frozen=True):
         if entry.base_url:
             return _parse(self._fill(entry.base_url, document, "baseURL"), "baseURL")
         if host is None or host.base_url is None:
-            raise _RefusedError(words.no_base_url(entry.provider_id), "providerId")
+            raise _RefusedError(words.no_base_url(entry.provider_id, self.providers), "providerId")
         return self._inherited(host.base_url)
 
     def _inherited(self, setting: Setting) -> urls.Endpoint:
-        return _parse(self._fill(setting.text, setting.document, "providerId"), "providerId")
+        try:
+            return _parse(self._fill(setting.text, setting.document))
+        except _RefusedError as error:
+            raise _RefusedError(error.message, setting=setting) from error
 
     def _belongs(
         self, credential: Credential, endpoint: urls.Endpoint, entry: GatewayEntry, host: HostProvider | None
@@ -191,6 +201,13 @@ def _inline(data: dict[str, Any]) -> Mapping:
     try:
         inline = msgspec.convert(data, Mapping)
         mapping.check(inline)
-    except (msgspec.ValidationError, mapping.MappingError) as error:
+    except mapping.MappingError as error:
         raise _RefusedError(words.invalid(str(error)), "mapping") from error
+    except msgspec.ValidationError as error:
+        reason, steps = reason_and_steps(error)
+        unknown = re.fullmatch(r"Object contains unknown field `(.*)`", reason)
+        if unknown is None:
+            raise _RefusedError(words.invalid(reason), "mapping", *steps) from error
+        known = (WindowMapping if steps else Mapping).__struct_fields__
+        raise _RefusedError(words.unknown_key(unknown[1], known), "mapping", *steps, unknown[1]) from error
     return inline

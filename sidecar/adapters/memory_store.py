@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sidecar.adapters.store import (
+    CLOCK_SLACK_S,
     USAGE_HOURS,
     CountRequest,
     HourUsage,
@@ -63,7 +64,7 @@ class MemoryStore:
     def try_claim(self, key: str, owner: str, ttl_s: float, now: float) -> bool:
         """Do what `claim` does, without waiting."""
         holder, expires_at = self._claims.get(key, ("", 0.0))
-        if holder not in ("", owner) and now < expires_at <= now + ttl_s:
+        if holder not in ("", owner) and now < expires_at <= now + ttl_s + CLOCK_SLACK_S:
             return False
         self._claims[key] = (owner, now + ttl_s)
         return True

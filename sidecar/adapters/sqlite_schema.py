@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from sidecar.adapters.store import (
+    CLOCK_SLACK_S,
     USAGE_HOURS,
     CountRequest,
     HourUsage,
@@ -116,8 +117,8 @@ def claim(db: sqlite3.Connection, key: str, owner: str, ttl_s: float, now: float
     cursor = db.execute(
         "INSERT INTO claim VALUES (:key, :owner, :until) ON CONFLICT DO UPDATE"
         " SET owner = excluded.owner, expires_at = excluded.expires_at"
-        " WHERE owner = excluded.owner OR expires_at <= :now OR expires_at > :until",
-        {"key": key, "owner": owner, "until": now + ttl_s, "now": now},
+        " WHERE owner = excluded.owner OR expires_at <= :now OR expires_at > :absurd",
+        {"key": key, "owner": owner, "until": now + ttl_s, "now": now, "absurd": now + ttl_s + CLOCK_SLACK_S},
     )
     return cursor.rowcount == 1
 

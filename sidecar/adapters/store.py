@@ -97,6 +97,10 @@ USAGE_HOURS = 48
 """How far back `State.usage` reaches."""
 
 
+CLOCK_SLACK_S = 60.0
+"""A claim may end this much later than a new one would: its owner may have read the clock after us."""
+
+
 class Store(Protocol):
     """Keeps `State`. No method raises for a broken disk: it goes on in memory and `trouble` says so."""
 

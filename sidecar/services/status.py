@@ -72,6 +72,7 @@ class StatusService:
             is_enabled=settings.enabled,
             config_file=shorten(self._places.config / OUR_FILES[0], self._environ),
             uptime_s=None if self._started_at is None else max(0.0, now - self._started_at),
+            switched_off=config.switched_off,
         )
 
     def _problem(self, problem: Problem) -> ProblemReport:

@@ -1,5 +1,6 @@
 """What can be wrong with a configuration, in words: each names the cure. The place is added elsewhere."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -37,10 +38,18 @@ _KINDS = {
     "`array`": "a list",
 }
 
+_REASONS = (
+    (re.compile(r"Object missing required field `(\w+)`"), r"`\1` is missing"),
+    (re.compile(r"a text matching regex .*"), "a name without spaces and special characters"),
+)
+
 
 def invalid(reason: str) -> str:
+    reason = reason.replace(" | null`", "`")
     for kind, words in _KINDS.items():
         reason = reason.replace(kind, words)
+    for pattern, words in _REASONS:
+        reason = pattern.sub(words, reason)
     return f"{reason[:1].lower()}{reason[1:]}; it is ignored"
 
 
@@ -60,6 +69,15 @@ def unresolved_variable(name: str) -> str:
 def no_such_variable() -> str:
     # Not named: some people write the key itself here.
     return "the environment has no such variable; set it where OpenCode is started"
+
+
+def another_source(source: str) -> str:
+    # Nor is the variable here.
+    return f"the environment has no such variable; the key of {source} is used"
+
+
+def same_again(first: str) -> str:
+    return f"asks the same URL with the same key as {first}; it is ignored"
 
 
 def unreadable_secret(path: str) -> str:
@@ -83,8 +101,12 @@ def shell_variable(name: str) -> str:
     return f"${{{name}}} is not replaced in this file; write {{env:{name}}}"
 
 
-def no_base_url(provider_id: str) -> str:
-    return f"has no baseURL, and provider.{provider_id}.options.baseURL is not in the global opencode.json"
+def no_base_url(provider_id: str, known: Iterable[str]) -> str:
+    near = get_close_matches(provider_id, list(known), 1)
+    return (
+        f"has no baseURL, and provider.{provider_id}.options.baseURL is not in the global opencode.json; "
+        + (f"did you mean {near[0]!r}?" if near else "set one of the two")
+    )
 
 
 def unknown_preset(name: str, known: Iterable[str]) -> str:

@@ -64,6 +64,8 @@ class StatusReport(Struct, frozen=True, omit_defaults=True):
     is_enabled: bool = True
     config_file: str = ""
     uptime_s: float | None = None
+    switched_off: tuple[str, ...] = ()
+    """Providers that are configured, and not shown."""
 
 
 def render(report: StatusReport, width: int) -> str:
@@ -72,7 +74,7 @@ def render(report: StatusReport, width: int) -> str:
         return _join([_words(_OFF.format(file=report.config_file), "", width), _health(report, width)])
     blocks = [_gateway(gateway, report.at, width) for gateway in report.gateways]
     if not blocks:
-        blocks = [_nothing_configured(report, width)]
+        blocks = [_nothing_to_show(report, width)]
     return _join([*blocks, _problems(report, width), _health(report, width)])
 
 
@@ -82,6 +84,8 @@ def no_such_gateway(name: str, known: list[str]) -> str:
         f"Configured: {', '.join(known)}." if known else "None is configured yet; /quota_status says how."
     )
 
+
+_ALL_OFF = "Every gateway is switched off (providers.<id>.enabled: false): {names}."
 
 _OFF = "The quota sidecar is switched off (enabled: false in {file} or in this project)."
 
@@ -193,6 +197,14 @@ def _health(report: StatusReport, width: int) -> list[str]:
     parts.append(f"{datetime.fromtimestamp(report.at).astimezone():%H:%M %Z}".strip())
     lines = wrap(parts, "", "", width)
     return lines + (_words(f"! {report.store_trouble}", "  ", width) if report.store_trouble else [])
+
+
+def _nothing_to_show(report: StatusReport, width: int) -> list[str]:
+    if report.switched_off:
+        return _words(_ALL_OFF.format(names=", ".join(report.switched_off)), "", width)
+    if report.problems:
+        return ["No gateway can be asked yet."]
+    return _nothing_configured(report, width)
 
 
 def _nothing_configured(report: StatusReport, width: int) -> list[str]:
