@@ -111,7 +111,7 @@ def test_json_is_the_same_as_data_with_snake_case_and_iso_times(home: Home, gate
             {
                 "file": "~/.config/opencode/quota-sidecar.jsonc",
                 "message": "has no baseURL, and provider.nowhere.options.baseURL is not in the global "
-                "opencode.json",
+                "opencode.json; set one of the two",
                 "line": 14,
                 "path": "gateways[2].providerId",
             }

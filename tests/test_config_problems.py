@@ -42,12 +42,17 @@ def test_a_bad_entry_is_skipped_with_file_line_and_path_and_the_others_stay(mach
         Problem(file, "unknown key 'widht'; did you mean 'width'?", 11, "widht"),
         Problem(
             file,
-            "has no baseURL, and provider.nowhere.options.baseURL is not in the global opencode.json",
+            "has no baseURL, and provider.nowhere.options.baseURL is not in the global opencode.json; "
+            "set one of the two",
             4, "gateways[0].providerId",
         ),
         Problem(file, "unknown key 'baseUrl'; did you mean 'baseURL'?", 7, "gateways[2].baseUrl"),
-        Problem(file, "has no baseURL, and provider.typo.options.baseURL is not in the global opencode.json",
-                6, "gateways[2].providerId"),
+        Problem(
+            file,
+            "has no baseURL, and provider.typo.options.baseURL is not in the global opencode.json; "
+            "set one of the two",
+            6, "gateways[2].providerId",
+        ),
         Problem(file, "expected a text, got a whole number; it is ignored", 8, "gateways[3].providerId"),
         Problem(file, "expected an object, got a text; it is ignored", 9, "gateways[4]"),
     )  # fmt: skip
@@ -58,6 +63,9 @@ def test_a_bad_entry_is_skipped_with_file_line_and_path_and_the_others_stay(mach
     [
         ({"quotaPath": "quota"}, "quotaPath",
          "quotaPath must start with / (appended to baseURL) or // (joined to its origin)"),
+        ({"label": 7}, "label", "expected a text, got a whole number; it is ignored"),
+        ({"apiKeyEnv": "sk-1 2"}, "apiKeyEnv",
+         "expected a name without spaces and special characters; it is ignored"),
         ({"preset": "openruter"}, "preset", "there is no preset 'openruter'; did you mean 'openrouter'?"),
         ({"mapping": "x"}, "mapping", "there is no preset 'x'; there are litellm, neutral, openrouter"),
         ({"preset": "../neutral"}, "preset", "there is no preset '../neutral'; did you mean 'neutral'?"),
@@ -83,27 +91,60 @@ def test_an_entry_that_can_not_be_used_says_why(
 
 
 @pytest.mark.parametrize(
-    ("mapping", "start"),
+    ("mapping", "at", "start"),
     [
-        ({}, "object missing required field"),
-        ({"windows": []}, "expected a list of length"),
-        ({"windows": [{"name": "a", "unit": "credits", "used": "(" * 900}]}, "windows[0].used: it is nested"),
+        ({}, "", "`windows` is missing"),
+        ({"windows": []}, ".windows", "expected a list of length"),
         (
-            {"windows": [{"name": "a", "unit": "credits", "used": "a..b"}]},
+            {"windows": [{"name": "a", "unit": "credits", "used": "(" * 900}]}, "",
+            "windows[0].used: it is nested",
+        ),
+        (
+            {"windows": [{"name": "a", "unit": "credits", "used": "a..b"}]}, "",
             "windows[0].used: 'a..b' is not JMES",
         ),
-        ({"windows": [{"name": "a", "unit": "bananas"}]}, "invalid enum value"),
-        ({"windows": [{"name": "a", "unit": "credits"}], "pth": "/x"}, "object contains unknown field"),
+        ({"windows": [{"name": "a", "unit": "bananas"}]}, ".windows[0].unit", "invalid enum value"),
+        (
+            {"windows": [{"name": "a", "unit": "credits", "limt": "x"}]}, ".windows[0].limt",
+            "unknown key 'limt'; did you mean 'limit'?",
+        ),
+        (
+            {"windows": [{"name": "a", "unit": "credits"}], "pth": "/x"}, ".pth",
+            "unknown key 'pth'; did you mean 'path'?",
+        ),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_a_mapping_that_can_not_work_skips_its_entry(
-    machine: Machine, mapping: dict[str, Any], start: str
+    machine: Machine, mapping: dict[str, Any], at: str, start: str
 ) -> None:
     machine.gateways({"providerId": "campus", "baseURL": BASE, "mapping": mapping})
     path, message = machine.refused()
-    assert path == "gateways[0].mapping"
+    assert path == f"gateways[0].mapping{at}"
     assert message.startswith(start)
+
+
+def test_a_provider_that_is_nearly_one_of_opencodes_is_told_which(machine: Machine) -> None:
+    machine.provider(baseURL=BASE)
+    machine.gateways({"providerId": "campsu"})
+    path, message = machine.refused()
+    assert (path, message.rpartition("; ")[2]) == ("gateways[0].providerId", "did you mean 'campus'?")
+
+
+def test_a_base_url_that_is_inherited_is_told_where_it_stands(machine: Machine) -> None:
+    machine.provider(baseURL="http://8.8.8.8")
+    machine.gateways({"providerId": "campus"})
+    (problem,) = machine.load().problems
+    assert (problem.file, problem.path) == (str(machine.host), "provider.campus.options.baseURL")
+
+
+def test_an_entry_that_stands_twice_is_told_and_asked_once(machine: Machine) -> None:
+    machine.provider(baseURL=BASE)
+    machine.gateways({"providerId": "campus"}, {"providerId": "campus", "label": "again"})
+    config = machine.load()
+    message = "asks the same URL with the same key as gateways[0]; it is ignored"
+    assert [gateway.label for gateway in config.gateways] == ["campus"]
+    assert [(row.path, row.message) for row in config.problems] == [("gateways[1]", message)]
 
 
 @pytest.mark.parametrize("listed", [{}, "text", 5, None], ids=str)

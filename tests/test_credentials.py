@@ -170,6 +170,19 @@ def test_a_named_variable_that_is_not_there_is_never_silently_keyless(machine: M
     )
 
 
+def test_a_named_variable_that_is_not_there_is_told_when_another_key_is_used(machine: Machine) -> None:
+    machine.provider(baseURL=BASE, apiKey=KEY_A)
+    machine.gateways({"providerId": "campus", "apiKeyEnv": "NO_SUCH"})
+    config = machine.load()
+    assert [key_of(gateway) for gateway in config.gateways] == [KEY_A]
+    assert [(row.path, row.message) for row in config.problems] == [
+        (
+            "gateways[0].apiKeyEnv",
+            "the environment has no such variable; the key of opencode.json is used",
+        )
+    ]
+
+
 def test_a_key_with_a_line_break_inside_is_not_sent(machine: Machine) -> None:
     machine.environ["CAMPUS_API_KEY"] = "abc\r\nX-Other: y"
     machine.gateways({"providerId": "campus", "baseURL": BASE})

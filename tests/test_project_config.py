@@ -78,6 +78,14 @@ def test_anything_else_in_a_project_is_told_and_ignored(machine: Machine, forbid
     assert after.problems == (Problem(str(machine.projects_file), NOT_FOR_PROJECTS, 1, key),)
 
 
+def test_a_gateway_that_a_project_switches_off_is_neither_shown_nor_forgotten(machine: Machine) -> None:
+    machine.gateways({"providerId": "campus", "baseURL": BASE}, {"providerId": "lab", "baseURL": BASE})
+    machine.write(machine.projects_file, {"providers": {"campus": {"enabled": False}}})
+    config = machine.load()
+    assert [gateway.provider_id for gateway in config.gateways] == ["lab"]
+    assert config.switched_off == ("campus",)
+
+
 @pytest.mark.parametrize(
     ("row", "path"),
     [

@@ -158,6 +158,17 @@ def test_without_a_gateway_the_report_says_what_to_write_where() -> None:
     ]
 
 
+def test_with_only_something_to_mend_the_report_does_not_call_that_unconfigured() -> None:
+    problem = ProblemReport("~/quota-sidecar.jsonc", "must be a list", 2, "gateways")
+    assert text_of(problems=(problem,)).splitlines()[:3] == ["No gateway can be asked yet.", "", "To mend:"]
+
+
+def test_providers_that_are_switched_off_are_named_when_nothing_else_is_there() -> None:
+    assert text_of(switched_off=("campus", "lab")).splitlines()[0] == (
+        "Every gateway is switched off (providers.<id>.enabled: false): campus, lab."
+    )
+
+
 def test_switched_off_the_report_says_only_that_and_how_the_sidecar_is() -> None:
     text = text_of(gateway(COST), is_enabled=False, config_file="~/quota-sidecar.jsonc")
     assert text.splitlines() == [
