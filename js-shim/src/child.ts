@@ -27,7 +27,8 @@ const FIRST_BACKOFF_MS = 500
 const MAX_BACKOFF_MS = 30_000
 const SOUND_AFTER_MS = 60_000
 const STDERR_PAUSE_MS = 10
-const MAX_GARBLED_LINES = 100
+const NOISE_MS = 10_000
+const MAX_NOISY_LINES = 100
 const MAX_UNSENT_BYTES = 8 * 1024 * 1024
 
 export type State = "stopped" | "starting" | "healthy" | "suspect" | "dead"
@@ -135,14 +136,18 @@ export class Sidecar {
     const [command = "", ...args] = launch.argv
     const child = spawn(command, args, { cwd: this.#directory, stdio: "pipe", windowsHide: true })
     const exited = Promise.withResolvers<void>()
-    let garbled = 0
+    let noisyLines = 0
+    const forget = () => {
+      noisyLines = 0
+    }
     const peer: Peer = new Peer(boundedWriter(child), {
       answered: () => life === this.#life && this.#answered(),
       notified: (method, params) => life === this.#life && this.#events.notified(method, params),
       asked: (method) => (method === "ping" ? {} : undefined),
-      garbled: () => {
-        garbled += 1
-        if (garbled === MAX_GARBLED_LINES) this.#kill(life, { kind: "noAnswer" })
+      noise: () => {
+        noisyLines += 1
+        if (noisyLines === 1) this.#clock.after(NOISE_MS, forget)
+        if (noisyLines === MAX_NOISY_LINES) this.#kill(life, { kind: "noAnswer" })
       },
     })
     const life: Life = { child, peer, exited: exited.promise }

@@ -93,8 +93,8 @@ export type PeerEvents = {
   notified(method: string, params: unknown): void
   /** Returns the result, or nothing for a method that isn't known. */
   asked(method: string): object | undefined
-  /** Something that is no message. */
-  garbled(): void
+  /** A line that answers nothing that anybody waits for, sense or not. A flood of them would keep us busy. */
+  noise(): void
 }
 
 export class Peer {
@@ -130,7 +130,10 @@ export class Peer {
   }
 
   receive(chunk: Uint8Array) {
-    for (const line of this.#lines.push(chunk)) if (!this.#closed) this.#handle(line)
+    for (const line of this.#lines.push(chunk)) {
+      if (this.#closed) return
+      if (!this.#handle(line)) this.#events.noise()
+    }
   }
 
   /** Everything still waiting learns that no answer will come. */
@@ -146,21 +149,23 @@ export class Peer {
     return Buffer.byteLength(line) <= MAX_LINE_BYTES && this.#write(line)
   }
 
-  #handle(line: string) {
+  /** Whether somebody waited for this line. */
+  #handle(line: string): boolean {
     const message = parse(line)
-    if (message?.jsonrpc !== "2.0") return this.#events.garbled()
+    if (message?.jsonrpc !== "2.0") return false
     const { id, method, params } = message
-    if (typeof method !== "string") this.#settle(message)
-    else if (typeof id === "number" || typeof id === "string") this.#answer(id, method)
+    if (typeof method !== "string") return this.#settle(message)
+    if (typeof id === "number" || typeof id === "string") this.#answer(id, method)
     else this.#events.notified(method, params)
+    return false
   }
 
-  #settle({ id, result, error }: Record<string, unknown>) {
+  #settle({ id, result, error }: Record<string, unknown>): boolean {
     const reply = isRpcError(error) ? { error } : result === undefined ? undefined : { result }
-    if (!reply || typeof id !== "number" || id < 1 || id > this.#lastId) return
+    if (!reply || typeof id !== "number" || id < 1 || id > this.#lastId) return false
     this.#events.answered()
     this.#pending.get(id)?.(reply)
-    this.#pending.delete(id)
+    return this.#pending.delete(id)
   }
 
   #answer(id: number | string, method: string) {

@@ -258,6 +258,36 @@ test("one that only babbles is killed at once", async () => {
   expect(stderr.join("").length).toBeLessThan(1024 * 1024)
 })
 
+test("one that floods us with messages that make sense is killed at once", async () => {
+  for (const message of [
+    { jsonrpc: "2.0", method: "toast/show", params: { message: "m", variant: "info" } },
+    { jsonrpc: "2.0", id: "a", method: "ping", params: {} },
+    { jsonrpc: "2.0", id: 1, result: {} },
+    { jsonrpc: "2.0", id: 99, result: {} },
+  ]) {
+    const { sidecar, seen, notified } = sidecarWith({
+      on: { ping: { say: Array(500).fill(message), result: {} } },
+    })
+    sidecar.start()
+    await seen("sidecar_ready")
+    await sidecar.ask("ping", {}, 5000)
+    expect([sidecar.state, sidecar.problem]).toEqual(["dead", { kind: "noAnswer" }])
+    expect(notified.length).toBeLessThanOrEqual(100)
+  }
+})
+
+test("one that speaks unasked now and then lives", async () => {
+  const { sidecar, clock, seen } = sidecarWith({
+    on: { ping: { say: Array(60).fill({ jsonrpc: "2.0", method: "toast/show" }), result: {} } },
+  })
+  sidecar.start()
+  await seen("sidecar_ready")
+  await sidecar.ask("ping", {}, 5000)
+  await clock.pass(10_000)
+  await sidecar.ask("ping", {}, 5000)
+  expect(sidecar.state).toBe("healthy")
+})
+
 test("a hung one takes no memory: beyond 8 MiB nothing is written to it", async () => {
   const { sidecar, seen, pidOf } = sidecarWith({})
   sidecar.start()

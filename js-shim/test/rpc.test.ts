@@ -15,7 +15,7 @@ function connect(write: (line: string) => boolean = () => true) {
       answered: () => seen.push("answered"),
       notified: (method, params) => seen.push([method, params]),
       asked: (method) => (method === "ping" ? {} : undefined),
-      garbled: () => seen.push("garbled"),
+      noise: () => seen.push("noise"),
     },
   )
   const receive = (...messages: unknown[]) => {
@@ -53,18 +53,18 @@ test("a call is settled by its own answer only", async () => {
     { error: { code: -1, message: "no" } },
     { result: { b: 1 } },
   ])
-  expect(seen).toEqual(["answered", "answered"])
+  expect(seen).toEqual(["noise", "answered", "answered"])
   expect(sent).toEqual([1, 2].map((id) => ({ jsonrpc: "2.0", id, method: "ping", params: {} })))
 })
 
-test("garbage is neither an answer nor an error", () => {
+test("garbage, and what answers nothing, is neither an answer nor an error", () => {
   const { peer, sent, seen, receive } = connect()
   peer.call("ping", {})
   peer.receive(bytes('{"jsonrpc":"2.0","id":1,\nnull\n[]\n"x"\n7\n\n{}\n'))
   peer.receive(new Uint8Array([0xff, 0xfe, 0x0a]))
   receive({ id: 1, result: {} }, { jsonrpc: "2.0", id: 1 }, { jsonrpc: "2.0", id: null, result: {} })
   receive({ jsonrpc: "2.0", id: 1, error: "text" }, { jsonrpc: "2.0", id: "1", result: {} })
-  expect(seen).toEqual(Array(9).fill("garbled"))
+  expect(seen).toEqual(Array(13).fill("noise"))
   expect(sent.length).toBe(1)
 })
 
@@ -79,7 +79,7 @@ test("a ping is answered, another request refused by its code, a notification ha
     { jsonrpc: "2.0", id: "a", result: {} },
     { jsonrpc: "2.0", id: 4, error: { code: -32601, message: "unknown method: fs/read" } },
   ])
-  expect(seen).toEqual([["toast/show", { message: "m" }]])
+  expect(seen).toEqual(["noise", "noise", ["toast/show", { message: "m" }], "noise"])
 })
 
 test("giving up is told to the other side, and a late answer still proves that it lives", async () => {
@@ -89,7 +89,7 @@ test("giving up is told to the other side, and a late answer still proves that i
   peer.cancel(id)
   receive({ jsonrpc: "2.0", id, error: { code: -32800, message: "cancelled" } })
   expect(sent.slice(1)).toEqual([{ jsonrpc: "2.0", method: "$/cancelRequest", params: { id } }])
-  expect(seen).toEqual(["answered"])
+  expect(seen).toEqual(["answered", "noise"])
 })
 
 test("a full pipe, a closed wire and a line over the limit answer nothing", async () => {
