@@ -39,11 +39,19 @@ from sidecar.rpc.dispatcher import Dispatcher, Handler
 from sidecar.rpc.envelope import RpcError
 from sidecar.rpc.framing import LineBuffer
 from sidecar.rpc.stdio import Writer, read, take_stdout
+from sidecar.services.errors import RelativeDirectoryError, UnknownCommandError, UnknownWorkspaceError
 
 if TYPE_CHECKING:
     from sidecar.application import Application
 
 RESPONSE_HEADER_PREFIXES: Final = ["retry-after", "x-ratelimit-", "anthropic-ratelimit-"]
+
+CODES: Final[dict[type[Exception], ErrorCode]] = {
+    RelativeDirectoryError: ErrorCode.INVALID_PARAMS,
+    UnknownCommandError: ErrorCode.UNKNOWN_COMMAND,
+    UnknownWorkspaceError: ErrorCode.UNKNOWN_WORKSPACE,
+}
+"""What a service's own errors are on the wire."""
 
 END_S: Final = 0.8
 """After EOF the process is gone within this, whatever a disk or a name server does."""
@@ -61,16 +69,14 @@ async def _serve(wire: int, environ: Mapping[str, str]) -> None:
     await writer.open()
     lines = LineBuffer(MAX_LINE_BYTES)
     async with anyio.create_task_group() as tasks:
-        dispatcher = Dispatcher(writer.write, tasks, _report)
+        dispatcher = Dispatcher(writer.write, tasks, _report, CODES)
 
         def receive(chunk: bytes) -> None:
             for line in lines.feed(chunk):
                 dispatcher.receive(line)
 
-        reading = anyio.CancelScope()
-        server = Server(find_places(environ), environ, dispatcher, tasks, stop=reading.cancel)
-        with reading:
-            await read(0, receive)
+        server = Server(find_places(environ), environ, dispatcher, tasks)
+        await read(0, receive)
         _end_soon()
         tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
@@ -86,11 +92,8 @@ class Server:
         environ: Mapping[str, str],
         dispatcher: Dispatcher,
         tasks: anyio.abc.TaskGroup,
-        *,
-        stop: Callable[[], None],
     ) -> None:
-        """Bind every method that a shim may send to *dispatcher*; *stop* ends the serving."""
-        self._stop = stop
+        """Bind every method that a shim may send to *dispatcher*."""
         self._places = places
         self._environ = environ
         self._tasks = tasks
@@ -101,7 +104,6 @@ class Server:
         handlers: dict[str, Handler] = {
             "initialize": self._initialize,
             "ping": self._acknowledge,
-            "shutdown": self._shutdown,
             "workspace/open": self._when_initialized(self._workspace_open),
             "workspace/close": self._when_initialized(self._workspace_close),
             "command/execute": self._when_initialized(self._command_execute),
@@ -157,10 +159,6 @@ class Server:
         return guarded
 
     def _acknowledge(self, _: EmptyParams) -> EmptyResult:
-        return EmptyResult()
-
-    def _shutdown(self, _: EmptyParams) -> EmptyResult:
-        self._stop()
         return EmptyResult()
 
     async def _workspace_open(self, params: WorkspaceOpenParams) -> EmptyResult:

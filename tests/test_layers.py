@@ -47,9 +47,7 @@ def allowed(own: str) -> set[str]:
         return APART[own] | ANYWHERE | {own}
     if own == "top":
         return {*LAYERS, *APART, *ANYWHERE}
-    below = set(LAYERS[: LAYERS.index(own) + 1])
-    # A service answers the wire's requests with the wire's errors.
-    return below | ANYWHERE | ({"rpc"} if own == "services" else set())
+    return {*LAYERS[: LAYERS.index(own) + 1], *ANYWHERE}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))

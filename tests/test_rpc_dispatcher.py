@@ -14,7 +14,6 @@ from msgspec import Meta, Struct
 
 from sidecar.protocol import MAX_LINE_BYTES, ErrorCode
 from sidecar.rpc.dispatcher import Dispatcher
-from sidecar.rpc.envelope import RpcError
 from sidecar.rpc.framing import OVERSIZE, LineBuffer
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
@@ -35,6 +34,10 @@ class Echo(Struct):
     text: str
 
 
+class UnknownThingError(LookupError):
+    """An error of a service, which knows no code."""
+
+
 class Peer:
     """The other end of a dispatcher: what it said, what was reported, and gates for slow handlers."""
 
@@ -46,7 +49,10 @@ class Peer:
         self.entered = anyio.Event()
         self.answered = anyio.Event()
         self.dispatcher = Dispatcher(
-            self._take, tasks, lambda what, error: self.reports.append((what, error))
+            self._take,
+            tasks,
+            lambda what, error: self.reports.append((what, error)),
+            {UnknownThingError: ErrorCode.UNKNOWN_COMMAND},
         )
         self.dispatcher.bind("echo", Params, lambda params: Echo(params.text))
         self.dispatcher.bind("note", Params, lambda params: self.notified.append(params.text))
@@ -85,7 +91,7 @@ class Peer:
         raise RuntimeError("sk-inside")
 
     def _refuse(self, _: Params) -> Echo:
-        raise RpcError(ErrorCode.UNKNOWN_COMMAND, "words for a user")
+        raise UnknownThingError("words for a user")
 
     async def _wait(self, params: Params) -> Echo:
         self.entered.set()

@@ -80,7 +80,7 @@ PARAMS: dict[str, dict[str, Any]] = {
 
 def test_nothing_but_ping_is_answered_before_the_handshake(child: Sidecar) -> None:
     requests = [name for name, row in METHODS.items() if row.result and row.sent_by != "sidecar"]
-    assert set(requests) == {*PARAMS, "initialize", "ping", "shutdown"}
+    assert set(requests) == {*PARAMS, "initialize", "ping"}
     assert [child.ask(name, **params) for name, params in PARAMS.items()] == [NOT_INITIALIZED] * len(PARAMS)
     assert child.ask("ping") == {}
 
@@ -177,25 +177,6 @@ def test_the_hosts_ctrl_c_is_not_for_the_sidecar(child: Sidecar) -> None:
     assert (child.end(), child.log) == (0, "")
 
 
-def test_shutdown_is_answered_and_ends_it_with_stdin_still_open(child: Sidecar) -> None:
-    child.initialize()
-    assert child.ask("shutdown") == {}
-    assert child.process.wait(END_S) == 0
-
-
-def test_what_hangs_at_shutdown_is_told_that_the_sidecar_ends(
-    home: Home, child: Sidecar, gateway: Gateway
-) -> None:
-    gateway.script("/v1/quota", Reply(hold=(Fault.STALL,)))
-    home.write_gateways(entry(gateway))
-    child.open(home.project)
-    hanging = child.begin_command(home.project)
-    gateway.wait_for_request(lambda _: True)
-    assert child.ask("shutdown") == {}
-    assert child.answer(hanging) == {"code": -32005, "message": "the sidecar is ending"}
-    assert child.process.wait(END_S) == 0
-
-
 @pytest.mark.parametrize(
     "tail", [b"", b'{"jsonrpc":"2.0","id":1,"meth', b'{"jsonrpc":"2.0","id":1,"method":"ping"}']
 )
@@ -209,15 +190,16 @@ def test_eof_before_the_first_byte_ends_it(child: Sidecar) -> None:
     assert (child.end(), child.received, child.log) == (0, b"", "")
 
 
-def test_eof_ends_it_within_a_second_while_a_fetch_hangs(
+def test_eof_ends_it_within_a_second_and_tells_what_hangs(
     home: Home, child: Sidecar, gateway: Gateway
 ) -> None:
     gateway.script("/v1/quota", Reply(hold=(Fault.STALL,)))
     home.write_gateways(entry(gateway))
     child.open(home.project)
-    child.begin_command(home.project)
+    hanging = child.begin_command(home.project)
     gateway.wait_for_request(lambda _: True)
     assert child.end(END_S) == 0
+    assert child.answer(hanging) == {"code": -32005, "message": "the sidecar is ending"}
 
 
 HANG = (

@@ -8,16 +8,15 @@ import { Sidecar } from "./child.ts"
 import { Commands } from "./commands.ts"
 import { Host } from "./host.ts"
 import { findLaunch, Log, stateDirectory } from "./launch.ts"
-import type { CatalogueProvider, ToastShowParams } from "./protocol.gen.ts"
+import type { ToastShowParams } from "./protocol.gen.ts"
 import { replyTo } from "./replies.ts"
 import { systemClock } from "./rpc.ts"
 import { replaceFetch, sendAsPlanned, type TaggedRequest, Tags } from "./tagged-fetch.ts"
 
 const WORLD = Symbol.for("opencode-quota-sidecar.world.1")
 const OPEN_MS = 5_000
-const CATALOGUE_AFTER_MS = 500
 
-type Workspace = { host: Host; options: unknown; ours: Set<string>; providers?: CatalogueProvider[] }
+type Workspace = { host: Host; options: unknown; ours: Set<string> }
 
 /** One sidecar, one replaced fetch, all directories. */
 class World {
@@ -42,11 +41,10 @@ class World {
     replaceFetch(this.tags, (request) => this.#handle(request))
   }
 
-  /** Returns at once; the process and the list of models come by themselves. */
+  /** Returns at once; the process comes by itself. */
   open(workspace: Workspace) {
     this.#workspaces.add(workspace)
     systemClock.after(0, () => (this.#sidecar.isRunning ? this.#tell(workspace) : this.#sidecar.start()))
-    systemClock.after(CATALOGUE_AFTER_MS, () => this.#addCatalogue(workspace))
   }
 
   async close(workspace: Workspace) {
@@ -60,16 +58,8 @@ class World {
     }
   }
 
-  async #addCatalogue(workspace: Workspace) {
-    if (!this.#workspaces.has(workspace)) return
-    const providers = await workspace.host.catalogue().catch(() => undefined)
-    if (!providers) return
-    workspace.providers = providers
-    await this.#tell(workspace)
-  }
-
-  async #tell({ host: { directory }, providers }: Workspace) {
-    await this.#sidecar.ask("workspace/open", { directory, ...(providers ? { providers } : {}) }, OPEN_MS)
+  async #tell({ host: { directory } }: Workspace) {
+    await this.#sidecar.ask("workspace/open", { directory }, OPEN_MS)
   }
 
   #notified(method: string, params: unknown) {

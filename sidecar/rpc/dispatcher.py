@@ -4,7 +4,7 @@ It owns ids, cancellation, and the one place where exceptions become wire errors
 handle: lines come in through `receive`, bytes go out through the *send* that it was given.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, cast
 
 import anyio
@@ -39,10 +39,15 @@ class Dispatcher:
         send: Callable[[bytes], None],
         tasks: anyio.abc.TaskGroup,
         report: Callable[[str, Exception], None],
+        codes: Mapping[type[Exception], ErrorCode],
     ) -> None:
-        """Write through *send*, run what awaits in *tasks*, and *report* a method's own mistakes."""
+        """Write through *send*, run what awaits in *tasks*, and *report* a method's own mistakes.
+
+        *codes* names the exceptions whose message the peer is told, and the code of each.
+        """
         self._send = send
         self._report = report
+        self._codes = codes
         self._tasks = tasks
         self._bound: dict[str, tuple[msgspec.json.Decoder[Any], Handler]] = {}
         self._running: dict[RequestId, anyio.CancelScope] = {}
@@ -119,7 +124,9 @@ class Dispatcher:
 
     def _refuse(self, call: _Call, error: Exception) -> None:
         """Tell the peer what it may know of *error*: the one place where exceptions become wire errors."""
-        if not isinstance(error, RpcError):
+        if code := self._codes.get(type(error)):
+            error = RpcError(code, str(error))
+        elif not isinstance(error, RpcError):
             self._report(call.method, error)
             error = RpcError(ErrorCode.INTERNAL_ERROR, "the sidecar made a mistake; its log says which")
         if not isinstance(call.id, UnsetType):

@@ -6,8 +6,8 @@ from typing import Final
 import anyio.to_thread
 from msgspec import Struct
 
-from sidecar.protocol import CommandExecuteParams, CommandExecuteResult, ErrorCode
-from sidecar.rpc.envelope import RpcError
+from sidecar.protocol import CommandExecuteParams, CommandExecuteResult
+from sidecar.services.errors import UnknownCommandError
 from sidecar.services.status import StatusService, UnknownGatewayError, as_text
 from sidecar.services.workspaces import Workspaces
 from sidecar.texts.command import ANSWER_COLUMNS, as_answer
@@ -34,10 +34,13 @@ class Commands:
         }
 
     async def execute(self, params: CommandExecuteParams) -> CommandExecuteResult:
-        """Return the text of the answer; raise for a command that isn't ours."""
+        """Return the text of the answer.
+
+        Raises `UnknownCommandError`, and `UnknownWorkspaceError` for a directory that isn't open.
+        """
         command = self._table.get(params.command)
         if command is None:
-            raise RpcError(ErrorCode.UNKNOWN_COMMAND, f"there is no command /{params.command}")
+            raise UnknownCommandError(f"there is no command /{params.command}")
         return CommandExecuteResult(await command(params))
 
     async def _quota_status(self, params: CommandExecuteParams) -> str:
