@@ -8,7 +8,7 @@ import pytest
 
 from tests.bed import wires
 from tests.bed.gateways import Gateway
-from tests.bed.home import Home, provider
+from tests.bed.home import MODEL, Home, provider
 from tests.bed.opencode import Serve, no_session_error, run, text_of
 from tests.bed.tui import Tui
 from tests.bed.wiretap import Wiretap
@@ -79,6 +79,20 @@ def test_no_later_turn_carries_the_question_or_the_answer_even_after_a_restart(
     assert [body for body in sent if "quota_status" in body or "Campus gateway" in body] == []
 
 
+def test_a_summary_of_nothing_but_commands_is_asked_for_without_them(
+    configured: Home, gateway: Gateway
+) -> None:
+    with Serve(configured) as serve, no_session_error(serve):
+        session = serve.create_session()
+        serve.command(session, "quota_status", provider="openai-chat")
+        model = {"providerID": "openai-chat", "modelID": MODEL}
+        assert serve.client.post(f"/session/{session}/summarize", json=model).is_success
+        assert text_of(serve.messages(session)[-1]) == "A fine answer."
+    sent = [request.text for request in gateway.model_calls]
+    assert len(sent) == 1
+    assert [body for body in sent if "quota_status" in body or "Campus gateway" in body] == []
+
+
 def test_arguments_reach_the_sidecar_as_they_were_typed(configured: Home, wiretap: Wiretap) -> None:
     with Serve(configured) as serve:
         serve.command(serve.create_session(), "quota_status", "openai-chat refresh", "openai-chat")
@@ -116,10 +130,13 @@ def test_run_prints_the_report_and_ends_with_0(configured: Home, gateway: Gatewa
     assert gateway.model_calls == []
 
 
-def test_the_screen_shows_the_report_after_it_is_typed(configured: Home, gateway: Gateway) -> None:
-    with Tui(configured) as tui:
+def test_a_narrow_screen_shows_the_report_in_whole_lines_after_it_is_typed(
+    configured: Home, gateway: Gateway
+) -> None:
+    with Tui(configured, columns=80, lines=24) as tui:
         tui.command("/quota_status")
         tui.wait_for_turns()
-        tui.wait_for("Campus gateway")
-        assert "640" in tui.text
+        tui.wait_for("Campus gateway (openai-chat)")
+        tui.wait_for("  tokens     ■■■■■■■·····  64%  640 of 1,000 left")
+        tui.wait_for("  key: opencode.json")
     assert gateway.model_calls == []
