@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sidecar.protocol import MAX_LINE_BYTES, PROTOCOL_MAJOR, ErrorCode
 from sidecar.schema import documents
 
 ROOT = Path(__file__).parent.parent
@@ -40,7 +41,13 @@ def drifted() -> list[str]:
 
 def _typescript(schema: str) -> str:
     command = [str(JSON2TS), "--no-additionalProperties", "--bannerComment", BANNER]
-    return subprocess.run(command, input=schema, capture_output=True, text=True, check=True).stdout
+    types = subprocess.run(command, input=schema, capture_output=True, text=True, check=True).stdout
+    codes = "".join(f"  {code.name}: {code.value},\n" for code in ErrorCode)
+    return (
+        f"{types}\nexport const PROTOCOL_MAJOR = {PROTOCOL_MAJOR}\n"
+        f"export const MAX_LINE_BYTES = {MAX_LINE_BYTES}\n"
+        f"export const ErrorCode = {{\n{codes}}} as const\n"
+    )
 
 
 def main() -> int:

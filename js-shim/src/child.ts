@@ -5,19 +5,15 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import manifest from "../package.json" with { type: "json" }
 import type { Launch, Note } from "./launch.ts"
-import type { HostProblems, InitializeResult, Methods } from "./protocol.gen.ts"
 import {
-  type Clock,
-  type NotificationMethod,
-  Peer,
-  type Reply,
-  type RequestMethod,
-  systemClock,
-  within,
-} from "./rpc.ts"
-
-const PROTOCOL_MAJOR = 1
-const PROTOCOL_MISMATCH = -32001
+  ErrorCode,
+  type HostProblems,
+  type InitializeResult,
+  type Methods,
+  PROTOCOL_MAJOR,
+} from "./protocol.gen.ts"
+import type { Clock, NotificationMethod, Reply, RequestMethod } from "./rpc.ts"
+import { Peer, systemClock, within } from "./rpc.ts"
 
 const TICK_MS = 500
 const ANSWER_MS = 5_000
@@ -45,7 +41,7 @@ export type SidecarEvents = {
 }
 
 /** One process and its wire; what still comes from a life that is no longer the current one is ignored. */
-type Life = { child: ChildProcessWithoutNullStreams; peer: Peer; exited: Promise<void> }
+type Life = { child: ChildProcessWithoutNullStreams; peer: Peer; exited: Promise<true> }
 
 export class Sidecar {
   state: State = "stopped"
@@ -94,14 +90,8 @@ export class Sidecar {
     this.#leave("stopped")
     if (!life) return
     life.child.stdin.end()
-    const gone =
-      wasSuspect ||
-      (await within(
-        this.#clock,
-        life.exited.then(() => true),
-        EXIT_MS,
-      ))
-    if (wasSuspect || !gone) life.child.kill("SIGKILL")
+    const hasExited = !wasSuspect && (await within(this.#clock, life.exited, EXIT_MS))
+    if (!hasExited) life.child.kill("SIGKILL")
   }
 
   /** Waits at most `ms` until it can be asked, and wakes a dead one; `false`: `problem` says why not. */
@@ -135,7 +125,7 @@ export class Sidecar {
   #live(launch: Extract<Launch, { argv: string[] }>) {
     const [command = "", ...args] = launch.argv
     const child = spawn(command, args, { cwd: this.#directory, stdio: "pipe", windowsHide: true })
-    const exited = Promise.withResolvers<void>()
+    const exited = Promise.withResolvers<true>()
     let noisyLines = 0
     const forget = () => {
       noisyLines = 0
@@ -143,7 +133,6 @@ export class Sidecar {
     const peer: Peer = new Peer(boundedWriter(child), {
       answered: () => life === this.#life && this.#answered(),
       notified: (method, params) => life === this.#life && this.#events.notified(method, params),
-      asked: (method) => (method === "ping" ? {} : undefined),
       noise: () => {
         noisyLines += 1
         if (noisyLines === 1) this.#clock.after(NOISE_MS, forget)
@@ -164,7 +153,7 @@ export class Sidecar {
     })
     child.on("error", (error) => this.#ended(life, { kind: "notStarted", detail: error.message }))
     child.on("exit", (code, signal) => {
-      exited.resolve()
+      exited.resolve(true)
       this.#clock.after(EXIT_MS, () => closePipes(child)) // It may have left heirs.
       this.#ended(life, { kind: "exited", detail: String(signal ?? code) })
     })
@@ -182,10 +171,10 @@ export class Sidecar {
     const params = { protocolMajor: PROTOCOL_MAJOR, shimVersion: manifest.version }
     const reply = await life.peer.call("initialize", params).reply
     if (life !== this.#life || !reply) return
-    const other = otherProtocol(reply)
-    if (other !== undefined) this.#kill(life, { kind: "otherProtocol", detail: other }, "for good")
-    else if (isInitializeResult(reply.result)) this.#ready(reply.result)
-    else this.#kill(life, { kind: "failed", detail: reply.error?.message ?? "initialize" })
+    const detail = reply.error?.message ?? "initialize"
+    if (isGreeting(reply.result)) this.#ready(reply.result)
+    else if (reply.error?.code !== ErrorCode.PROTOCOL_MISMATCH) this.#kill(life, { kind: "failed", detail })
+    else this.#kill(life, { kind: "otherProtocol", detail }, "for good")
   }
 
   #ready(result: InitializeResult) {
@@ -246,7 +235,6 @@ export class Sidecar {
     this.#failures += 1
     if (!until) this.#setTimer(this.#clock.after(ms, () => this.start()))
     this.#events.note("sidecar_dead", { ...problem, ...(until ? {} : { againInMs: ms }) })
-    this.#startEnded.resolve()
   }
 
   #leave(state: "stopped" | "dead") {
@@ -284,16 +272,8 @@ function boundedWriter({ stdin }: ChildProcessWithoutNullStreams): (line: string
   }
 }
 
-/** The version that the other side speaks, if it isn't ours. */
-function otherProtocol({ result, error }: Reply): string | undefined {
-  if (error) return error.code === PROTOCOL_MISMATCH ? error.message : undefined
-  const { protocolMajor } = Object(result)
-  return typeof protocolMajor === "number" && protocolMajor !== PROTOCOL_MAJOR
-    ? String(protocolMajor)
-    : undefined
-}
-
-function isInitializeResult(value: unknown): value is InitializeResult {
-  const { responseHeaderPrefixes: prefixes } = Object(value)
-  return Array.isArray(prefixes) && prefixes.every((prefix) => typeof prefix === "string")
+function isGreeting(value: unknown): value is InitializeResult {
+  const { protocolMajor, responseHeaderPrefixes: prefixes } = Object(value)
+  if (protocolMajor !== PROTOCOL_MAJOR || !Array.isArray(prefixes)) return false
+  return prefixes.every((prefix) => typeof prefix === "string")
 }

@@ -220,3 +220,19 @@ export interface HostProblem {
   reason: string;
   cure: string;
 }
+
+export const PROTOCOL_MAJOR = 1
+export const MAX_LINE_BYTES = 4194304
+export const ErrorCode = {
+  PARSE_ERROR: -32700,
+  INVALID_REQUEST: -32600,
+  METHOD_NOT_FOUND: -32601,
+  INVALID_PARAMS: -32602,
+  INTERNAL_ERROR: -32603,
+  REQUEST_CANCELLED: -32800,
+  PROTOCOL_MISMATCH: -32001,
+  NOT_INITIALIZED: -32002,
+  UNKNOWN_WORKSPACE: -32003,
+  UNKNOWN_COMMAND: -32004,
+  SHUTTING_DOWN: -32005,
+} as const

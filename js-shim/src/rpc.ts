@@ -2,10 +2,9 @@
  * JSON-RPC 2.0 over lines, both directions: framing, pending calls, deadlines.
  * Knows no process and no method of ours; bytes come in by `receive`, lines go out by `write`.
  */
-import type { Methods } from "./protocol.gen.ts"
+import { ErrorCode, MAX_LINE_BYTES, type Methods } from "./protocol.gen.ts"
 
-const MAX_LINE_BYTES = 4 * 1024 * 1024
-const METHOD_NOT_FOUND = -32601
+const NO_JSON = "\0"
 
 type WithResult = { result: object }
 export type RequestMethod = {
@@ -35,55 +34,35 @@ export const systemClock: Clock = {
 }
 
 /** The promise's value, or `undefined` at the deadline or the abort, whichever is first. */
-export function within<T>(
+export async function within<T>(
   clock: Clock,
   promise: Promise<T>,
   ms: number,
   signal?: AbortSignal,
 ): Promise<T | undefined> {
-  return new Promise((resolve) => {
-    const settle = (value?: T) => {
-      stop()
-      signal?.removeEventListener("abort", giveUp)
-      resolve(value)
-    }
-    const giveUp = () => settle()
-    const stop = clock.after(ms, giveUp)
-    signal?.addEventListener("abort", giveUp)
-    if (signal?.aborted) giveUp()
-    promise.then(settle, giveUp)
-  })
+  const { promise: over, resolve } = Promise.withResolvers<undefined>()
+  const giveUp = () => resolve(undefined)
+  const stop = clock.after(ms, giveUp)
+  signal?.addEventListener("abort", giveUp)
+  if (signal?.aborted) giveUp()
+  try {
+    return await Promise.race([over, promise])
+  } finally {
+    stop()
+    signal?.removeEventListener("abort", giveUp)
+  }
 }
 
-/** Cuts bytes into lines; a line over the limit is drained and delivered empty. */
+/** Cuts bytes into lines. One over the limit is dropped, but for an end that is no JSON. */
 export class LineBuffer {
-  #parts: Uint8Array[] = []
-  #bytes = 0
-  #draining = false
+  #decoder = new TextDecoder()
+  #rest = ""
 
   push(chunk: Uint8Array): string[] {
-    const lines: string[] = []
-    let start = 0
-    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
-      this.#keep(chunk.subarray(start, end))
-      lines.push(this.#draining ? "" : Buffer.concat(this.#parts).toString("utf8"))
-      this.#drop(false)
-      start = end + 1
-    }
-    this.#keep(chunk.subarray(start))
+    const lines = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split("\n")
+    this.#rest = lines.pop() ?? ""
+    if (this.#rest.length > MAX_LINE_BYTES) this.#rest = NO_JSON
     return lines
-  }
-
-  #keep(part: Uint8Array) {
-    this.#bytes += part.length
-    if (this.#bytes > MAX_LINE_BYTES) this.#drop(true)
-    else if (part.length > 0) this.#parts.push(part)
-  }
-
-  #drop(draining: boolean) {
-    this.#parts = []
-    this.#bytes = draining ? MAX_LINE_BYTES + 1 : 0
-    this.#draining = draining
   }
 }
 
@@ -91,8 +70,6 @@ export type PeerEvents = {
   /** Any answer to a call of ours, however late. */
   answered(): void
   notified(method: string, params: unknown): void
-  /** Returns the result, or nothing for a method that isn't known. */
-  asked(method: string): object | undefined
   /** A line that answers nothing that anybody waits for, sense or not. A flood of them would keep us busy. */
   noise(): void
 }
@@ -155,7 +132,7 @@ export class Peer {
     if (message?.jsonrpc !== "2.0") return false
     const { id, method, params } = message
     if (typeof method !== "string") return this.#settle(message)
-    if (typeof id === "number" || typeof id === "string") this.#answer(id, method)
+    if (typeof id === "number" || typeof id === "string") this.#refuse(id, method)
     else this.#events.notified(method, params)
     return false
   }
@@ -168,10 +145,10 @@ export class Peer {
     return this.#pending.delete(id)
   }
 
-  #answer(id: number | string, method: string) {
-    const result = this.#events.asked(method)
-    if (result) this.#send({ id, result })
-    else this.#send({ id, error: { code: METHOD_NOT_FOUND, message: `unknown method: ${method}` } })
+  /** The sidecar has notifications for us, and no question yet. */
+  #refuse(id: number | string, method: string) {
+    const message = `unknown method: ${method}`
+    this.#send({ id, error: { code: ErrorCode.METHOD_NOT_FOUND, message } })
   }
 }
 

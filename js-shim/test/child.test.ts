@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Sidecar } from "../src/child.ts"
 import type { Launch } from "../src/launch.ts"
+import { ErrorCode } from "../src/protocol.gen.ts"
 import type { Clock } from "../src/rpc.ts"
 
 /** Time stands still until a test moves it; real pipes and processes go on by themselves. */
@@ -217,18 +218,28 @@ test("nothing to start, and nothing that starts, is told at once", async () => {
 })
 
 test("another protocol is not tried again by itself", async () => {
-  const newer = { protocolMajor: 2, sidecarVersion: "9", responseHeaderPrefixes: [] }
-  const refused = { error: { code: -32001, message: "protocol 2" } }
-  for (const [initialize, detail] of [
-    [{ result: newer }, "2"],
-    [refused, "protocol 2"],
-  ] as const) {
-    const { sidecar, clock, seen, notes } = sidecarWith({ on: { initialize } })
+  const refused = { error: { code: ErrorCode.PROTOCOL_MISMATCH, message: "protocol 2" } }
+  const { sidecar, clock, seen, notes } = sidecarWith({ on: { initialize: refused } })
+  sidecar.start()
+  await seen("sidecar_dead")
+  await clock.pass(120_000)
+  expect(sidecar.problem).toEqual({ kind: "otherProtocol", detail: "protocol 2" })
+  expect(notes.filter(({ event }) => event === "sidecar_spawned").length).toBe(1)
+})
+
+test("a greeting that makes no sense is a failure like any other", async () => {
+  const strange = [
+    { result: null },
+    { result: { protocolMajor: 2, sidecarVersion: "9", responseHeaderPrefixes: [] } },
+    { result: { protocolMajor: 1, sidecarVersion: "9", responseHeaderPrefixes: "retry-after" } },
+    { error: { code: ErrorCode.INTERNAL_ERROR, message: "initialize" } },
+  ]
+  for (const initialize of strange) {
+    const { sidecar, seen } = sidecarWith({ on: { initialize } })
     sidecar.start()
     await seen("sidecar_dead")
-    await clock.pass(120_000)
-    expect(sidecar.problem).toEqual({ kind: "otherProtocol", detail })
-    expect(notes.filter(({ event }) => event === "sidecar_spawned").length).toBe(1)
+    expect(sidecar.problem).toEqual({ kind: "failed", detail: "initialize" })
+    await sidecar.stop()
   }
 })
 
