@@ -92,7 +92,7 @@ export class Commands {
       if (answer && isFree(answer)) gone.add(answer.id)
     }
     const kept = messages.filter(({ info }) => !gone.has(info.id))
-    if (kept.length > 0) messages.splice(0, messages.length, ...kept)
+    messages.splice(0, messages.length, ...kept)
     const before = kept[kept.findIndex(({ info }) => info.id === current) - 1]
     const typed = this.#typed.get(current ?? "")
     if (typed && before) typed.amidWork = isOwed(before.info)
