@@ -5,13 +5,17 @@ import os
 import re
 import subprocess
 import sys
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import pytest
+from msgspec import structs
 
 from sidecar import __version__
+from sidecar.adapters.sqlite_store import SqliteStore
+from sidecar.adapters.store import PutQuota
 from sidecar.schema import documents
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
@@ -48,6 +52,24 @@ def with_gateways(home: Home, gateway: Gateway) -> None:
         {"providerId": "lab", "baseURL": gateway.base_url, "quotaPath": "//broken"},
         {"providerId": "nowhere"},
     )
+
+
+async def grow_older(home: Home, seconds: float, resets_at: float | None = None) -> None:
+    """Make all that is kept older by *seconds*, and its windows with a reset turn at *resets_at*."""
+    store = SqliteStore(home.state, time.time)
+    rows = (await store.load(time.time())).quotas
+    for key, row in rows.items():
+        windows = tuple(
+            structs.replace(window, resets_at=(resets_at or window.resets_at) if window.resets_at else None)
+            for window in row.windows
+        )
+        assert row.read_at is not None
+        older = structs.replace(
+            row, windows=windows, read_at=row.read_at - seconds, attempted_at=row.attempted_at - seconds,
+            retry_at=None,
+        )  # fmt: skip
+        await store.apply([PutQuota(key, older)])
+    await store.aclose()
 
 
 def test_status_prints_the_report(home: Home, gateway: Gateway) -> None:
@@ -118,6 +140,22 @@ def test_json_is_the_same_as_data_with_snake_case_and_iso_times(home: Home, gate
         ],
         "config_file": "~/.config/opencode/quota-sidecar.jsonc",
     }
+
+
+async def test_after_an_hour_and_a_fault_the_old_figures_stand_with_their_age_until_their_reset(
+    home: Home, gateway: Gateway
+) -> None:
+    with_gateways(home, gateway)
+    run(home, "status", "--provider", "campus")
+    gateway.script("/v1/quota", Reply(500))
+    await grow_older(home, 3600)
+    shown = run(home, "status", "--provider", "campus").stdout
+    assert re.search(r"^Campus \(campus\) · team +1h ago$", shown, re.MULTILINE)
+    assert "  ! HTTP 500: the gateway has a fault" in shown
+    assert "the last good values" in shown
+    assert "750 of 1,000 left" in shown
+    await grow_older(home, 3600, resets_at=time.time() - 1800)
+    assert "750 of 1,000 left" not in run(home, "status", "--provider", "campus").stdout
 
 
 def test_one_provider_is_asked_for_by_id_or_label(home: Home, gateway: Gateway) -> None:
