@@ -38,7 +38,7 @@ from sidecar.protocol import (
 from sidecar.rpc.dispatcher import Dispatcher, Handler
 from sidecar.rpc.envelope import RpcError
 from sidecar.rpc.framing import LineBuffer
-from sidecar.rpc.stdio import Writer, read, take_stdout
+from sidecar.rpc.stdio import Writer, on_hangup, read, take_stdout, wake_when_orphaned
 from sidecar.services.errors import RelativeDirectoryError, UnknownCommandError, UnknownWorkspaceError
 
 if TYPE_CHECKING:
@@ -54,13 +54,14 @@ CODES: Final[dict[type[Exception], ErrorCode]] = {
 """What a service's own errors are on the wire."""
 
 END_S: Final = 0.8
-"""After EOF the process is gone within this, whatever a disk or a name server does."""
+"""After EOF the process is gone within this, whatever a disk, a name server or the event loop does."""
 
 
 def serve(environ: Mapping[str, str]) -> None:
     """Serve the host at the other end of stdin and stdout until it goes away."""
     wire = take_stdout()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host's Ctrl-C is not for us: we end at EOF
+    on_hangup(0, _end_soon)
     anyio.run(_serve, wire, environ)
 
 
@@ -138,6 +139,7 @@ class Server:
             _report(work.__name__, error)
 
     async def _load(self) -> None:
+        wake_when_orphaned()
         try:
             self._application = await anyio.to_thread.run_sync(_build, self._places, self._environ)
         finally:

@@ -86,9 +86,15 @@ def test_a_sidecar_that_is_killed_is_replaced(configured: Home) -> None:
         assert "Campus gateway" in status(serve)
 
 
-def test_no_sidecar_outlives_an_opencode_that_is_killed(configured: Home) -> None:
+@pytest.mark.parametrize("fate", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("state", [signal.SIGCONT, signal.SIGSTOP])
+def test_no_sidecar_outlives_its_opencode_not_even_a_stopped_one(
+    configured: Home, fate: signal.Signals, state: signal.Signals
+) -> None:
     with Serve(configured) as serve:
         assert "Campus gateway" in status(serve)
         assert sidecars(configured) != []
-        serve.process.kill()
+        for pid in sidecars(configured):
+            os.kill(pid, state)
+        serve.process.send_signal(fate)
         wait_until(lambda: living_under(configured.path) == {}, "every process has ended", within_s=5)

@@ -241,6 +241,17 @@ def test_eof_ends_it_within_a_second_while_the_disk_hangs(home: Home, gateway: G
         assert child.end(END_S) == 0
 
 
+def test_eof_ends_it_within_a_second_while_the_event_loop_hangs(home: Home) -> None:
+    hang = (
+        "import threading, sidecar.server as server\n"
+        "server.Server._acknowledge = lambda *_: threading.Event().wait()\n"
+    )
+    with Sidecar(home.env, home.path, patched(hang)) as child:
+        child.initialize()
+        child.begin("ping")
+        assert child.end(END_S) == 0
+
+
 def test_names_that_hang_keep_no_other_gateway_waiting(home: Home, gateway: Gateway) -> None:
     dead = [{"providerId": f"dead{n}", "baseURL": f"http://hangs{n}.test/v1"} for n in range(20)]
     home.write_gateways(*dead, entry(gateway.quota(QUOTA)), quotaTimeoutS=1)

@@ -2,14 +2,19 @@
 
 import asyncio
 import os
+import select
+import signal
 import stat
 import sys
+import threading
 from collections.abc import Callable
 from typing import Final
 
 import anyio.to_thread
 
 CHUNK_BYTES: Final = 64 * 1024
+
+_PR_SET_PDEATHSIG: Final = 1
 
 
 def take_stdout() -> int:
@@ -18,6 +23,27 @@ def take_stdout() -> int:
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     return wire
+
+
+def on_hangup(fd: int, do: Callable[[], None]) -> None:
+    """Do this when the peer has closed *fd*, in a thread: the event loop itself may hang."""
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(fd, 0)  # no event but the end
+        poll.poll()
+        do()
+
+    if hasattr(select, "poll"):
+        threading.Thread(target=watch, name="hangup", daemon=True).start()
+
+
+def wake_when_orphaned() -> None:
+    """Be continued when the parent ends: stopped, nobody sees the end of stdin. Only Linux can do that."""
+    if sys.platform == "linux":
+        import ctypes  # heavy
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
 
 
 async def read(fd: int, on_chunk: Callable[[bytes], None]) -> None:
