@@ -165,7 +165,6 @@ class ToastShowParams(Struct, frozen=True, rename="camel", omit_defaults=True):
     message: str
     variant: ToastVariant
     title: str | None = None
-    duration_s: NonNegative | None = None
 
 
 class CancelRequestParams(Struct, frozen=True, rename="camel"):

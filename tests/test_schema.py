@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from sidecar.adapters.settings import Settings
 from sidecar import __version__
+from sidecar.adapters.settings import Settings
 from sidecar.plain import is_list, is_object
 from sidecar.schema import documents
 from tests.schema_drift import CURE, ROOT, drifted

@@ -14,18 +14,15 @@ export class Host {
     this.directory = directory
   }
 
-  async toast({ message, variant, title, durationS }: ToastShowParams) {
-    const timing = durationS === undefined ? {} : { duration: durationS * 1000 }
-    await this.#client.tui.showToast({ body: { message, variant, ...(title ? { title } : {}), ...timing } })
+  async toast({ message, variant, title }: ToastShowParams) {
+    await this.#client.tui.showToast({ body: { message, variant, title } })
   }
 
   /** Shows text that no model will read, where we can't answer in a model's place. */
   async say(sessionId: string, agent: string, target: Target, text: string) {
     const model = { providerID: target.providerId, modelID: target.modelId }
     const parts = [{ type: "text" as const, text, ignored: true }]
-    await this.#client.session.prompt({
-      path: { id: sessionId },
-      body: { noReply: true, agent, model, parts },
-    })
+    const body = { noReply: true, agent, model, parts }
+    await this.#client.session.prompt({ path: { id: sessionId }, body })
   }
 }

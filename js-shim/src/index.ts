@@ -11,7 +11,7 @@ import { findLaunch, Log, stateDirectory } from "./launch.ts"
 import type { ToastShowParams } from "./protocol.gen.ts"
 import { replyTo } from "./replies.ts"
 import { systemClock } from "./rpc.ts"
-import { replaceFetch, sendAsPlanned, type TaggedRequest, Tags } from "./tagged-fetch.ts"
+import { headerFor, replaceFetch, sendAsPlanned, type TaggedRequest, type Tags } from "./tagged-fetch.ts"
 
 const WORLD = Symbol.for("opencode-quota-sidecar.world.1")
 const OPEN_MS = 5_000
@@ -20,7 +20,7 @@ type Workspace = { host: Host; options: unknown; ours: Set<string> }
 
 /** One sidecar, one replaced fetch, all directories. */
 class World {
-  readonly tags = new Tags()
+  readonly tags: Tags = new Map()
   readonly log: Log
   readonly commands: Commands
   readonly #sidecar: Sidecar
@@ -30,9 +30,14 @@ class World {
     const directory = stateDirectory(process.env)
     this.log = new Log(join(directory, "logs"))
     const events = {
-      launch: () => findLaunch([...this.#workspaces].map(commandOption), this.log.note),
+      launch: () => {
+        const commands = [...this.#workspaces].map(({ options }) => Object(options).command)
+        return findLaunch(commands, this.log.note)
+      },
       ready: () => this.#workspaces.forEach((workspace) => void this.#tell(workspace)),
-      notified: (method: string, params: unknown) => this.#notified(method, params),
+      notified: (method: string, params: unknown) => {
+        if (method === "toast/show") this.#toast(Object(params))
+      },
       stderr: (bytes: Uint8Array) => this.log.append(bytes),
       note: this.log.note,
     }
@@ -62,12 +67,6 @@ class World {
     await this.#sidecar.ask("workspace/open", { directory }, OPEN_MS)
   }
 
-  #notified(method: string, params: unknown) {
-    const { message, variant } = Object(params)
-    if (method !== "toast/show" || typeof message !== "string" || typeof variant !== "string") return
-    this.#toast(params as ToastShowParams)
-  }
-
   #toast(params: ToastShowParams) {
     const hosts = [...this.#workspaces].map(({ host }) => host)
     const host = hosts.find(({ directory }) => directory === params.directory) ?? hosts[0]
@@ -94,10 +93,6 @@ class World {
   }
 }
 
-function commandOption({ options }: Workspace): unknown {
-  return Object(options).command
-}
-
 function hooksOf(world: World, workspace: Workspace): Hooks {
   const { tags, commands, log } = world
   /** Whatever goes wrong in a hook of ours, the user's turn goes on. */
@@ -121,7 +116,7 @@ function hooksOf(world: World, workspace: Workspace): Hooks {
     "chat.headers": guard("chat.headers", ({ sessionID, agent, model, message }, output) => {
       const target = { providerId: model.providerID, modelId: model.id }
       const tag = { host: workspace.host, sessionId: sessionID, messageId: message.id, agent, target }
-      Object.assign(output.headers, tags.headerFor(tag))
+      Object.assign(output.headers, headerFor(tags, tag))
     }),
     "experimental.chat.messages.transform": guard("messages.transform", (_, output) =>
       commands.forget(output),

@@ -63,8 +63,8 @@ export class Log {
       mkdirSync(directory, { recursive: true, mode: 0o700 })
       const old = readdirSync(directory).filter((name) => /^\d+\.log$/.test(name) && name !== `${pid}.log`)
       const age = (name: string) => statSync(join(directory, name)).mtimeMs
-      const newestFirst = old.map((name) => ({ name, at: age(name) })).sort((a, b) => b.at - a.at)
-      for (const { name } of newestFirst.slice(KEPT_LOGS - 1)) rmSync(join(directory, name), { force: true })
+      old.sort((one, other) => age(other) - age(one))
+      for (const name of old.slice(KEPT_LOGS - 1)) rmSync(join(directory, name), { force: true })
     })
     this.#bytes = attempt(() => statSync(this.path).size) ?? 0
   }

@@ -171,7 +171,6 @@ export interface ToastShowParams {
   message: string;
   variant: "error" | "info" | "success" | "warning";
   title?: string;
-  durationS?: number;
 }
 /**
  * Give up a request that is under way; it is answered with `REQUEST_CANCELLED`.

@@ -26,23 +26,13 @@ export type TaggedRequest = {
 type FetchInput = Parameters<typeof fetch>[0]
 type FetchInit = Parameters<typeof fetch>[1]
 
-/** The newest tags; a provider that doesn't use `fetch` never takes its own. */
-export class Tags {
-  #byId = new Map<string, Tag>()
+/** By the header's random value. A provider that doesn't use `fetch` never takes its own: only the newest stay. */
+export type Tags = Map<string, Tag>
 
-  headerFor(tag: Tag): Record<string, string> {
-    const id = crypto.randomUUID()
-    setBounded(this.#byId, id, tag, MAX_TAGS)
-    return { [HEADER]: id }
-  }
-
-  get(id: string): Tag | undefined {
-    return this.#byId.get(id)
-  }
-
-  clear() {
-    this.#byId.clear()
-  }
+export function headerFor(tags: Tags, tag: Tag): Record<string, string> {
+  const id = crypto.randomUUID()
+  setBounded(tags, id, tag, MAX_TAGS)
+  return { [HEADER]: id }
 }
 
 /** Drops the oldest entries beyond `max`. */
@@ -64,9 +54,8 @@ export function replaceFetch(tags: Tags, handle: (request: TaggedRequest) => Pro
     const send = () => real(input, clean)
     const tag = tags.get(id)
     if (!tag) return send()
-    const request = input instanceof Request ? input : undefined
-    const signal = init?.signal ?? request?.signal
-    return handle({ tag, url: request?.url ?? String(input), body: init?.body, signal, send })
+    const { url, signal } = input instanceof Request ? input : { url: String(input) }
+    return handle({ tag, url, body: init?.body, signal: init?.signal ?? signal, send })
   }
   globalThis.fetch = Object.defineProperties(replaced, Object.getOwnPropertyDescriptors(real)) as typeof fetch
 }
@@ -89,7 +78,7 @@ export async function sendAsPlanned(sidecar: Sidecar, request: TaggedRequest): P
     finish({ status: response.status, headers: pick(response.headers, sidecar.headerPrefixes) })
     return response
   } catch (error) {
-    finish({ headers: {}, ...(signal?.aborted ? { aborted: true } : {}) })
+    finish({ headers: {}, aborted: signal?.aborted || undefined })
     throw error
   }
 }
@@ -99,12 +88,7 @@ export function shapeOf(body: unknown): BodyShape {
   const text = typeof body === "string" ? body : ""
   const hasImages = /"type":"(?:image|image_url|input_image)"/.test(text)
   const hasTools = text.includes('"tools":[') && !text.includes('"tools":[]')
-  return { sizeBytes: byteLength(body), hasImages, hasTools, stream: text.includes('"stream":true') }
-}
-
-function byteLength(body: unknown): number {
-  if (typeof body === "string") return Buffer.byteLength(body)
-  return body instanceof ArrayBuffer || ArrayBuffer.isView(body) ? body.byteLength : 0
+  return { sizeBytes: Buffer.byteLength(text), hasImages, hasTools, stream: text.includes('"stream":true') }
 }
 
 function pick(headers: Headers, prefixes: string[]): Record<string, string> {
@@ -114,8 +98,7 @@ function pick(headers: Headers, prefixes: string[]): Record<string, string> {
 }
 
 function tagIdOf(input: FetchInput, init: FetchInit): string | undefined {
-  const headers = init?.headers
-  if (!headers) return input instanceof Request ? (input.headers.get(HEADER) ?? undefined) : undefined
+  const headers = init?.headers ?? (input instanceof Request ? input.headers : {})
   if (headers instanceof Headers) return headers.get(HEADER) ?? undefined
   return entriesOf(headers).find(([name]) => isTag(name))?.[1]
 }
@@ -137,5 +120,5 @@ function entriesOf(headers: Exclude<HeadersInit, Headers>): [string, string][] {
 }
 
 function isTag(name: string): boolean {
-  return name.length === HEADER.length && name.toLowerCase() === HEADER
+  return name.toLowerCase() === HEADER
 }

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { Sidecar, type SidecarEvents } from "../src/child.ts"
 import type { Host } from "../src/host.ts"
-import { replaceFetch, sendAsPlanned, Tags } from "../src/tagged-fetch.ts"
+import { headerFor, replaceFetch, sendAsPlanned, type Tags } from "../src/tagged-fetch.ts"
 
 const argv = process.argv.slice(2)
 const DIRECTORY = process.cwd()
@@ -108,10 +108,10 @@ async function requestPath(sidecar: Sidecar) {
     },
     { preconnect: () => {} },
   ) as typeof fetch
-  const tags = new Tags()
+  const tags: Tags = new Map()
   replaceFetch(tags, (request) => sendAsPlanned(sidecar, request))
   const once = async () => {
-    const headers = tags.headerFor({
+    const headers = headerFor(tags, {
       host: HOST,
       sessionId: "s",
       messageId: "m",
@@ -150,13 +150,13 @@ async function streams(sidecar: Sidecar) {
         { headers: { "content-type": "text/event-stream" } },
       ),
   })
-  const tags = new Tags()
+  const tags: Tags = new Map()
   replaceFetch(tags, (request) => sendAsPlanned(sidecar, request))
   const spans: { plain: number[]; ours: number[] } = { plain: [], ours: [] }
   let areSame = true
   const once = async (how: "plain" | "ours") => {
     const tag = { host: HOST, sessionId: "s", messageId: "m", agent: "build", target: TARGET }
-    const headers: Record<string, string> = how === "ours" ? tags.headerFor(tag) : {}
+    const headers: Record<string, string> = how === "ours" ? headerFor(tags, tag) : {}
     const from = performance.now()
     const response = await fetch(`http://127.0.0.1:${server.port}/v1/chat/completions`, {
       method: "POST",
