@@ -162,6 +162,14 @@ def test_the_same_screen_is_the_same_picture_however_its_bytes_arrive() -> None:
     assert picture.plain(whole.rows()) == "\n".join(whole.lines())
 
 
+def test_a_folder_on_a_screen_is_renamed_and_every_row_keeps_its_length() -> None:
+    terminal = Terminal(30, 2)
+    terminal.feed(b" /srv/bed-1/project  1.2.3\r\n nothing here")
+    drawn = picture.renamed(terminal.rows(), "/srv/bed-1", "/home/u")
+    assert picture.plain(drawn).splitlines() == [" /home/u/project     1.2.3", " nothing here"]
+    assert {len(row) for row in drawn} == {30}
+
+
 def test_the_terminal_answers_what_it_is_asked_and_draws_none_of_it() -> None:
     terminal = Terminal(40, 3)
     answers = terminal.feed(b"ab\x1b[6n\x1b]11;?\x07\x1b[?2026$p\x1bP+q4d73\x1b\\\x1b[>4;1m\x1b[?u\x1b[14t")

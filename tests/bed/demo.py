@@ -20,7 +20,7 @@ from tests.bed.tui import Tui
 
 COLUMNS: Final = 130
 NARROWEST: Final = 90
-LINES: Final = 42
+LINES: Final = 44
 ANSWER_S: Final = 30.0
 DRAWN_S: Final = 3.0
 
@@ -65,7 +65,8 @@ def _act_on_the_screen(started: Scene, target: Path | None) -> None:
     _check_all_are_named(started, picture.plain(rows))
     if target:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(picture.svg(rows, "opencode"), encoding="utf-8")
+        drawn = picture.renamed(rows, str(started.home.path), "/home/you")
+        target.write_text(picture.svg(drawn, "opencode"), encoding="utf-8")
         _say(f"The picture is at {target}.")
     _check_no_model_call(started)
 

@@ -114,6 +114,27 @@ def ansi(rows: Sequence[Row]) -> str:
     return "\n".join("".join(map(_ansi_run, runs(row))) + "\x1b[0m" for row in rows)
 
 
+def renamed(rows: Sequence[Row], old: str, new: str) -> list[Row]:
+    """Write *new* for *old* wherever it stands in a row, and blanks for what it is shorter."""
+    return [_renamed(row, old, new) for row in rows]
+
+
+def _renamed(row: Row, old: str, new: str) -> Row:
+    start = "".join(cell.data or " " for cell in row).find(old)
+    if start < 0:
+        return row
+    end = start + len(old)
+    while end < len(row) and row[end].data.strip():  # the rest of the word moves up
+        end += 1
+    rest = [cell.data for cell in row[start + len(old) : end]]
+    text = [*new, *rest, *" " * (len(old) - len(new))]
+    return [
+        *row[:start],
+        *(cell._replace(data=data) for cell, data in zip(row[start:end], text, strict=True)),
+        *row[end:],
+    ]
+
+
 def plain(rows: Sequence[Row]) -> str:
     return "\n".join("".join(cell.data for cell in row).rstrip() for row in rows)
 
