@@ -103,13 +103,10 @@ export class Commands {
     this.#typed.delete(messageId)
   }
 
-  async #ask(
-    { command, arguments: typed }: Typed,
-    tag: Tag,
-    signal: AbortSignal | undefined,
-  ): Promise<string> {
-    const { sessionId, messageId, target } = tag
-    const params = { directory: tag.host.directory, sessionId, messageId, command, arguments: typed, target }
+  async #ask(typed: Typed, tag: Tag, signal: AbortSignal | undefined): Promise<string> {
+    const { host, sessionId, messageId, target } = tag
+    const { command, arguments: words } = typed
+    const params = { directory: host.directory, sessionId, messageId, command, arguments: words, target }
     const askedAt = performance.now()
     const ready = await this.#sidecar.isReady(COMMAND_MS, signal)
     const left = Math.max(0, COMMAND_MS - (performance.now() - askedAt))
@@ -141,19 +138,14 @@ export function readHostFile(stateDirectory: string): HostFile {
 
 function isHostFile(value: unknown): value is HostFile {
   const { commands, texts } = Object(value)
-  const { down, problems } = Object(texts)
-  const named = (name: string) => /^[a-z][a-z0-9_-]{0,63}$/.test(name)
-  const isProblem = (kind: string) => hasTexts(Object(problems)[kind], "reason", "cure")
-  return (
-    hasTexts(commands) &&
-    Object.entries(commands).every(([name, command]) => named(name) && hasTexts(command, "description")) &&
-    typeof down === "string" &&
-    Object.keys(builtIn.texts.problems).every(isProblem)
-  )
+  const areDescribed = Object.values(Object(commands)).every((one) => isLike(one, { description: "" }))
+  return commands instanceof Object && areDescribed && isLike(texts, builtIn.texts)
 }
 
-function hasTexts(value: unknown, ...fields: string[]): boolean {
-  return typeof value === "object" && fields.every((field) => typeof Object(value)[field] === "string")
+/** Whether there is all that the model has, of the same kinds. */
+function isLike(value: unknown, model: object | string): boolean {
+  if (typeof model === "string") return typeof value === "string"
+  return Object.entries(model).every(([name, part]) => isLike(Object(value)[name], part))
 }
 
 function fill(template: string, values: Record<string, string>): string {
