@@ -42,41 +42,45 @@ def answers_to(wiretap: Wiretap) -> list[str]:
     return [result["text"] for result in wiretap.results_of("command/execute")]
 
 
-@pytest.mark.parametrize("wire", wires.WIRES)
-def test_the_api_answers_with_the_words_of_the_sidecar_and_calls_no_model(
-    configured: Home, gateway: Gateway, wiretap: Wiretap, wire: wires.Wire
+def test_the_api_answers_on_every_wire_with_the_words_of_the_sidecar_and_calls_no_model(
+    configured: Home, gateway: Gateway, wiretap: Wiretap
 ) -> None:
     with Serve(configured) as serve, no_session_error(serve):
-        answer = serve.command(serve.create_session(), "quota_status", provider=wire)
-    assert [text_of(answer)] == answers_to(wiretap)
-    assert "Campus gateway" in text_of(answer)
-    assert tokens_of(answer) == NO_TOKENS
-    assert answer["info"]["cost"] == 0
+        answers = [
+            serve.command(serve.create_session(), "quota_status", provider=wire) for wire in wires.WIRES
+        ]
+    assert [text_of(answer) for answer in answers] == answers_to(wiretap)
+    assert ["Campus gateway" in text_of(answer) for answer in answers] == [True] * len(wires.WIRES)
+    assert [tokens_of(answer) for answer in answers] == [NO_TOKENS] * len(wires.WIRES)
+    assert [answer["info"]["cost"] for answer in answers] == [0] * len(wires.WIRES)
     assert gateway.model_calls == []
-    assert len(gateway.seen("/v1/quota")) == 1
+    assert len(gateway.seen("/v1/quota")) == 1, "later answers come from the cache"
 
 
-@pytest.mark.parametrize("wire", wires.WIRES)
 def test_no_later_turn_carries_the_question_or_the_answer_even_after_a_restart(
-    configured: Home, gateway: Gateway, wire: wires.Wire
+    configured: Home, gateway: Gateway
 ) -> None:
+    said: dict[str, list[str]] = {}
     with Serve(configured) as serve, no_session_error(serve):
-        session = serve.create_session()
-        assert "Campus gateway" in text_of(serve.command(session, "quota_status", provider=wire))
-        assert text_of(serve.send(session, "First question.", wire)) == "A fine answer."
+        sessions = {wire: serve.create_session() for wire in wires.WIRES}
+        for wire, session in sessions.items():
+            assert "Campus gateway" in text_of(serve.command(session, "quota_status", provider=wire))
+            assert text_of(serve.send(session, "First question.", wire)) == "A fine answer."
     with Serve(configured) as serve, no_session_error(serve):
-        assert text_of(serve.send(session, "Second question.", wire)) == "A fine answer."
-        said = [text_of(message) for message in serve.messages(session)]
-    assert [text for text in said if "Campus" not in text] == [
-        "/quota_status",
-        "First question.",
-        "A fine answer.",
-        "Second question.",
-        "A fine answer.",
-    ]
-    sent = [request.text for request in gateway.model_calls]
-    assert any("First question." in body and "Second question." in body for body in sent)
-    assert [body for body in sent if "quota_status" in body or "Campus gateway" in body] == []
+        for wire, session in sessions.items():
+            assert text_of(serve.send(session, "Second question.", wire)) == "A fine answer."
+            said[wire] = [text_of(message) for message in serve.messages(session)]
+    for wire in wires.WIRES:
+        assert [text for text in said[wire] if "Campus" not in text] == [
+            "/quota_status",
+            "First question.",
+            "A fine answer.",
+            "Second question.",
+            "A fine answer.",
+        ]
+        sent = [request.text for request in gateway.seen("/v1" + wires.MODEL_PATHS[wire])]
+        assert any("First question." in body and "Second question." in body for body in sent)
+        assert [body for body in sent if "quota_status" in body or "Campus gateway" in body] == []
 
 
 def test_a_summary_of_nothing_but_commands_is_asked_for_without_them(
