@@ -74,6 +74,7 @@ export class Sidecar {
     this.#setTimer(undefined)
     this.#startEnded = Promise.withResolvers()
     this.problem = { kind: "starting" }
+    this.#readyAt = Number.POSITIVE_INFINITY
     const launch = this.#events.launch()
     if ("notFound" in launch) return this.#died({ kind: "notFound", detail: launch.notFound }, "for good")
     try {
@@ -145,25 +146,18 @@ export class Sidecar {
     this.#events.note("sidecar_spawned", { child: child.pid, source: launch.source })
     for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on("error", () => {})
     child.stdout.on("data", (chunk: Uint8Array) => peer.receive(chunk))
-    child.stdout.on("end", () => void this.#killUnlessExited(life))
     child.stderr.on("data", (chunk: Uint8Array) => {
       this.#events.stderr(chunk)
       child.stderr.pause() // A flood waits over there, not in our event loop.
       this.#clock.after(STDERR_PAUSE_MS, () => child.stderr.resume())
     })
-    child.on("error", (error) => this.#ended(life, { kind: "notStarted", detail: error.message }))
+    child.on("error", ({ message }) => this.#ended(life, { kind: "notStarted", detail: message }))
     child.on("exit", (code, signal) => {
       exited.resolve(true)
       this.#clock.after(EXIT_MS, () => closePipes(child)) // It may have left heirs.
       this.#ended(life, { kind: "exited", detail: String(signal ?? code) })
     })
     this.#greet(life)
-  }
-
-  /** Its end is told by two events in either order; without the second it only closed its mouth. */
-  async #killUnlessExited(life: Life) {
-    await within(this.#clock, life.exited, EXIT_MS)
-    this.#kill(life, { kind: "noAnswer" })
   }
 
   async #greet(life: Life) {
@@ -218,18 +212,16 @@ export class Sidecar {
     this.#events.note("sidecar_killed", { child: life.child.pid, why: problem.kind })
     life.child.kill("SIGKILL")
     closePipes(life.child)
-    this.#ended(life, problem, until)
+    this.#died(problem, until)
   }
 
-  #ended(life: Life, problem: Problem, until?: "for good") {
-    if (life !== this.#life) return
-    if (this.#readyAt > 0 && this.#clock.now() - this.#readyAt > SOUND_AFTER_MS) this.#failures = 0
-    this.#readyAt = 0
-    this.#died(problem, until)
+  #ended(life: Life, problem: Problem) {
+    if (life === this.#life) this.#died(problem)
   }
 
   #died(problem: Problem, until?: "for good") {
     this.#leave("dead")
+    if (this.#clock.now() - this.#readyAt > SOUND_AFTER_MS) this.#failures = 0
     this.problem = problem
     const ms = Math.min(FIRST_BACKOFF_MS * 2 ** this.#failures, MAX_BACKOFF_MS)
     this.#failures += 1
