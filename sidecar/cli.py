@@ -88,7 +88,8 @@ async def _print_status(arguments: argparse.Namespace) -> int:
     from sidecar.adapters.paths import find_places
     from sidecar.application import Application
     from sidecar.logs import configure_logging
-    from sidecar.services.status import UnknownGatewayError, as_json, as_text
+    from sidecar.services.status import UnknownGatewayError, as_json
+    from sidecar.texts.status_report import render
 
     configure_logging(quiet=True)
     application = Application(find_places(os.environ), os.environ)
@@ -100,6 +101,6 @@ async def _print_status(arguments: argparse.Namespace) -> int:
         return 3
     finally:
         await application.aclose()
-    text = as_json(report).decode() if arguments.json else as_text(report, config.settings.width)
+    text = as_json(report).decode() if arguments.json else render(report, config.settings.width)
     sys.stdout.write(text + "\n")
     return 0

@@ -8,9 +8,10 @@ from msgspec import Struct
 
 from sidecar.protocol import CommandExecuteParams, CommandExecuteResult
 from sidecar.services.errors import UnknownCommandError
-from sidecar.services.status import StatusService, UnknownGatewayError, as_text
+from sidecar.services.status import StatusService, UnknownGatewayError
 from sidecar.services.workspaces import Workspaces
 from sidecar.texts.command import ANSWER_COLUMNS, as_answer
+from sidecar.texts.status_report import render
 
 REFRESH: Final = "refresh"
 
@@ -50,7 +51,7 @@ class Commands:
             report = await self._status.report(config, arguments.only, refresh=arguments.refresh)
         except UnknownGatewayError as error:
             return str(error)
-        return as_answer(as_text(report, min(config.settings.width, ANSWER_COLUMNS)))
+        return as_answer(render(report, min(config.settings.width, ANSWER_COLUMNS)))
 
 
 def parse_quota_status(arguments: str) -> QuotaStatusArguments:

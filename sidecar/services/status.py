@@ -23,7 +23,6 @@ from sidecar.texts.status_report import (
     ProblemReport,
     StatusReport,
     no_such_gateway,
-    render,
 )
 
 
@@ -141,16 +140,11 @@ def as_json(report: StatusReport) -> bytes:
     )
 
 
-def as_text(report: StatusReport, width: int) -> str:
-    """Return the report as a person reads it."""
-    return render(report, width)
-
-
 def _iso(value: object, key: str = "") -> object:
     if is_object(value):
         return {name: _iso(item, name) for name, item in value.items()}
     if is_list(value):
         return [_iso(item) for item in value]
-    if isinstance(value, float) and (key == "at" or key.endswith("_at") or key == "resets_at"):
+    if isinstance(value, float) and (key == "at" or key.endswith("_at")):
         return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return value
