@@ -8,6 +8,7 @@ import msgspec
 from sidecar.adapters.settings import Settings
 from sidecar.plain import is_list, is_object
 from sidecar.protocol import METHODS, ErrorCode, HostFile, Wire
+from sidecar.quota.mapping import Mapping
 from sidecar.texts.host import HOST_FILE
 
 _REF: Final = "#/$defs/{name}"
@@ -26,8 +27,11 @@ def documents() -> dict[str, str]:
 
 def config_schema() -> Schema:
     """Return the schema of `quota-sidecar.jsonc`, which editors check against."""
-    _, defs = msgspec.json.schema_components([Settings], ref_template=_REF)
+    _, defs = msgspec.json.schema_components([Settings, Mapping], ref_template=_REF)
     root = defs.pop("Settings")
+    # Loading converts an inline mapping by itself, to name what is wrong in it.
+    branches = defs["GatewayEntry"]["properties"]["mapping"]["anyOf"]
+    branches[branches.index({"type": "object"})] = {"$ref": _REF.format(name="Mapping")}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **_closed(_without_null(root)),

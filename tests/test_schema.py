@@ -113,4 +113,7 @@ def test_the_configurations_schema_marks_what_loading_reports(change: dict[str, 
 def test_every_setting_is_described_by_its_name_in_the_schema() -> None:
     assert set(CONFIG["properties"]) == {field.encode_name for field in msgspec.structs.fields(Settings)}
     assert set(CONFIG["properties"]) >= set(EXAMPLE)
+    described = [CONFIG, *(CONFIG["$defs"][name] for name in ("GatewayEntry", "ProviderEntry"))]
+    hints = {name: row.get("description") for part in described for name, row in part["properties"].items()}
+    assert [name for name, hint in hints.items() if not hint] == []
     assert CONFIG["additionalProperties"] is False

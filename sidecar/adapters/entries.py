@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -52,12 +52,13 @@ def convert_entry(kind: type[S], data: Any, path: Path, found: list[Finding]) ->
 
 
 def _convert_field(kind: Any, data: Any, path: Path, found: list[Finding]) -> Any:
-    item = get_args(kind)[-1] if get_origin(kind) in (list, dict) else None
+    container = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    item = get_args(container)[-1] if get_origin(container) in (list, dict) else None
     if item is None or not (isinstance(item, type) and issubclass(item, Struct)):
         return _convert(kind, data, path, found)
-    if not isinstance(data, get_origin(kind)):
+    if not isinstance(data, get_origin(container)):
         found.append(
-            Finding(path, words.not_an_object("a list" if get_origin(kind) is list else "an object"))
+            Finding(path, words.not_an_object("a list" if get_origin(container) is list else "an object"))
         )
         return msgspec.UNSET
     if is_list(data):

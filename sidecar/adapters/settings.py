@@ -1,59 +1,93 @@
-"""The structs of `quota-sidecar.jsonc`, global and in a project. They are `schema/config.json` too."""
+"""The structs of `quota-sidecar.jsonc`, global and in a project.
 
-from typing import Annotated, Any
+They are `schema/config.json` too: a description here is the hint that an editor shows.
+"""
+
+from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct, field
 
 ProviderId = Annotated[str, Meta(min_length=1, max_length=100)]
 HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
+Variable = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Width = Annotated[int, Meta(ge=40, le=80, description="Columns of a report.")]
+
+_NO_ROUTES_YET: Final = "For routing, which is not there yet: read, without effect."
 
 
 class GatewayEntry(Struct, frozen=True, rename="camel"):
     """An OpenAI-compatible endpoint with a URL that says what is left."""
 
-    provider_id: ProviderId
-    """The provider's id in OpenCode; its key and baseURL are inherited."""
-    base_url: str | None = field(default=None, name="baseURL")
-    quota_path: str | None = None
-    """Appended to the base URL's path, or after `//` to its origin. Default: the preset's, else /quota."""
-    label: Annotated[str, Meta(max_length=40)] | None = None
-    preset: str | None = None
-    """A preset's path and mapping: neutral, openrouter, litellm."""
-    mapping: str | dict[str, Any] | None = None
-    """How the reply reads: a preset's name or a mapping. Default: neutral."""
-    api_key_env: Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    """The environment variable that holds the key. Default: the provider's id in capitals + _API_KEY."""
-    headers: dict[HeaderName, str] = {}
-    """Sent along; {env:NAME} and {file:path} are replaced."""
+    provider_id: Annotated[
+        ProviderId, Meta(description="The provider's id in OpenCode; its key and baseURL are inherited.")
+    ]
+    base_url: Annotated[
+        str | None,
+        Meta(description="Default: provider.<id>.options.baseURL of the global opencode.json."),
+    ] = field(default=None, name="baseURL")
+    quota_path: Annotated[
+        str | None,
+        Meta(
+            description="Appended to the base URL's path, or after // to its origin. "
+            "Default: the preset's, else /quota."
+        ),
+    ] = None
+    label: Annotated[
+        Annotated[str, Meta(max_length=40)] | None,
+        Meta(description="What to call it. Default: the provider's name, else its id."),
+    ] = None
+    preset: Annotated[
+        str | None, Meta(description="A service's path and mapping: neutral, openrouter or litellm.")
+    ] = None
+    mapping: Annotated[
+        str | dict[str, Any] | None,
+        Meta(description="How the reply reads: a preset's name or a mapping. Default: neutral."),
+    ] = None
+    api_key_env: Annotated[
+        Variable | None,
+        Meta(
+            description="The environment variable that holds the key. "
+            "Default: the provider's id in capitals and _API_KEY."
+        ),
+    ] = None
+    headers: Annotated[
+        dict[HeaderName, str], Meta(description="Sent along; {env:NAME} and {file:path} are replaced.")
+    ] = {}
 
 
 class ProviderEntry(Struct, frozen=True, rename="camel"):
     """What is set for a provider."""
 
-    enabled: bool = True
-    """Off: nothing is fetched or shown of it."""
+    enabled: Annotated[bool, Meta(description="false: nothing is fetched or shown of it.")] = True
 
 
 class Settings(Struct, frozen=True, rename="camel"):
     """`quota-sidecar.jsonc` in OpenCode's global configuration folder."""
 
-    schema: str | None = field(default=None, name="$schema")
-    enabled: bool = True
-    """Off: the plugin does nothing but say so."""
-    gateways: list[GatewayEntry] = []
-    providers: dict[ProviderId, ProviderEntry] = {}
-    """By OpenCode's provider ids."""
-    quota_cache_s: Annotated[float, Meta(ge=1, le=86400)] = 60.0
-    """Seconds for which a quota reply is shown without asking again."""
-    quota_timeout_s: Annotated[float, Meta(ge=0.5, le=14)] = 8.0
-    """Seconds that one quota request may take, from connecting to the last byte."""
-    width: Annotated[int, Meta(ge=40, le=80)] = 72
-    """Columns of a report."""
-    toasts: bool = True
-    auto_route: bool = True
-    """For routing, which is not there yet: read, without effect."""
-    dry_run: bool = False
-    """For routing, which is not there yet: read, without effect."""
+    schema: Annotated[str | None, Meta(description="Where this schema is, for editors.")] = field(
+        default=None, name="$schema"
+    )
+    enabled: Annotated[bool, Meta(description="false: the plugin does nothing but say so.")] = True
+    gateways: Annotated[list[GatewayEntry], Meta(description="The gateways to ask what is left.")] = []
+    providers: Annotated[
+        dict[ProviderId, ProviderEntry], Meta(description="By OpenCode's provider ids.")
+    ] = {}
+    quota_cache_s: Annotated[
+        float,
+        Meta(ge=1, le=86400, description="Seconds for which a reply is shown without asking again."),
+    ] = 60.0
+    quota_timeout_s: Annotated[
+        float,
+        Meta(
+            ge=0.5,
+            le=14,
+            description="Seconds that one quota request may take, from connecting to the last byte.",
+        ),
+    ] = 8.0
+    width: Width = 72
+    toasts: Annotated[bool, Meta(description="false: no toasts.")] = True
+    auto_route: Annotated[bool, Meta(description=_NO_ROUTES_YET)] = True
+    dry_run: Annotated[bool, Meta(description=_NO_ROUTES_YET)] = False
 
 
 class ProjectSettings(Struct, frozen=True, rename="camel"):
@@ -62,7 +96,7 @@ class ProjectSettings(Struct, frozen=True, rename="camel"):
     schema: str | None = field(default=None, name="$schema")
     enabled: bool | None = None
     providers: dict[ProviderId, ProviderEntry] = {}
-    width: Annotated[int, Meta(ge=40, le=80)] | None = None
+    width: Width | None = None
     toasts: bool | None = None
     auto_route: bool | None = None
     dry_run: bool | None = None
