@@ -68,10 +68,48 @@ class InitializeResult(Struct, frozen=True, rename="camel"):
     """Lower-case prefixes; of a response only headers that start with one of them may cross."""
 
 
-class WorkspaceOpenParams(Struct, frozen=True, rename="camel"):
-    """A directory that the host serves from now on; may be asked again."""
+class CatalogueLimits(Struct, frozen=True, rename="camel"):
+    """Token limits of a model; absent is unknown."""
+
+    context: NonNegative | None = None
+    output: NonNegative | None = None
+
+
+class CataloguePrices(Struct, frozen=True, rename="camel"):
+    """Prices of a model in US dollars per million tokens; absent is unknown."""
+
+    input: NonNegative | None = None
+    output: NonNegative | None = None
+    cache_read: NonNegative | None = None
+    cache_write: NonNegative | None = None
+
+
+class CatalogueModel(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A model as the host lists it."""
+
+    id: str
+    name: str | None = None
+    npm: str | None = None
+    limits: CatalogueLimits | None = None
+    input_modalities: list[str] | None = None
+    prices: CataloguePrices | None = None
+
+
+class CatalogueProvider(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A provider as the host lists it: no options, no key, no URL."""
+
+    id: str
+    models: list[CatalogueModel]
+    name: str | None = None
+    source: str | None = None
+    """Where the host has the provider's credential from: `env`, `config`, `custom` or `api`."""
+
+
+class WorkspaceOpenParams(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A directory that the host serves from now on; asked again when its providers are known."""
 
     directory: str
+    providers: list[CatalogueProvider] | None = None
 
 
 class WorkspaceCloseParams(Struct, frozen=True, rename="camel"):
@@ -236,6 +274,7 @@ METHODS: Final[dict[str, Method]] = {
     "request/plan": Method(RequestPlanParams, RequestPlanResult, "shim"),
     "request/finished": Method(RequestFinishedParams, None, "shim"),
     "ping": Method(EmptyParams, EmptyResult, "shim"),
+    "shutdown": Method(EmptyParams, EmptyResult, "shim"),
     "toast/show": Method(ToastShowParams, None, "sidecar"),
     "$/cancelRequest": Method(CancelRequestParams, None, "both"),
 }

@@ -76,8 +76,10 @@ async def _serve(wire: int, environ: Mapping[str, str]) -> None:
             for line in lines.feed(chunk):
                 dispatcher.receive(line)
 
-        server = Server(find_places(environ), environ, dispatcher, tasks)
-        await read(0, receive)
+        reading = anyio.CancelScope()
+        server = Server(find_places(environ), environ, dispatcher, tasks, stop=reading.cancel)
+        with reading:
+            await read(0, receive)
         _end_soon()
         tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
@@ -93,8 +95,11 @@ class Server:
         environ: Mapping[str, str],
         dispatcher: Dispatcher,
         tasks: anyio.abc.TaskGroup,
+        *,
+        stop: Callable[[], None],
     ) -> None:
-        """Bind every method that a shim may send to *dispatcher*."""
+        """Bind every method that a shim may send to *dispatcher*; *stop* ends the serving."""
+        self._stop = stop
         self._places = places
         self._environ = environ
         self._tasks = tasks
@@ -105,6 +110,7 @@ class Server:
         handlers: dict[str, Handler] = {
             "initialize": self._initialize,
             "ping": self._acknowledge,
+            "shutdown": self._shutdown,
             "workspace/open": self._when_initialized(self._workspace_open),
             "workspace/close": self._when_initialized(self._workspace_close),
             "command/execute": self._when_initialized(self._command_execute),
@@ -161,6 +167,10 @@ class Server:
         return guarded
 
     def _acknowledge(self, _: EmptyParams) -> EmptyResult:
+        return EmptyResult()
+
+    def _shutdown(self, _: EmptyParams) -> EmptyResult:
+        self._stop()
         return EmptyResult()
 
     async def _workspace_open(self, params: WorkspaceOpenParams) -> EmptyResult:

@@ -121,8 +121,21 @@ def test_neither_key_nor_prompt_crosses_the_wire(configured: Home, wiretap: Wire
         session = serve.create_session()
         serve.command(session, "quota_status", provider="openai-chat")
         serve.send(session, "Say a canary.", "openai-chat")
-    frames = json.dumps([wiretap.sent("from-shim"), wiretap.sent("from-sidecar")])
+    sent = wiretap.sent("from-shim")
+    frames = json.dumps([sent, wiretap.sent("from-sidecar")])
     assert "request/plan" in frames
+    opened = [message["params"] for message in sent if message["method"] == "workspace/open"]
+    model = {
+        "id": MODEL, "name": "Bed model", "limits": {}, "inputModalities": ["text"],
+        "prices": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
+    }  # fmt: skip
+    assert opened[-1] == {
+        "directory": str(configured.project),
+        "providers": [
+            {"id": wire, "name": wire, "source": "config", "models": [model | {"npm": wires.NPM[wire]}]}
+            for wire in wires.WIRES
+        ],
+    }
     assert [secret for secret in ("bed-key", "canary", "fine answer") if secret in frames] == []
 
 

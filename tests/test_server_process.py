@@ -80,7 +80,7 @@ PARAMS: dict[str, dict[str, Any]] = {
 
 def test_nothing_but_ping_is_answered_before_the_handshake(child: Sidecar) -> None:
     requests = [name for name, row in METHODS.items() if row.result and row.sent_by != "sidecar"]
-    assert set(requests) == {*PARAMS, "initialize", "ping"}
+    assert set(requests) == {*PARAMS, "initialize", "ping", "shutdown"}
     assert [child.ask(name, **params) for name, params in PARAMS.items()] == [NOT_INITIALIZED] * len(PARAMS)
     assert child.ask("ping") == {}
 
@@ -175,6 +175,25 @@ def test_the_hosts_ctrl_c_is_not_for_the_sidecar(child: Sidecar) -> None:
     child.process.send_signal(signal.SIGINT)
     assert child.ask("ping") == {}
     assert (child.end(), child.log) == (0, "")
+
+
+def test_a_gateway_is_called_what_the_host_calls_its_provider(
+    home: Home, child: Sidecar, gateway: Gateway
+) -> None:
+    gateway.quota({"tokens": {"limit": 10, "used": 3}})
+    home.write_gateways({"providerId": "campus", "baseURL": gateway.base_url})
+    child.open(home.project)
+    unnamed: dict[str, Any] = {"id": "other", "models": []}
+    providers = [{"id": "campus", "name": "Campus AI", "models": []}, unnamed]
+    child.ask("workspace/open", directory=str(home.project), providers=providers)
+    text = child.answer(child.begin_command(home.project))["text"]
+    assert "    Campus AI (campus)" in text
+
+
+def test_shutdown_is_answered_and_ends_it_with_stdin_still_open(child: Sidecar) -> None:
+    child.initialize()
+    assert child.ask("shutdown") == {}
+    assert child.process.wait(END_S) == 0
 
 
 @pytest.mark.parametrize(

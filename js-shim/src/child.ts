@@ -84,10 +84,11 @@ export class Sidecar {
     }
   }
 
-  /** Ends it: EOF first, SIGKILL if it is still there a second later, or at once if it didn't answer anyway. */
+  /** Ends it: asked and EOF first, SIGKILL if it is still there a second later, or at once if it didn't answer anyway. */
   async stop() {
     const life = this.#life
     const wasSuspect = this.state === "suspect"
+    life?.peer.call("shutdown", {})
     this.#leave("stopped")
     if (!life) return
     life.child.stdin.end()

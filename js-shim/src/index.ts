@@ -63,8 +63,12 @@ class World {
     }
   }
 
-  async #tell({ host: { directory } }: Workspace) {
+  /** The directory at once; its providers as soon as the host can name them. */
+  async #tell({ host }: Workspace) {
+    const { directory } = host
     await this.#sidecar.ask("workspace/open", { directory }, OPEN_MS)
+    const providers = await host.catalogue().catch(() => undefined)
+    if (providers) await this.#sidecar.ask("workspace/open", { directory, providers }, OPEN_MS)
   }
 
   #toast(params: ToastShowParams) {

@@ -48,6 +48,10 @@ export interface Methods {
     params: EmptyParams;
     result: EmptyResult;
   };
+  shutdown: {
+    params: EmptyParams;
+    result: EmptyResult;
+  };
   "toast/show": {
     params: ToastShowParams;
   };
@@ -71,10 +75,47 @@ export interface InitializeResult {
   responseHeaderPrefixes: string[];
 }
 /**
- * A directory that the host serves from now on; may be asked again.
+ * A directory that the host serves from now on; asked again when its providers are known.
  */
 export interface WorkspaceOpenParams {
   directory: string;
+  providers?: CatalogueProvider[];
+}
+/**
+ * A provider as the host lists it: no options, no key, no URL.
+ */
+export interface CatalogueProvider {
+  id: string;
+  models: CatalogueModel[];
+  name?: string;
+  source?: string;
+}
+/**
+ * A model as the host lists it.
+ */
+export interface CatalogueModel {
+  id: string;
+  name?: string;
+  npm?: string;
+  limits?: CatalogueLimits;
+  inputModalities?: string[];
+  prices?: CataloguePrices;
+}
+/**
+ * Token limits of a model; absent is unknown.
+ */
+export interface CatalogueLimits {
+  context?: number;
+  output?: number;
+}
+/**
+ * Prices of a model in US dollars per million tokens; absent is unknown.
+ */
+export interface CataloguePrices {
+  input?: number;
+  output?: number;
+  cacheRead?: number;
+  cacheWrite?: number;
 }
 /**
  * Result of a method that only acknowledges.

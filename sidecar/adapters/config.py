@@ -48,10 +48,13 @@ class ConfigLoader:
         self._environ = environ
         self._reader = DocumentReader()
 
-    def load(self, workspace: Path | None, workspaces: Iterable[Path] = ()) -> Config:
+    def load(
+        self, workspace: Path | None, workspaces: Iterable[Path] = (), names: dict[str, str] | None = None
+    ) -> Config:
         """Return the configuration of *workspace*.
 
-        *workspaces* are all folders that are open: secrets are never read from inside one.
+        *workspaces* are all folders that are open: secrets are never read from inside one. *names* is
+        what the host calls its providers, by id.
         """
         problems: list[Problem] = []
         placeholders = Placeholders(self._environ, {*workspaces, *([workspace] if workspace else [])})
@@ -59,7 +62,7 @@ class ConfigLoader:
         problems.extend(host.problems)
         ours = self._first(self._places.config, problems)
         settings = _settings(ours, problems)
-        builder = GatewayBuilder(self._keys(host, placeholders), host.providers, placeholders)
+        builder = GatewayBuilder(self._keys(host, placeholders), host.providers, placeholders, names or {})
         gateways = _gateways(builder, ours, host, problems)
         if workspace and workspace / ".opencode" != self._places.config:
             project = self._first(workspace / ".opencode", problems, MAX_PROJECT_BYTES)

@@ -72,6 +72,8 @@ class GatewayBuilder(Struct, frozen=True):
     keys: KeyFinder
     providers: dict[str, HostProvider]
     placeholders: Placeholders
+    names: dict[str, str]
+    """What the host calls its providers, by id; weaker than a name in the configuration."""
 
     def build(self, data: Any, document: Document, path: Path, problems: list[Problem]) -> Gateway | None:
         """Return the gateway that *data* describes, or None with a problem."""
@@ -115,13 +117,17 @@ class GatewayBuilder(Struct, frozen=True):
         key = credential.used.key.reveal() if credential else None
         return Gateway(
             provider_id=entry.provider_id,
-            label=entry.label or (host.name if host and host.name else entry.provider_id),
+            label=entry.label or self._name(entry.provider_id),
             endpoint=endpoint,
             mapping=read_by,
             account=account_of(entry.provider_id, endpoint.origin, key),
             credential=credential,
             headers=self._headers(entry, document),
         )
+
+    def _name(self, provider_id: str) -> str:
+        host = self.providers.get(provider_id)
+        return (host and host.name) or self.names.get(provider_id, provider_id)
 
     def _base_url(self, entry: GatewayEntry, host: HostProvider | None, document: Document) -> urls.Endpoint:
         """Return the base to ask at: the entry's own, else the one that OpenCode calls the provider at."""
