@@ -184,8 +184,8 @@ def test_a_gateway_is_called_what_the_host_calls_its_provider(
     home.write_gateways({"providerId": "campus", "baseURL": gateway.base_url})
     child.open(home.project)
     unnamed: dict[str, Any] = {"id": "other", "models": []}
-    providers = [{"id": "campus", "name": "Campus AI", "models": []}, unnamed]
-    child.ask("workspace/open", directory=str(home.project), providers=providers)
+    named: dict[str, Any] = unnamed | {"id": "campus", "name": "Campus AI"}
+    child.ask("workspace/open", directory=str(home.project), providers=[named, unnamed])
     text = child.answer(child.begin_command(home.project))["text"]
     assert "    Campus AI (campus)" in text
 
