@@ -130,7 +130,7 @@ def _timed_status(ask: Ask, home: Home, arguments: str) -> float:
     began = time.perf_counter()
     text = ask("command/execute", {**names, "command": "quota_status", "arguments": arguments})["text"]
     took = (time.perf_counter() - began) * 1000
-    assert text.count(" left") == GATEWAYS, text
+    assert text.count(" of 100 left") == GATEWAYS, text
     return took
 
 
