@@ -72,7 +72,7 @@ def test_a_report_of_two_gateways_reads_as_a_whole() -> None:
     ("window", "line"),
     [
         (complete(Window("cost", "cost", limit=50, used=62.5, currency="USD")),
-         "  cost       ············  over  $12.50 over the limit of $50.00"),
+         "  cost       ············  over  $62.50 of $50.00 used"),
         (complete(Window("cost", "cost", remaining=-3, currency="EUR")),
          "  cost       ············  over  €3.00 over the limit"),
         (complete(Window("cost", "cost", limit=50, used=10, currency="USD", blocked=True)),

@@ -151,13 +151,10 @@ def _left(window: Window) -> str:
 
 
 def _over(window: Window) -> str:
-    over = -window.remaining if window.remaining is not None and window.remaining < 0 else None
-    if over is None and window.used is not None and window.limit is not None:
-        over = window.used - window.limit
-    excess = amount(over or 0, window.unit, window.currency)
-    if window.limit is None:
-        return f"{excess} over the limit"
-    return f"{excess} over the limit of {amount(window.limit, window.unit, window.currency)}"
+    if window.used is not None and window.limit is not None:
+        used, limit = (amount(value, window.unit, window.currency) for value in (window.used, window.limit))
+        return f"{used} of {limit} used"
+    return f"{amount(-(window.remaining or 0), window.unit, window.currency)} over the limit"
 
 
 def _failure(gateway: GatewayReport, failure: FailureReport, now: float, width: int) -> list[str]:

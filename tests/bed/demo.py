@@ -22,7 +22,9 @@ COLUMNS: Final = 130
 NARROWEST: Final = 90
 LINES: Final = 44
 ANSWER_S: Final = 30.0
-DRAWN_S: Final = 3.0
+DRAWN_S: Final = 10.0
+BUSY: Final = "esc interrupt"
+"""What the host shows while a turn goes on, its title included."""
 
 
 class DemoError(Exception):
@@ -72,9 +74,11 @@ def _act_on_the_screen(started: Scene, target: Path | None) -> None:
 
 
 def _wait_until_drawn(tui: Tui, started: Scene) -> None:
-    """Wait for the host to draw a block of code, which it does after the turn's end."""
+    """Wait for the host to draw a block of code and to be idle, which it does after the turn's end."""
     with suppress(TimeoutError):  # what is missing then is told after the screen was shown
-        tui.wait_until(lambda screen: not _missing(started, screen), "all six gateways", DRAWN_S)
+        tui.wait_until(
+            lambda screen: not _missing(started, screen) and BUSY not in screen, "all six gateways", DRAWN_S
+        )
 
 
 def _act_without_a_screen(started: Scene) -> None:
