@@ -73,8 +73,9 @@ async def _serve(wire: int, environ: Mapping[str, str]) -> None:
         dispatcher = Dispatcher(writer.write, tasks, _report, CODES)
 
         def receive(chunk: bytes) -> None:
-            for line in lines.feed(chunk):
-                dispatcher.receive(line)
+            with writer.together():
+                for line in lines.feed(chunk):
+                    dispatcher.receive(line)
 
         reading = anyio.CancelScope()
         server = Server(find_places(environ), environ, dispatcher, tasks, stop=reading.cancel)
