@@ -28,6 +28,10 @@ class Window(Struct, frozen=True, omit_defaults=True):
     percent_remaining: float | None = None
     resets_at: float | None = None
     """Unix seconds."""
+    period_s: float | None = None
+    """The window's length in seconds; without one it may be a balance, or the reply doesn't say."""
+    models: tuple[str, ...] | None = None
+    """Globs of the models that it binds; absent: all, empty: none, it is only shown."""
     currency: str | None = None
     unlimited: bool = False
     blocked: bool = False
