@@ -17,7 +17,8 @@ from sidecar.core.freshness import KEEP_OLD_S
 from sidecar.quota import presets
 from sidecar.quota.windows import Window
 from sidecar.services.commands import QuotaStatusArguments, parse_quota_status
-from sidecar.services.status import UnknownGatewayError, as_json, gateway_report, select
+from sidecar.services.status import UnknownGatewayError, gateway_report, select
+from sidecar.texts.data import as_json
 from sidecar.texts.status_report import (
     FailureReport,
     GatewayReport,

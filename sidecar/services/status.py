@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
 from sidecar import __version__
 from sidecar.adapters.config import OUR_FILES, Config
 from sidecar.adapters.documents import Problem
@@ -13,7 +11,6 @@ from sidecar.adapters.gateways import Gateway
 from sidecar.adapters.paths import Places, shorten
 from sidecar.adapters.store import HourUsage, QuotaSnapshot, Store
 from sidecar.core.freshness import may_still_be_shown
-from sidecar.plain import is_list, is_object
 from sidecar.services.quotas import Freshness, Quotas
 from sidecar.texts import keys
 from sidecar.texts.status_report import (
@@ -131,20 +128,3 @@ def _requests_today(usage: tuple[HourUsage, ...], now: float) -> dict[str, int]:
         if row.hour >= midnight.timestamp() // 3600:
             counts[row.provider_id] = counts.get(row.provider_id, 0) + row.requests
     return counts
-
-
-def as_json(report: StatusReport) -> bytes:
-    """Return the report as data: snake_case, ISO times, absent where unknown."""
-    return msgspec.json.format(
-        msgspec.json.encode(_iso(msgspec.json.decode(msgspec.json.encode(report)))), indent=2
-    )
-
-
-def _iso(value: object, key: str = "") -> object:
-    if is_object(value):
-        return {name: _iso(item, name) for name, item in value.items()}
-    if is_list(value):
-        return [_iso(item) for item in value]
-    if isinstance(value, float) and (key == "at" or key.endswith("_at")):
-        return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return value

@@ -1,0 +1,27 @@
+"""What a command prints for a script: JSON with snake_case names and ISO times, absent where unknown."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from sidecar.plain import is_list, is_object
+
+
+def as_json(value: Any) -> str:
+    """Return *value*, a struct or a list of them, as indented JSON.
+
+    A float that is named `at` or `*_at` is Unix seconds, and is written as a time.
+    """
+    plain = msgspec.json.decode(msgspec.json.encode(value))
+    return msgspec.json.format(msgspec.json.encode(_with_times(plain)), indent=2).decode()
+
+
+def _with_times(value: object, key: str = "") -> object:
+    if is_object(value):
+        return {name: _with_times(item, name) for name, item in value.items()}
+    if is_list(value):
+        return [_with_times(item) for item in value]
+    if isinstance(value, float) and (key == "at" or key.endswith("_at")):
+        return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return value
