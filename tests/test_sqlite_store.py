@@ -20,9 +20,9 @@ import pytest
 from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters import sqlite_store
 from sidecar.adapters.file_lock import FileLock
-from sidecar.adapters.sqlite_schema import KEEP_QUOTA_S, KEEP_USAGE_HOURS, MIGRATIONS
-from sidecar.adapters.sqlite_store import BACKLOG, DATABASE, RETRY_S, SqliteStore
-from sidecar.adapters.store import CountRequest, HourUsage, PutQuota, QuotaSnapshot, State
+from sidecar.adapters.sqlite_schema import KEEP_MARK_S, KEEP_QUOTA_S, KEEP_USAGE_HOURS, MIGRATIONS
+from sidecar.adapters.sqlite_store import BACKLOG, DATABASE, PRUNE_S, RETRY_S, SqliteStore
+from sidecar.adapters.store import CountRequest, HourUsage, Mark, PutQuota, QuotaSnapshot, State
 from tests.test_store_contract import HOUR, NOW, SNAPSHOT, TTL_S, key
 
 COUNT = CountRequest(NOW, "p", "m", failed=False)
@@ -89,6 +89,24 @@ anyio.run(main, *sys.argv[1:])
 """
 """A process that counts a request, as often as it is told, for each line that it gets, and says so."""
 
+SWAPPER = """
+import sys, anyio
+from pathlib import Path
+from sidecar.adapters.sqlite_store import SqliteStore
+from sidecar.adapters.store import Mark
+NOW = 1_790_000_000.0
+
+async def main(folder, own):
+    store = SqliteStore(Path(folder), lambda: NOW)
+    mark = Mark(20, NOW + int(own))
+    for line in sys.stdin:
+        print(*[int(await store.swap(str(number), None, mark)) for number in range(50)], flush=True)
+    await store.aclose()
+
+anyio.run(main, *sys.argv[1:])
+"""
+"""A process that sets fifty marks that nobody else has set, and says which of them it was granted."""
+
 
 class Writers:
     """Processes that write into one folder; all are ended at the end of the test."""
@@ -96,9 +114,9 @@ class Writers:
     def __init__(self) -> None:
         self._started: list[subprocess.Popen[str]] = []
 
-    def start(self, folder: Path, count: int = 1, before: str = "") -> subprocess.Popen[str]:
+    def start(self, folder: Path, count: int = 1, program: str = WRITER) -> subprocess.Popen[str]:
         writer = subprocess.Popen(
-            [sys.executable, "-c", before + WRITER, str(folder), str(count)],
+            [sys.executable, "-c", program, str(folder), str(count)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -179,6 +197,19 @@ async def test_twenty_processes_may_make_the_file_at_once(
         tell(writer)
     assert [said(writer) for writer in several] == ["kept"] * 20
     assert await counted(new_store()) == 20
+
+
+async def test_of_processes_that_set_the_same_mark_exactly_one_acts(
+    new_store: NewStore, folder: Path, writers: Writers
+) -> None:
+    several = [writers.start(folder, number, SWAPPER) for number in range(6)]
+    for writer in several:
+        tell(writer)
+    granted = [[int(one) for one in said(writer).split()] for writer in several]
+    winners = [[own for own, ours in enumerate(granted) if ours[number]] for number in range(50)]
+    assert [len(one) for one in winners] == [1] * 50
+    marks = (await new_store().load(NOW)).marks
+    assert marks == {str(number): Mark(20, NOW + own) for number, (own,) in enumerate(winners)}
 
 
 async def test_folder_and_files_are_the_users_alone(new_store: NewStore, folder: Path) -> None:
@@ -324,7 +355,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
 async def test_on_a_full_disk_it_goes_on_in_memory_and_harms_nothing(
     new_store: NewStore, folder: Path, writers: Writers
 ) -> None:
-    writer = writers.start(folder, count=100, before=FULL)
+    writer = writers.start(folder, count=100, program=FULL + WRITER)
     tell(writer)
     lines = [said(writer) for _ in range(100)]
     kept = lines.index(next(line for line in lines if line != "kept"))
@@ -369,6 +400,47 @@ async def test_old_rows_are_dropped_when_the_file_is_opened(new_store: NewStore,
     with closing(sqlite3.connect(again._file)) as db:  # pyright: ignore[reportPrivateUsage] - rows that no load shows
         rows = [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("usage", "claim")]  # noqa: S608
     assert rows == [1, 1]
+
+
+async def test_old_rows_are_dropped_once_an_hour_while_it_stays_open(
+    new_store: NewStore, clock: Clock
+) -> None:
+    store = new_store()
+    await store.apply([PutQuota(key(), SNAPSHOT)])
+    assert await store.swap("old", None, Mark(20, NOW - KEEP_MARK_S + PRUNE_S - 1))
+    assert await store.swap("new", None, Mark(20, NOW - KEEP_MARK_S + PRUNE_S))
+    clock.now += PRUNE_S - 1
+    await store.apply([COUNT])
+    assert set((await store.load(clock.now)).marks) == {"old", "new"}
+    clock.now += 1
+    await store.apply([COUNT])
+    assert set((await store.load(clock.now)).marks) == {"new"}
+
+
+async def test_marks_set_while_the_disk_fails_are_written_later_unless_somebody_was_first(
+    new_store: NewStore, folder: Path, clock: Clock
+) -> None:
+    store, other = new_store(), new_store()
+    hers, ours, later = Mark(5, NOW), Mark(20, NOW), Mark(0, NOW + 1)
+    for key_ in ("seen", "changed"):
+        assert await store.swap(key_, None, hers)
+    folder.rename(folder.with_name("away"))
+    folder.write_text("in the way")
+    await store.aclose()
+    granted = [
+        await store.swap("new", None, ours), await store.swap("new", ours, later),
+        await store.swap("taken", None, ours), await store.swap("changed", hers, ours),
+        await store.swap("seen", None, ours), await store.swap("seen", hers, None),
+    ]  # fmt: skip
+    assert granted == [True, True, True, True, False, True]
+    assert (await store.load(NOW)).marks == {"new": later, "taken": ours, "changed": ours}
+    folder.unlink()
+    folder.with_name("away").rename(folder)
+    assert await other.swap("taken", None, hers)
+    assert await other.swap("changed", hers, later)
+    clock.now += RETRY_S
+    assert (await store.load(clock.now)).marks == {"new": later, "taken": hers, "changed": later}
+    assert (await new_store().load(NOW)).marks == {"new": later, "taken": hers, "changed": later}
 
 
 async def test_a_row_that_cannot_be_read_costs_only_itself(new_store: NewStore, folder: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 
 from sidecar.adapters.memory_store import MemoryStore
@@ -11,6 +12,7 @@ from sidecar.adapters.sqlite_store import SqliteStore
 from sidecar.adapters.store import (
     CountRequest,
     HourUsage,
+    Mark,
     Mutation,
     PutQuota,
     QuotaError,
@@ -55,18 +57,18 @@ SNAPSHOT = QuotaSnapshot(
 
 
 async def test_a_new_store_remembers_nothing(store: Store) -> None:
-    assert await store.load(NOW) == State({}, ())
+    assert await store.load(NOW) == State({}, (), {})
 
 
 async def test_what_is_applied_is_loaded_whole_and_the_last_one_wins(store: Store) -> None:
     older = QuotaSnapshot(attempted_at=NOW - 60)
     await store.apply([PutQuota(key(), older), PutQuota(key("other"), older), PutQuota(key(), SNAPSHOT)])
-    assert await store.load(NOW) == State({key(): SNAPSHOT, key("other"): older}, ())
+    assert await store.load(NOW) == State({key(): SNAPSHOT, key("other"): older}, (), {})
 
 
 async def test_nothing_to_apply_changes_nothing(store: Store) -> None:
     await store.apply([])
-    assert await store.load(NOW) == State({}, ())
+    assert await store.load(NOW) == State({}, (), {})
 
 
 async def test_requests_are_counted_by_hour_and_model(store: Store) -> None:
@@ -141,6 +143,59 @@ async def test_a_claim_from_a_clock_that_ran_ahead_holds_nobody(store: Store) ->
 async def test_who_read_the_clock_earlier_does_not_take_a_claim_that_was_made_meanwhile(store: Store) -> None:
     assert await store.claim("fetch", "a", TTL_S, NOW + 0.001)
     assert not await store.claim("fetch", "b", TTL_S, NOW)
+
+
+TOLD = Mark(20, NOW, NOW + 3600.25)
+AGAIN = Mark(5, NOW + 60)
+
+
+async def test_a_mark_is_set_changed_and_removed_by_who_knows_it(store: Store) -> None:
+    assert await store.swap("a", None, TOLD)
+    assert await store.swap("b", None, AGAIN)
+    assert (await store.load(NOW)).marks == {"a": TOLD, "b": AGAIN}
+    assert await store.swap("a", TOLD, AGAIN)
+    assert await store.swap("b", AGAIN, None)
+    assert (await store.load(NOW)).marks == {"a": AGAIN}
+    assert await store.swap("a", AGAIN, TOLD)
+    assert await store.load(NOW) == State({}, (), {"a": TOLD})
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        None,
+        msgspec.structs.replace(TOLD, level=21),
+        msgspec.structs.replace(TOLD, at=NOW + 0.001),
+        msgspec.structs.replace(TOLD, resets_at=NOW),
+        msgspec.structs.replace(TOLD, resets_at=None),
+    ],
+)
+async def test_who_has_seen_another_mark_changes_nothing(store: Store, seen: Mark | None) -> None:
+    assert await store.swap("a", None, TOLD)
+    assert [await store.swap("a", seen, new) for new in (AGAIN, TOLD, None)] == [False] * 3
+    assert (await store.load(NOW)).marks == {"a": TOLD}
+
+
+async def test_a_mark_that_nobody_has_set_is_none(store: Store) -> None:
+    assert await store.swap("a", None, None)
+    assert [await store.swap("a", TOLD, new) for new in (AGAIN, TOLD, None)] == [False] * 3
+    assert await store.load(NOW) == State({}, (), {})
+
+
+@pytest.mark.parametrize("old", [None, TOLD])
+async def test_of_many_who_swap_the_same_mark_at_once_one_acts(store: Store, old: Mark | None) -> None:
+    acted: list[Mark] = []
+
+    async def swap(new: Mark) -> None:
+        if await store.swap("a", old, new):
+            acted.append(new)
+
+    assert await store.swap("a", None, old)
+    async with anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon(swap, Mark(5, NOW + number))
+    assert len(acted) == 1
+    assert (await store.load(NOW)).marks == {"a": acted[0]}
 
 
 async def test_a_caller_who_gives_up_leaves_the_store_as_good_as_before(store: Store) -> None:

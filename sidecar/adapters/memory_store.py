@@ -9,6 +9,7 @@ from sidecar.adapters.store import (
     USAGE_HOURS,
     CountRequest,
     HourUsage,
+    Mark,
     Mutation,
     PutQuota,
     QuotaKey,
@@ -28,6 +29,7 @@ class MemoryStore:
         self._quotas: dict[QuotaKey, QuotaSnapshot] = {}
         self._usage: dict[tuple[int, str, str], HourUsage] = {}
         self._claims: dict[str, tuple[str, float]] = {}
+        self._marks: dict[str, Mark] = {}
 
     async def load(self, now: float) -> State:
         return self.state(now)
@@ -36,12 +38,13 @@ class MemoryStore:
         """Return what is remembered, without waiting."""
         oldest = now // 3600 - USAGE_HOURS
         self._usage = {key: row for key, row in self._usage.items() if row.hour > oldest}
-        return State(dict(self._quotas), tuple(self._usage.values()))
+        return State(dict(self._quotas), tuple(self._usage.values()), dict(self._marks))
 
     def replace(self, state: State) -> None:
         """Take over *state*, as read from somewhere durable."""
         self._quotas = dict(state.quotas)
         self._usage = {(row.hour, row.provider_id, row.model_id): row for row in state.usage}
+        self._marks = dict(state.marks)
 
     async def apply(self, mutations: Sequence[Mutation]) -> None:
         self.remember(mutations)
@@ -68,6 +71,23 @@ class MemoryStore:
             return False
         self._claims[key] = (owner, now + ttl_s)
         return True
+
+    async def swap(self, key: str, old: Mark | None, new: Mark | None) -> bool:
+        return self.try_swap(key, old, new)
+
+    def try_swap(self, key: str, old: Mark | None, new: Mark | None) -> bool:
+        """Do what `swap` does, without waiting."""
+        if self._marks.get(key) != old:
+            return False
+        self.put_mark(key, new)
+        return True
+
+    def put_mark(self, key: str, mark: Mark | None) -> None:
+        """Remember *mark*, whatever was there before."""
+        if mark is None:
+            self._marks.pop(key, None)
+        else:
+            self._marks[key] = mark
 
     async def aclose(self) -> None:
         return None

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from sidecar.adapters.store import (
     CLOCK_SLACK_S,
     USAGE_HOURS,
     CountRequest,
     HourUsage,
+    Mark,
     Mutation,
     PutQuota,
     QuotaKey,
@@ -22,6 +24,7 @@ from sidecar.core.account import Account
 
 KEEP_QUOTA_S: Final = 14 * 86400
 KEEP_USAGE_HOURS: Final = 62 * 24
+KEEP_MARK_S: Final = 62 * 86400
 
 _snapshots: Final = msgspec.json.Decoder(QuotaSnapshot)
 
@@ -43,8 +46,23 @@ def _first_tables(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_first_tables,)
+def _marks(db: sqlite3.Connection) -> None:
+    db.execute(
+        "CREATE TABLE mark (key TEXT PRIMARY KEY, level REAL NOT NULL, at REAL NOT NULL, resets_at REAL)"
+        " WITHOUT ROWID"
+    )
+
+
+MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_first_tables, _marks)
 """Applied once each, in order; `user_version` counts them. Append, never change."""
+
+
+class SwapMark(Struct, frozen=True):
+    """A swap that was granted while the disk failed; it is written unless somebody else was first."""
+
+    key: str
+    old: Mark | None
+    new: Mark | None
 
 
 class NewerSchemaError(Exception):
@@ -73,6 +91,7 @@ def prune(db: sqlite3.Connection, now: float) -> None:
     db.execute("DELETE FROM quota WHERE attempted_at < ?", (now - KEEP_QUOTA_S,))
     db.execute("DELETE FROM usage WHERE hour < ?", (int(now // 3600) - KEEP_USAGE_HOURS,))
     db.execute("DELETE FROM claim WHERE expires_at < ?", (now,))
+    db.execute("DELETE FROM mark WHERE at < ?", (now - KEEP_MARK_S,))
 
 
 def read_state(db: sqlite3.Connection, now: float) -> State:
@@ -89,10 +108,15 @@ def read_state(db: sqlite3.Connection, now: float) -> State:
         "SELECT hour, provider_id, model_id, requests, failures FROM usage WHERE hour > ?",
         (int(now // 3600) - USAGE_HOURS,),
     )
-    return State(quotas, tuple(HourUsage(*row) for row in usage))
+    marks = db.execute("SELECT key, level, at, resets_at FROM mark")
+    return State(
+        quotas,
+        tuple(HourUsage(*row) for row in usage),
+        {key: Mark(*mark) for key, *mark in marks},
+    )
 
 
-def write(db: sqlite3.Connection, mutation: Mutation) -> None:
+def write(db: sqlite3.Connection, mutation: Mutation | SwapMark) -> None:
     """Apply one mutation inside the caller's transaction."""
     match mutation:
         case PutQuota(key, snapshot):
@@ -110,6 +134,8 @@ def write(db: sqlite3.Connection, mutation: Mutation) -> None:
             )
         case ReleaseClaim(key, owner):
             db.execute("DELETE FROM claim WHERE key = ? AND owner = ?", (key, owner))
+        case SwapMark():
+            swap(db, mutation)
 
 
 def claim(db: sqlite3.Connection, key: str, owner: str, ttl_s: float, now: float) -> bool:
@@ -120,6 +146,30 @@ def claim(db: sqlite3.Connection, key: str, owner: str, ttl_s: float, now: float
         " WHERE owner = excluded.owner OR expires_at <= :now OR expires_at > :absurd",
         {"key": key, "owner": owner, "until": now + ttl_s, "now": now, "absurd": now + ttl_s + CLOCK_SLACK_S},
     )
+    return cursor.rowcount == 1
+
+
+def swap(db: sqlite3.Connection, change: SwapMark) -> bool:
+    """Replace a mark in one statement; False unless the old one is there."""
+    key = change.key
+    match (change.old, change.new):
+        case None, None:
+            return db.execute("SELECT 1 FROM mark WHERE key = ?", (key,)).fetchone() is None
+        case None, Mark(level, at, resets_at):
+            cursor = db.execute(
+                "INSERT INTO mark VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (key, level, at, resets_at)
+            )
+        case Mark(level, at, resets_at), None:
+            cursor = db.execute(
+                "DELETE FROM mark WHERE key = ? AND level = ? AND at = ? AND resets_at IS ?",
+                (key, level, at, resets_at),
+            )
+        case Mark() as old, Mark() as new:
+            cursor = db.execute(
+                "UPDATE mark SET level = ?, at = ?, resets_at = ?"
+                " WHERE key = ? AND level = ? AND at = ? AND resets_at IS ?",
+                (new.level, new.at, new.resets_at, key, old.level, old.at, old.resets_at),
+            )
     return cursor.rowcount == 1
 
 

@@ -21,13 +21,14 @@ import structlog
 from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.file_lock import FileLock
 from sidecar.adapters.memory_store import MemoryStore
-from sidecar.adapters.store import Mutation, State
+from sidecar.adapters.store import Mark, Mutation, State
 from sidecar.texts import store as words
 
 DATABASE: Final = "state.db"
 RETRY_S: Final = 5.0
 BUSY_S: Final = 2.0
 BACKLOG: Final = 10_000
+PRUNE_S: Final = 3600.0
 
 _DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
@@ -49,8 +50,9 @@ class SqliteStore:
         self._watch: sqlite3.Connection | None = None
         self._seen_version = -1
         self._retry_at = 0.0
+        self._pruned_at: float | None = None
         self._memory = MemoryStore()
-        self._backlog: deque[Mutation] = deque(maxlen=BACKLOG)
+        self._backlog: deque[Mutation | schema.SwapMark] = deque(maxlen=BACKLOG)
 
     async def load(self, now: float) -> State:
         return await self._in_thread(self._load, now)
@@ -60,6 +62,9 @@ class SqliteStore:
 
     async def claim(self, key: str, owner: str, ttl_s: float, now: float) -> bool:
         return await self._in_thread(self._claim, key, owner, ttl_s, now)
+
+    async def swap(self, key: str, old: Mark | None, new: Mark | None) -> bool:
+        return await self._in_thread(self._swap, schema.SwapMark(key, old, new))
 
     async def aclose(self) -> None:
         await self._in_thread(self._close)
@@ -91,6 +96,16 @@ class SqliteStore:
         granted = self._attempt(lambda db: schema.claim(db, key, owner, ttl_s, now))
         return self._memory.try_claim(key, owner, ttl_s, now) if granted is None else granted
 
+    def _swap(self, change: schema.SwapMark) -> bool:
+        granted = self._attempt(lambda db: schema.swap(db, change))
+        if granted is None:
+            granted = self._memory.try_swap(change.key, change.old, change.new)
+            if granted:
+                self._backlog.append(change)
+        elif granted:
+            self._memory.put_mark(change.key, change.new)
+        return granted
+
     def _attempt(self, call: Callable[[sqlite3.Connection], T]) -> T | None:
         """Return what *call* returns after everything that waits to be written; None if the disk fails."""
         if self.trouble and 0 < self._retry_at - self._clock() <= RETRY_S:
@@ -119,6 +134,7 @@ class SqliteStore:
         db = self._db or self._connect()
         if self._backlog:
             self._flush(db)
+        self._prune(db)
         return call(db)
 
     def _flush(self, db: sqlite3.Connection) -> None:
@@ -133,6 +149,15 @@ class SqliteStore:
             raise
         self._backlog.clear()
 
+    def _prune(self, db: sqlite3.Connection) -> None:
+        """Drop old rows at the first use, and once an hour: a sidecar may live for weeks."""
+        now = self._clock()
+        if self._pruned_at is not None and 0 <= now - self._pruned_at < PRUNE_S:
+            return
+        self._pruned_at = now
+        with suppress(sqlite3.OperationalError):  # a full or busy disk can still be read; it can wait an hour
+            schema.prune(db, now)
+
     def _connect(self) -> sqlite3.Connection:
         self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._lock.share():
@@ -144,7 +169,6 @@ class SqliteStore:
             db.execute("PRAGMA journal_mode = WAL")  # refused on a network's file system: then without
             db.execute("PRAGMA synchronous = NORMAL")
             schema.migrate(db)
-            schema.prune(db, self._clock())
         except BaseException:
             db.close()
             raise

@@ -60,12 +60,25 @@ class HourUsage(Struct, frozen=True):
     failures: int
 
 
+class Mark(Struct, frozen=True, omit_defaults=True):
+    """What the user was last told of a quota window, so that nobody tells it twice."""
+
+    level: float
+    """The lowest share in percent that was told; 0 is exhausted."""
+    at: float
+    """Unix seconds when it was told."""
+    resets_at: float | None = None
+    """When the window resets, as known then."""
+
+
 class State(Struct, frozen=True):
     """A snapshot of the store, as the services decide on it."""
 
     quotas: dict[QuotaKey, QuotaSnapshot]
     usage: tuple[HourUsage, ...]
     """Of the last 48 hours."""
+    marks: dict[str, Mark]
+    """By the name that whoever tells gives to a window."""
 
 
 class PutQuota(Struct, frozen=True):
@@ -119,6 +132,13 @@ class Store(Protocol):
 
     async def claim(self, key: str, owner: str, ttl_s: float, now: float) -> bool:
         """Return True for exactly one owner at a time, until *ttl_s* is over or the claim is released."""
+        ...
+
+    async def swap(self, key: str, old: Mark | None, new: Mark | None) -> bool:
+        """Replace *old* by *new* (None: no mark); False, and nothing changed, unless *old* is the mark now.
+
+        Of several processes that saw the same mark, exactly one is told True, and acts.
+        """
         ...
 
     async def aclose(self) -> None:
