@@ -4,6 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from sidecar.core.headroom import share
 from sidecar.quota.windows import Window
 from sidecar.texts.failures import fetch_failure
 from sidecar.texts.figures import age, amount, bar, columns, duration, fit, percent, wrap
@@ -117,44 +118,57 @@ def _gateway(gateway: GatewayReport, now: float, width: int) -> list[str]:
 
 
 def _window(window: Window, now: float, width: int) -> list[str]:
-    bar_columns = BAR_COLUMNS if width >= 64 else BAR_COLUMNS // 2
     first = f"  {fit(window.name, NAME_COLUMNS)} "
     indent = " " * columns(first)
-    share = 0.0 if window.blocked else window.percent_remaining
-    if window.is_over and not window.blocked:
-        first += f"{bar(0, bar_columns)} over  "
-    elif share is not None:
-        first += f"{bar(share, bar_columns)} {percent(share):>4}  "
-    parts = [_left(window)]
+    first += _gauge(window, BAR_COLUMNS if width >= 64 else BAR_COLUMNS // 2)
+    parts = [left] if (left := _left(window)) else []
     if window.resets_at is not None and window.resets_at > now:
         parts.append(f"resets in {duration(window.resets_at - now)}")
-    return wrap(parts, first, indent, width)
+    return wrap(parts, first, indent, width) or [first]
+
+
+def _gauge(window: Window, bar_columns: int) -> str:
+    left = share(window)
+    if left is None or (window.unlimited and not window.blocked):
+        return ""
+    word = "over" if window.is_over and not window.blocked else percent(left)
+    return f"{bar(left, bar_columns)} {word:>4}  "
 
 
 def _left(window: Window) -> str:
-    def figure(value: float) -> str:
-        return amount(value, window.unit, window.currency)
-
+    """Return the figures in words; nothing where the bar and its percentage say all that there is."""
     if window.blocked:
         return "blocked by the gateway"
     if window.unlimited:
-        return "unlimited" + (f", {figure(window.used)} used" if window.used is not None else "")
-    if window.is_over:
-        return _over(window)
+        return "unlimited" + (f", {_figure(window, window.used)} used" if window.used is not None else "")
+    if window.percent_remaining is not None and _is_share_only(window):
+        return f"{100 - window.percent_remaining:,.0f}% used" if window.is_over else ""
+    return _over(window) if window.is_over else _figures(window)
+
+
+def _figures(window: Window) -> str:
     if window.remaining is not None and window.limit is not None:
-        return f"{figure(window.remaining)} of {figure(window.limit)} left"
+        return f"{_figure(window, window.remaining)} of {_figure(window, window.limit)} left"
     if window.remaining is not None:
-        return f"{figure(window.remaining)} left"
+        return f"{_figure(window, window.remaining)} left"
     if window.limit is not None:
-        return f"limit {figure(window.limit)}, use unknown"
-    return f"{figure(window.used)} used, limit unknown" if window.used is not None else "unknown"
+        return f"limit {_figure(window, window.limit)}, use unknown"
+    return f"{_figure(window, window.used)} used, limit unknown" if window.used is not None else "unknown"
 
 
 def _over(window: Window) -> str:
     if window.used is not None and window.limit is not None:
-        used, limit = (amount(value, window.unit, window.currency) for value in (window.used, window.limit))
-        return f"{used} of {limit} used"
-    return f"{amount(-(window.remaining or 0), window.unit, window.currency)} over the limit"
+        return f"{_figure(window, window.used)} of {_figure(window, window.limit)} used"
+    return f"{_figure(window, -(window.remaining or 0))} over the limit"
+
+
+def _figure(window: Window, value: float) -> str:
+    return amount(value, window.unit, window.currency)
+
+
+def _is_share_only(window: Window) -> bool:
+    figures = (window.limit, window.used, window.remaining)
+    return window.unit == "percent" or all(figure is None for figure in figures)
 
 
 def _failure(gateway: GatewayReport, failure: FailureReport, now: float, width: int) -> list[str]:
