@@ -3,13 +3,14 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+GATEWAYS := .venv-gateways
 NPM_BIN := js-shim/node_modules/.bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench schema
+.PHONY: help setup demo test test-gateways check bench schema
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.done js-shim/node_modules/.done ## install both halves' tools into ignored folders
 
@@ -19,6 +20,9 @@ demo: setup ## show /quota_status of six loopback gateways in the real OpenCode
 test: setup ## run every test, with the real OpenCode
 	@$(BIN)/pytest
 	@cd js-shim && node_modules/.bin/bun test
+
+test-gateways: setup $(GATEWAYS)/.done ## run the tests behind a real LiteLLM proxy (750 MB, fetched once)
+	@$(BIN)/pytest tests/gateways
 
 check: setup ## lint, types and schema drift, in seconds
 	@$(BIN)/ruff check .
@@ -43,6 +47,12 @@ $(VENV)/.done: requirements-dev.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(GATEWAYS)/.done: tests/gateways/requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo "missing: Python 3.11 or newer (python3)"; exit 1; }
+	$(PYTHON) -m venv $(GATEWAYS)
+	$(GATEWAYS)/bin/python -m pip install --quiet -r tests/gateways/requirements.txt
 	@touch $@
 
 js-shim/node_modules/.done: js-shim/package-lock.json
