@@ -1,1 +1,1 @@
-"""Real gateways on loopback, outside the normal run: `make test-gateways` installs them and runs this folder."""
+"""Real gateways on loopback, outside the normal run: `make test-gateways` installs them and runs these."""
