@@ -1,12 +1,31 @@
-"""`quota-sidecar status`: the report of `/quota_status` in a terminal, or as data."""
+"""`quota-sidecar status`: the report of `/quota_status` in a terminal, or as data.
+
+With `--threshold` the exit code tells a script whether enough is left.
+"""
 
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 HELP: Final = "print what is left at every gateway"
+
+EXIT_CODES: Final = {"met": 0, "below": 1, "nothing_to_compare": 2, "unknown": 3}
+"""With `--threshold`, by its outcome."""
+
+EPILOG: Final = """\
+With --threshold N the last line says what was compared, and the exit code is
+  0  the lowest headroom of all gateways shown is at least N percent
+  1  it is below N percent
+  2  nothing can be compared: no gateway, or none that says how much of a limit is left
+  3  it could not be done: no such provider, or nothing is known because asking or the
+     configuration failed
+Windows that are only shown don't count; unlimited is 100 percent, blocked and over the limit are 0.
+Values from before count while they are shown. A gateway of which nothing is known is named, and
+doesn't count while another is known.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print data instead of text")
     parser.add_argument("--provider", metavar="ID", help="only this provider")
     parser.add_argument("--refresh", action="store_true", help="ask even where the last reply is fresh")
+    parser.add_argument("--threshold", metavar="N", type=_percent, help="compare with so many percent")
+    parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -31,11 +52,21 @@ def project() -> Path | None:
         return None
 
 
+def _percent(text: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (value := float(text)) <= 100:
+            return value
+    raise argparse.ArgumentTypeError("must be a number from 0 to 100")
+
+
 async def _print(arguments: argparse.Namespace) -> int:
+    from msgspec import structs
+
     from sidecar.adapters.paths import find_places
     from sidecar.application import Application
     from sidecar.logs import configure_logging
     from sidecar.services.status import UnknownGatewayError
+    from sidecar.services.threshold import compare
     from sidecar.texts.data import as_json
     from sidecar.texts.status_report import render
 
@@ -44,6 +75,8 @@ async def _print(arguments: argparse.Namespace) -> int:
     try:
         config = application.loader.load(project())
         report = await application.status.report(config, arguments.provider, refresh=arguments.refresh)
+        if arguments.threshold is not None:
+            report = structs.replace(report, threshold=compare(report, arguments.threshold))
     except UnknownGatewayError as error:
         sys.stderr.write(f"quota-sidecar: {error}\n")
         return 3
@@ -51,4 +84,4 @@ async def _print(arguments: argparse.Namespace) -> int:
         await application.aclose()
     text = as_json(report) if arguments.json else render(report, config.settings.width)
     sys.stdout.write(text + "\n")
-    return 0
+    return EXIT_CODES[report.threshold.outcome] if report.threshold else 0

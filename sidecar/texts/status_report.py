@@ -6,8 +6,10 @@ from msgspec import Struct
 
 from sidecar.core.headroom import share
 from sidecar.quota.windows import Window
+from sidecar.texts import threshold
 from sidecar.texts.failures import fetch_failure
 from sidecar.texts.figures import age, amount, bar, columns, duration, fit, percent, wrap
+from sidecar.texts.threshold import ThresholdReport
 
 NAME_COLUMNS = 10
 BAR_COLUMNS = 12
@@ -67,16 +69,19 @@ class StatusReport(Struct, frozen=True, omit_defaults=True):
     uptime_s: float | None = None
     switched_off: tuple[str, ...] = ()
     """Providers that are configured, and not shown."""
+    threshold: ThresholdReport | None = None
+    """Only where one was asked for."""
 
 
 def render(report: StatusReport, width: int) -> str:
     """Return the report in lines of at most *width* columns."""
     if not report.is_enabled:
-        return _join([_words(_OFF.format(file=report.config_file), "", width), _health(report, width)])
+        off = _words(_OFF.format(file=report.config_file), "", width)
+        return _join([off, _health(report, width), _threshold(report, width)])
     blocks = [_gateway(gateway, report.at, width) for gateway in report.gateways]
     if not blocks:
         blocks = [_nothing_to_show(report, width)]
-    return _join([*blocks, _problems(report, width), _health(report, width)])
+    return _join([*blocks, _problems(report, width), _health(report, width), _threshold(report, width)])
 
 
 def no_such_gateway(name: str, known: list[str]) -> str:
@@ -208,6 +213,10 @@ def _health(report: StatusReport, width: int) -> list[str]:
     parts.append(f"{datetime.fromtimestamp(report.at).astimezone():%H:%M %Z}".strip())
     lines = wrap(parts, "", "", width)
     return lines + (_words(f"! {report.store_trouble}", "  ", width) if report.store_trouble else [])
+
+
+def _threshold(report: StatusReport, width: int) -> list[str]:
+    return wrap(threshold.parts(report.threshold), "", "  ", width) if report.threshold else []
 
 
 def _nothing_to_show(report: StatusReport, width: int) -> list[str]:
