@@ -61,10 +61,10 @@ def test_a_gateway_inherits_base_url_name_and_key_from_opencode(machine: Machine
     machine.write(machine.host, {"provider": {"campus": row}})
     machine.gateways({"providerId": "campus"})
     gateway = machine.only()
-    assert (gateway.provider_id, gateway.label, gateway.endpoint.url) == (
+    assert (gateway.provider_id, gateway.label, gateway.urls()) == (
         "campus",
         "Campus AI",
-        f"{BASE}/quota",
+        (f"GET {BASE}/quota",),
     )
     assert gateway.mapping == presets.load("neutral")
     assert key_of(gateway) == KEY_A
@@ -87,8 +87,8 @@ def test_the_entry_that_was_asked_for_works_in_opencodes_own_file(machine: Machi
     )
     machine.write(machine.auth, {"my-gateway": {"type": "api", "key": KEY_A}})
     gateway = machine.only()
-    assert (gateway.provider_id, gateway.endpoint.url, key_of(gateway)) == (
-        "my-gateway", "https://gw.example/v1/quota", KEY_A,
+    assert (gateway.provider_id, gateway.urls(), key_of(gateway)) == (
+        "my-gateway", ("GET https://gw.example/v1/quota",), KEY_A,
     )  # fmt: skip
 
 
@@ -119,15 +119,18 @@ def test_an_entry_says_where_and_how_its_reply_is_read(
     machine.provider(baseURL=BASE)
     machine.gateways({"providerId": "campus"} | entry)
     gateway = machine.only()
-    assert (gateway.endpoint.url, gateway.mapping) == (url, presets.load(preset))
+    read_by = presets.load(preset)
+    assert (gateway.urls(), gateway.mapping.windows) == ((f"GET {url}",), read_by.windows)
 
 
 def test_a_mapping_may_be_written_in_place(machine: Machine) -> None:
     window = {"name": "left", "unit": "credits", "used": "body.u"}
     machine.provider(baseURL=BASE)
-    machine.gateways({"providerId": "campus", "mapping": {"path": "//left", "windows": [window]}})
+    machine.gateways(
+        {"providerId": "campus", "mapping": {"requests": [{"path": "//left"}], "windows": [window]}}
+    )
     gateway = machine.only()
-    assert gateway.endpoint.url == "https://campus.example/left"
+    assert gateway.urls() == ("GET https://campus.example/left",)
     assert msgspec.to_builtins(gateway.mapping.windows[0])["used"] == "body.u"
 
 
@@ -144,7 +147,7 @@ def test_later_global_files_override_earlier_ones(machine: Machine) -> None:
         row = {"options": {"baseURL": f"https://{letter}.example"}}
         machine.write(machine.config / name, {"provider": {"campus": row}})
     machine.gateways({"providerId": "campus"})
-    assert machine.only().endpoint.origin == "https://c.example"
+    assert machine.only().account.origin == "https://c.example"
 
 
 @pytest.mark.parametrize(

@@ -1,247 +1,414 @@
-"""From recorded replies to windows, by the presets and by mappings that users write."""
+"""The mapping language: what its expressions see, what each field does, and what is refused at load."""
 
-import json
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from sidecar.quota import presets
-from sidecar.quota.instants import as_instant
-from sidecar.quota.mapping import Mapping, MappingError, Reading, Reply, WindowMapping, check, read
+from sidecar.quota.exchange import CaptureError, Exchange, Request
+from sidecar.quota.mapping import Context, Mapping, Reading, Reply, read
+from sidecar.quota.mapping_checks import config_used, from_data, headers_read
 from sidecar.quota.windows import Window
 
-RECORDED = [
-    json.loads(line)
-    for line in (Path(__file__).parent / "data" / "gateways.jsonl").read_text("utf-8").splitlines()
-]
+NOW = 1_795_219_200.0
+"""2026-11-21T00:00:00Z"""
+HOUR, DAY = 3600.0, 86400.0
 
-scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(-(10**30), 10**30), st.floats(), st.text(max_size=20),
-    st.sampled_from(["12.5", "None", "2026-12-01T00:00:00Z", "-1", ""]),
-)  # fmt: skip
-NAMES = (
-    "key", "tokens", "cost", "limit", "used", "remaining", "resets_at", "currency", "data", "info", "usage",
-    "limit_remaining", "spend", "max_budget", "litellm_budget_table", "budget_reset_at", "blocked",
-)  # fmt: skip
-bodies: st.SearchStrategy[Any] = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
-    max_leaves=20,
+
+def mapping_of(**fields: Any) -> Mapping:
+    return from_data({"windows": [{"name": "w", "unit": "credits", **fields}]})
+
+
+def windows(mapping: Mapping, body: object, headers: dict[str, str] | None = None) -> list[Window]:
+    return read(mapping, Reply(body, headers or {}), Context(NOW)).windows
+
+
+def only(body: object, headers: dict[str, str] | None = None, **fields: Any) -> Window:
+    """Return the one window that a mapping with *fields* finds in *body*."""
+    (window,) = windows(mapping_of(**fields), body, headers)
+    return window
+
+
+def test_an_expression_sees_body_headers_captured_values_and_parameters() -> None:
+    mapping = from_data(
+        {
+            "config": {"plan": "the plan's name"},
+            "requests": [{"capture": {"most": "body.most"}}],
+            "windows": [
+                {
+                    "name": '{config.plan} {headers."x-tier"}',
+                    "unit": "credits",
+                    "limit": "captured.most",
+                    "used": "body.used",
+                }
+            ],
+        }
+    )
+    context = Context(NOW, {"most": 10}, {"plan": "team"})
+    assert read(mapping, Reply({"used": 4}, {"x-tier": "gold"}), context) == Reading(
+        [Window("team gold", "credits", limit=10, used=4, remaining=6, percent_remaining=60.0)]
+    )
+
+
+def test_rows_make_one_window_each_and_a_bad_row_hides_none() -> None:
+    mapping = mapping_of(rows="body.limits", name="{row.window}", limit="row.max", used="row.n")
+    rows = [{"window": "5h", "max": 4, "n": 1}, None, "x", {"window": ["?"]}, {"window": None, "max": 2}]
+    assert windows(mapping, {"limits": rows}) == [
+        Window("5h", "credits", limit=4, used=1, remaining=3, percent_remaining=75.0),
+        Window("credits", "credits", limit=2),
+    ]
+
+
+def test_an_object_is_one_row_and_its_entries_are_many() -> None:
+    one = mapping_of(rows="body", used="row.a")
+    assert windows(one, {"a": 1}) == [Window("w", "credits", used=1)]
+    many = mapping_of(rows="entries(body)", name="{row.key}", used="row.value")
+    assert windows(many, {"a": 1, "b": 2}) == [Window("a", "credits", used=1), Window("b", "credits", used=2)]
+    assert windows(many, [1]) == windows(one, 3) == []
+
+
+def test_there_are_never_more_than_fifty_windows() -> None:
+    mapping = from_data(
+        {"windows": [{"name": "{row}", "unit": "credits", "rows": "body", "used": "row"}] * 3}
+    )
+    assert len(windows(mapping, list(range(40)))) == 50
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "left"),
+    [
+        ("percent_remaining", 40, 40.0),
+        ("percent_remaining", "40 %", 40.0),
+        ("percent_used", 12.5, 87.5),
+        ("percent_used", "130", -30.0),
+        ("fraction_remaining", 0.4, 40.0),
+        ("fraction_used", "0.405", 59.5),
+        ("fraction_used", 0.37, 63.0),
+    ],
 )
+def test_a_share_may_be_a_percentage_or_a_fraction_of_what_is_left_or_used(
+    field: str, value: object, left: float
+) -> None:
+    window = only({"x": value}, **{field: "body.x"})
+    assert window == Window("w", "credits", percent_remaining=left)
 
 
-def by(preset: str, body: object) -> Reading:
-    return read(presets.load(preset), Reply(body, {}))
+def test_a_stated_share_is_kept_beside_the_figures() -> None:
+    window = only(
+        {"l": 36, "r": 35.3, "p": 98}, limit="body.l", remaining="body.r", percent_remaining="body.p"
+    )
+    assert window == Window("w", "credits", limit=36, used=0.7, remaining=35.3, percent_remaining=98.0)
 
 
-def expected(row: dict[str, Any]) -> Window:
-    """Return a recorded window as we keep one: instants are Unix seconds."""
-    instant = as_instant(row["resets_at"]) if "resets_at" in row else None
-    return msgspec.convert(row | ({"resets_at": instant} if instant is not None else {}), Window)
-
-
-@pytest.mark.parametrize("row", RECORDED, ids=lambda row: f"{row['gateway']} {row['url_path']}")
-def test_a_recorded_reply_maps_to_exactly_its_windows(row: dict[str, Any]) -> None:
-    mapping = presets.load(row["preset"]) if "preset" in row else msgspec.convert(row["mapping"], Mapping)
-    check(mapping)
-    reply = Reply(row["example"], row["example"].get("headers", {}))
-    assert read(mapping, reply).windows == [expected(window) for window in row["expected_windows"]]
-
-
-def test_every_preset_has_a_recorded_reply_and_loads() -> None:
-    assert presets.names() == ("litellm", "neutral", "openrouter")
-    assert {row["preset"] for row in RECORDED if "preset" in row} == set(presets.names())
-    assert {name: presets.load(name).path for name in presets.names()} == {
-        "neutral": "/quota",
-        "openrouter": "/key",
-        "litellm": "//key/info",
+@pytest.mark.parametrize(
+    ("expression", "figure"),
+    [
+        ("divide(body.cents, `100`)", 2.5),
+        ("multiply(body.cents, `-0.01`)", -2.5),
+        ("multiply(body.micros, `0.000001`)", 24.994),
+        ("divide(body.money, body.cents)", 4.938),
+        ("add(body.money, '$0.50')", 1235.0),
+        ("subtract(`0.3`, `0.1`)", 0.2),
+        ("number_after(body.header, 'r=')", 50),
+        ("number_after(body.header, 'q=')", 100),
+        ("number_after(body.spread, 'of ')", 1000.5),
+        ("number_after(body.spread, '')", 12),
+        ("sum(body.rows[].to_number(n))", 3),
+    ],
+)
+def test_figures_are_computed_from_what_replies_write(expression: str, figure: float) -> None:
+    body = {
+        "cents": "250",
+        "micros": 24_994_000,
+        "money": "$1,234.50",
+        "header": '"default";q=100;r=50;t=30',
+        "spread": "12 of 1,000.5",
+        "rows": [{"n": "1"}, {"n": 2}],
     }
-
-
-def test_there_is_no_preset_of_another_name() -> None:
-    for name in ("", "Neutral", "../presets/neutral", "neutral.toml"):
-        with pytest.raises(KeyError):
-            presets.load(name)
-
-
-@pytest.mark.parametrize(
-    ("body", "windows"),
-    [
-        (
-            {"tokens": {"limit": "100", "used": "25.0"}, "cost": None},
-            [Window("tokens", "tokens", limit=100, used=25.0, remaining=75.0, percent_remaining=75.0)],
-        ),
-        (
-            {"cost": {"currency": "EUR", "used": 5, "remaining": 15}},
-            [Window("cost", "cost", limit=20, used=5, remaining=15, percent_remaining=75.0, currency="EUR")],
-        ),
-        ({"cost": {"currency": "EUR", "remaining": 15}},
-         [Window("cost", "cost", remaining=15, currency="EUR")]),
-        ({"tokens": {"limit": "lots", "used": 3}}, [Window("tokens", "tokens", used=3)]),
-        ({"tokens": {"limit": 10, "used": 3, "resets_at": "soon"}},
-         [Window("tokens", "tokens", limit=10, used=3, remaining=7, percent_remaining=70.0)]),
-        ({"tokens": {"limit": 10, "used": 13}},
-         [Window("tokens", "tokens", limit=10, used=13, remaining=-3, percent_remaining=-30.0)]),
-        ({"tokens": {}, "cost": {"currency": "USD"}}, []),
-        ({"tokens": [1, 2], "cost": "5"}, []),
-        ({}, []),
-        ([], []),
-        (None, []),
-        ("quota", []),
-    ],
-    ids=repr,
-)  # fmt: skip
-def test_the_neutral_shape_may_be_partial(body: object, windows: list[Window]) -> None:
-    assert by("neutral", body).windows == windows
-
-
-def test_the_neutral_key_is_the_accounts_name() -> None:
-    reading = by("neutral", {"key": "open\x1bcode", "tokens": {"used": 1}})
-    assert reading == Reading([Window("tokens", "tokens", used=1)], "open code")
-
-
-def key_limit(**figures: Any) -> Window:
-    return Window("key limit", "cost", currency="USD", **figures)
-
-
-@pytest.mark.parametrize(
-    ("data", "windows"),
-    [
-        ({"limit": None, "usage": 3}, [key_limit(unlimited=True)]),
-        ({"limit": 0, "limit_remaining": 0},
-         [key_limit(limit=0, used=0, remaining=0, percent_remaining=0.0)]),
-        ({"limit": 10, "limit_remaining": -2, "usage": 500},
-         [key_limit(limit=10, used=12, remaining=-2, percent_remaining=-20.0)]),
-        ({"limit": "10", "limit_remaining": "4"},
-         [key_limit(limit=10, used=6, remaining=4, percent_remaining=40.0)]),
-        ({"usage": 3}, []),
-        (None, []),
-        ([], []),
-        ("x", []),
-    ],
-    ids=repr,
-)  # fmt: skip
-def test_openrouter_never_takes_the_lifes_usage_for_the_periods(data: object, windows: list[Window]) -> None:
-    assert by("openrouter", {"data": data}).windows == windows
-
-
-def budget(**figures: Any) -> list[Window]:
-    return [Window("budget", "cost", currency="USD", **figures)]
-
-
-@pytest.mark.parametrize(
-    ("info", "windows"),
-    [
-        ({"spend": 2.5, "max_budget": None}, budget(used=2.5, unlimited=True)),
-        ({"spend": 2.5, "max_budget": None, "litellm_budget_table": {"max_budget": 10}},
-         budget(limit=10, used=2.5, remaining=7.5, percent_remaining=75.0)),
-        ({"spend": 2.5, "max_budget": 99, "litellm_budget_table": {"max_budget": 10}},
-         budget(limit=10, used=2.5, remaining=7.5, percent_remaining=75.0)),
-        ({"spend": 2.5, "max_budget": 10, "litellm_budget_table": {"max_budget": None}},
-         budget(limit=10, used=2.5, remaining=7.5, percent_remaining=75.0)),
-        ({"spend": 12, "max_budget": 10, "blocked": True},
-         budget(limit=10, used=12, remaining=-2, percent_remaining=-20.0, blocked=True)),
-        ({"spend": 1, "max_budget": 4, "blocked": "False"},
-         budget(limit=4, used=1, remaining=3, percent_remaining=75.0)),
-        ({"spend": 2.5}, budget(used=2.5)),
-        ({}, []),
-        (None, []),
-    ],
-    ids=repr,
-)  # fmt: skip
-def test_litellm_reads_the_budget_that_applies(info: object, windows: list[Window]) -> None:
-    assert by("litellm", {"info": info}).windows == windows
-
-
-@given(bodies, st.sampled_from(("neutral", "openrouter", "litellm")))
-def test_no_reply_makes_a_preset_fail_and_every_reading_can_be_stored(body: Any, preset: str) -> None:
-    reading = by(preset, body)
-    assert msgspec.json.decode(msgspec.json.encode(reading), type=Reading) == reading
-
-
-@given(bodies, bodies)
-def test_a_bad_half_never_hides_a_good_one(bad: Any, key: Any) -> None:
-    half = {"limit": 10, "used": 4}
-    tokens = Window("tokens", "tokens", limit=10, used=4, remaining=6, percent_remaining=60.0)
-    assert tokens in by("neutral", {"key": key, "tokens": half, "cost": bad}).windows
-    cost = msgspec.structs.replace(tokens, name="cost", unit="cost", currency="USD")
-    assert cost in by("neutral", {"key": key, "cost": half | {"currency": "USD"}, "tokens": bad}).windows
-
-
-@given(st.integers(0, 10**12), st.integers(0, 10**12), st.sampled_from(("limit", "used", "remaining")))
-def test_any_two_of_the_neutral_figures_give_the_third(used: int, remaining: int, absent: str) -> None:
-    whole = {"limit": used + remaining, "used": used, "remaining": remaining}
-    partial = {name: str(value) for name, value in whole.items() if name != absent}
-    (window,) = by("neutral", {"tokens": partial}).windows
-    assert (window.limit, window.used, window.remaining) == (used + remaining, used, remaining)
-
-
-def mapping_of(**expressions: Any) -> Mapping:
-    return Mapping([WindowMapping("w", "credits", **expressions)])
+    assert only(body, used=expression).used == figure
 
 
 @pytest.mark.parametrize(
     "expression",
-    ["body[::0]", "floor(body.infinite)", "ceil(body.nan)", "sort(body.mixed)", "max_by(body.mixed, &x)",
-     "no_such_function(body)", "keys(body.mixed)", "not_null()", "body." + "a." * 400 + "a"],
-)  # fmt: skip
+    [
+        "divide(body.one, `0`)",
+        "multiply(body.one, body.none)",
+        "add(body.text, `1`)",
+        "divide(body.one, body.flag)",
+        "multiply(`1e20`, `1e20`)",
+        "number_after(body.one, 'x')",
+        "number_after(body.text, 'zz')",
+        "number_after(body.text, 'e')",
+        "body[::0]",
+        "floor(body.infinite)",
+        "ceil(body.nan)",
+        "sort(body.mixed)",
+        "max_by(body.mixed, &x)",
+        "keys(body.mixed)",
+        "body." + "a." * 400 + "a",
+    ],
+)
 def test_an_expression_that_fails_leaves_its_figure_unknown(expression: str) -> None:
-    mapping = mapping_of(limit=expression, used="body.used")
-    body = {"used": 3, "mixed": [1, "x", None], "infinite": float("inf"), "nan": float("nan")}
-    assert read(mapping, Reply(body, {})).windows == [Window("w", "credits", used=3)]
+    body = {
+        "one": 1,
+        "text": "some",
+        "flag": True,
+        "mixed": [1, "x", None],
+        "infinite": float("inf"),
+        "nan": float("nan"),
+    }
+    assert only(body, limit=expression, used="body.one") == Window("w", "credits", used=1)
 
 
 @pytest.mark.parametrize(
     ("flag", "is_set"),
-    [(True, True), ("true", True), ("yes", True), (1, True), (False, False), (0, False), ("0", False),
-     ("False", False), (" no ", False), ("None", False), ("", False), (None, False), ([], False)],
+    [
+        (True, True),
+        ("true", True),
+        ("yes", True),
+        (1, True),
+        (False, False),
+        (0, False),
+        ("0", False),
+        ("False", False),
+        (" no ", False),
+        ("None", False),
+        ("", False),
+        (None, False),
+        ([], False),
+    ],
     ids=repr,
-)  # fmt: skip
+)
 def test_flags_are_read_as_they_are_meant(flag: object, is_set: bool) -> None:
-    mapping = mapping_of(used="`1`", blocked="body.flag")
-    assert read(mapping, Reply({"flag": flag}, {})).windows == [
-        Window("w", "credits", used=1, blocked=is_set)
-    ]
+    assert only({"flag": flag}, used="`1`", blocked="body.flag").blocked is is_set
+
+
+@pytest.mark.parametrize(
+    ("unlimited", "body"),
+    [
+        ("is_null(body, 'limit')", {"limit": None, "used": 3}),
+        ("body.is_unlimited", {"is_unlimited": True, "limit": 5, "used": 3}),
+        ("body.limit >= `100000000`", {"limit": 100000000, "used": 3}),
+        ("body.limit == `-1`", {"limit": -1, "used": 3}),
+        ("body.limit == 'None'", {"limit": "None", "used": 3}),
+    ],
+)
+def test_unlimited_is_a_null_a_flag_or_a_sentinel(unlimited: str, body: dict[str, Any]) -> None:
+    fields = {"limit": "body.limit", "used": "body.used", "unlimited": unlimited, "period": "weekly"}
+    assert only(body, **fields) == Window("w", "credits", used=3, unlimited=True)
+    ordinary = only({"limit": 9, "used": 3}, **fields)
+    assert ordinary == Window(
+        "w", "credits", limit=9, used=3, remaining=6, percent_remaining=66.666667, period_s=7 * DAY
+    )
+
+
+def test_a_missing_limit_is_unknown_and_not_unlimited() -> None:
+    assert only({"used": 3}, used="body.used", unlimited="is_null(body, 'limit')") == Window(
+        "w", "credits", used=3
+    )
 
 
 def test_when_decides_whether_a_window_is_there() -> None:
     mapping = mapping_of(when="body.kind == 'paid'", used="body.used")
-    assert read(mapping, Reply({"kind": "free", "used": 1}, {})).windows == []
-    assert read(mapping, Reply({"kind": "paid", "used": 1}, {})).windows == [Window("w", "credits", used=1)]
+    assert windows(mapping, {"kind": "free", "used": 1}) == []
+    assert windows(mapping, {"kind": "paid", "used": 1}) == [Window("w", "credits", used=1)]
+
+
+def test_a_reply_that_is_no_success_is_a_refusal_without_windows() -> None:
+    mapping = from_data(
+        {"ok": "body.success", "windows": [{"name": "w", "unit": "credits", "used": "body.n"}]}
+    )
+    for body in ({"success": False, "n": 1}, {"n": 1}, "<html>", None):
+        assert read(mapping, Reply(body, {}), Context(NOW)) == Reading([], is_refusal=True)
+    assert windows(mapping, {"success": True, "n": 1}) == [Window("w", "credits", used=1)]
 
 
 @pytest.mark.parametrize(
-    ("expressions", "message"),
+    ("fields", "value", "resets_in_s"),
     [
-        ({"limit": "body..x"}, "windows[0].limit: 'body..x' is not JMESPath: "),
-        ({"blocked": "'"}, 'windows[0].blocked: "\'" is not JMESPath: '),
-        ({"used": "(" * 900}, "windows[0].used: it is nested too deeply"),
+        ({"resets_at": "body.x"}, "2026-12-01T00:00:00Z", 10 * DAY),
+        ({"resets_at": "body.x"}, "2026-12-01", 10 * DAY),
+        ({"resets_at": "body.x"}, "2026-11-21T02:00:00.123456789+02:00", 0.123456),
+        ({"resets_at": "body.x"}, "Tue, 01 Dec 2026 00:00:00 GMT", 10 * DAY),
+        ({"resets_at": "body.x"}, "2026-12-01 00:00:00 +0000 UTC", 10 * DAY),
+        ({"resets_at": "body.x"}, NOW + 60, 60),
+        ({"resets_at": "body.x"}, str(int(NOW + 60)), 60),
+        ({"resets_at": "body.x"}, (NOW + 60) * 1000, 60),
+        ({"resets_at": "body.x"}, int((NOW + 60) * 10**9), 60),
+        ({"resets_at": "body.x"}, 0, None),
+        ({"resets_at": "body.x"}, "soon", None),
+        ({"resets_in": "body.x"}, "2m59.56s", 179.56),
+        ({"resets_in": "body.x"}, "7.66s", 7.66),
+        ({"resets_in": "body.x"}, "1h0m5s", 3605),
+        ({"resets_in": "body.x"}, "59ms", 0.059),
+        ({"resets_in": "body.x"}, 6699, 6699),
+        ({"resets_in": "body.x"}, "PT1H30M", 5400),
+        ({"resets_in": "body.x"}, "3 fortnights", None),
+        ({"resets_in": "body.x"}, -5, None),
+        ({"calendar": "month"}, None, 10 * DAY),
+        ({"calendar": "day"}, None, DAY),
+        ({"calendar": "day +08:00"}, None, 16 * HOUR),
+        ({"calendar": "week"}, None, 2 * DAY),
+        ({"calendar": "year"}, None, 41 * DAY),
+        ({"calendar": "{body.x}"}, "monthly", 10 * DAY),
+        ({"calendar": "{body.x}"}, "sometimes", None),
+        ({"calendar": "{body.x}"}, None, None),
+        ({"started_at": "body.x", "period": "1M"}, "2026-11-01T00:00:00Z", 10 * DAY),
+        ({"started_at": "body.x", "period": "1m"}, "2026-11-21T00:00:00Z", 60),
+        ({"started_at": "body.x", "period": "1d"}, "?", None),
+        ({"resets_at": "body.x", "resets_in": "`60`"}, "soon", 60),
     ],
-    ids=lambda value: str(value)[:30],
+    ids=str,
 )
-def test_a_mapping_that_can_not_work_is_refused_with_its_place(
-    expressions: dict[str, str], message: str
+def test_a_reset_is_an_instant_a_wait_a_start_and_a_period_or_an_edge_of_the_calendar(
+    fields: dict[str, str], value: object, resets_in_s: float | None
 ) -> None:
-    with pytest.raises(MappingError) as refused:
-        check(mapping_of(**expressions))
-    assert str(refused.value).startswith(message)
-    assert "\n" not in str(refused.value)
+    resets_at = only({"x": value}, used="`1`", **fields).resets_at
+    assert (resets_at is None) == (resets_in_s is None)
+    if resets_at is not None and resets_in_s is not None:
+        assert abs(resets_at - NOW - resets_in_s) < 1e-3
 
 
-def test_the_accounts_expression_is_checked_too() -> None:
-    with pytest.raises(MappingError, match=r"^account: "):
-        check(msgspec.structs.replace(mapping_of(used="body"), account="[["))
+@pytest.mark.parametrize(
+    ("period", "length_s", "name"),
+    [
+        ("5h", 5 * HOUR, "5h"),
+        ("1h", HOUR, "1h"),
+        ("30s", 30, "30 s"),
+        ("90m", 90 * 60, "1.5h"),
+        ("1d", DAY, "daily"),
+        ("3 days", 3 * DAY, "3d"),
+        ("7d", 7 * DAY, "weekly"),
+        ("1w", 7 * DAY, "weekly"),
+        ("weekly", 7 * DAY, "weekly"),
+        ("1M", 30 * DAY, "monthly"),
+        ("monthly", 30 * DAY, "monthly"),
+        ("1Y", 360 * DAY, "360d"),
+        ("P7D", 7 * DAY, "weekly"),
+        ("18000", 5 * HOUR, "5h"),
+        ("2628000", 2628000.0, "monthly"),
+        ("300 TIME_UNIT_MINUTE", 5 * HOUR, "5h"),
+        ("10 min", 600, "10 min"),
+        ("1 hour 30 minutes", 5400, "1.5h"),
+    ],
+)
+def test_a_period_has_a_length_and_a_name(period: str, length_s: float, name: str) -> None:
+    window = only({"p": period}, name="{period}", used="`1`", period="{body.p}")
+    assert (window.period_s, window.name) == (length_s, name)
 
 
-@given(st.text(min_size=1, max_size=60))
-def test_checking_raises_nothing_but_its_own_error(expression: str) -> None:
-    mapping = mapping_of(used=expression)
-    try:
-        check(mapping)
-    except MappingError:
-        return
-    read(mapping, Reply({"a": 1}, {}))
+def test_a_month_is_as_long_as_the_one_that_ends_at_the_reset() -> None:
+    window = only({}, used="`1`", period="1M", resets_at="'2026-03-01T00:00:00Z'")
+    assert window.period_s == 28 * DAY
+    assert only({}, used="`1`", calendar="month").period_s == 30 * DAY
+
+
+def test_the_models_that_a_window_binds_are_named_or_found() -> None:
+    body = {"models": ["a-*", "b"], "model": "c"}
+    assert only(body, used="`1`", models=["{body.models}", "{body.model}", "d"]).models == (
+        "a-*",
+        "b",
+        "c",
+        "d",
+    )
+    assert only(body, used="`1`", models=[]).models == ()
+    assert only(body, used="`1`", models=["{body.none}"]).models is None
+    assert only(body, used="`1`").models is None
+
+
+THREE = from_data(
+    {
+        "config": {"team": "the team"},
+        "requests": [
+            {
+                "path": "//me",
+                "auth": "none",
+                "capture": {"org": "body.id", "tier": 'headers."x-tier"'},
+                "optional": True,
+            },
+            {
+                "path": "/{captured.org}/budget",
+                "auth": "x-api-key: {key}",
+                "headers": {"X-Team": "{config.team}"},
+            },
+            {
+                "method": "POST",
+                "path": "/{config.team}/query",
+                "json": {
+                    "query": "{ viewer { credits } }",
+                    "org": "{captured.org}",
+                    "first": 3,
+                    "list": ["{config.team}"],
+                },
+            },
+        ],
+        "windows": [{"name": "{captured.tier}", "unit": "credits", "used": "body.n"}],
+    }
+)
+
+
+def test_requests_go_in_order_and_later_ones_know_what_was_captured() -> None:
+    exchange = Exchange(THREE, {"team": "a/b c"})
+    assert exchange.next() == Request("//me", "GET", None, {}, is_optional=True)
+    exchange.answer(Reply({"id": 7}, {"x-tier": "gold"}), NOW)
+    assert exchange.next() == Request("/7/budget", "GET", ("x-api-key", "{key}"), {"X-Team": "a/b c"})
+    exchange.answer(Reply({"n": 1}, {}), NOW)
+    assert exchange.next() == Request(
+        "/a%2Fb%20c/query",
+        "POST",
+        ("Authorization", "Bearer {key}"),
+        {},
+        {"query": "{ viewer { credits } }", "org": "7", "first": 3, "list": ["a/b c"]},
+    )
+    exchange.answer(Reply({"n": 5}, {}), NOW)
+    assert exchange.next() is None
+    assert exchange.reading(NOW) == Reading([Window("gold", "credits", used=5)])
+
+
+@pytest.mark.parametrize("value", [None, [], {"a": 1}, "..", ".", True])
+def test_a_request_is_not_made_without_what_it_needs(value: object) -> None:
+    exchange = Exchange(THREE, {"team": "t"})
+    exchange.next()
+    exchange.answer(Reply({"id": value}, {}), NOW)
+    with pytest.raises(CaptureError):
+        exchange.next()
+
+
+def test_named_requests_stand_side_by_side_in_the_body() -> None:
+    mapping = from_data(
+        {
+            "requests": [{"path": "/limit", "name": "limit"}, {"path": "/used", "name": "used"}],
+            "windows": [
+                {
+                    "name": "w",
+                    "unit": "cost",
+                    "limit": "body.limit.usd",
+                    "used": "divide(body.used.cents, `100`)",
+                }
+            ],
+        }
+    )
+    exchange = Exchange(mapping, {})
+    for body in ({"usd": 10}, {"cents": 250}):
+        assert exchange.next() is not None
+        exchange.answer(Reply(body, {}), NOW)
+    assert exchange.reading(NOW).windows == [
+        Window("w", "cost", limit=10, used=2.5, remaining=7.5, percent_remaining=75.0)
+    ]
+
+
+def test_a_mapping_knows_which_headers_and_parameters_it_uses() -> None:
+    mapping = from_data(
+        {
+            "requests": [],
+            "config": {"a": "an a", "b": "a b"},
+            "windows": [
+                {
+                    "name": '{headers."x-n"} {config.a}',
+                    "unit": "credits",
+                    "used": 'headers."x-u" || headers.v',
+                }
+            ],
+        }
+    )
+    assert (headers_read(mapping), config_used(mapping)) == ({"x-n", "x-u", "v"}, {"a"})
+    assert mapping.is_passive

@@ -111,7 +111,7 @@ def test_a_projects_own_opencode_file_is_not_read(machine: Machine) -> None:
     machine.provider(baseURL=BASE, apiKey=KEY_A)
     machine.gateways({"providerId": "campus"})
     gateway = machine.only()
-    assert (gateway.endpoint.origin, key_of(gateway)) == ("https://campus.example", KEY_A)
+    assert (gateway.account.origin, key_of(gateway)) == ("https://campus.example", KEY_A)
 
 
 def replace_by(kind: str, file: Path, machine: Machine) -> None:

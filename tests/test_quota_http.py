@@ -41,7 +41,8 @@ async def http() -> AsyncIterator[QuotaHttp]:
 
 def request(url: str, key: str | None = KEY, timeout_s: float = PATIENT_S, **headers: str) -> QuotaRequest:
     named = {name.replace("_", "-"): Secret(value) for name, value in headers.items()}
-    return QuotaRequest(urls.parse(url), Secret(key) if key else None, named, timeout_s)
+    authorization = {"authorization": Secret(f"Bearer {key}")} if key else {}
+    return QuotaRequest(url, timeout_s, authorization | named)
 
 
 async def failure(http: QuotaHttp, wanted: QuotaRequest) -> tuple[str, int | None, float | None]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter, time
 
 import anyio
+import msgspec
 import pytest
 
 from sidecar.adapters import urls
@@ -16,7 +17,7 @@ from sidecar.adapters.gateways import Gateway as Configured
 from sidecar.adapters.quota_http import QuotaHttp
 from sidecar.adapters.secrets import Secret
 from sidecar.adapters.sqlite_store import SqliteStore
-from sidecar.adapters.store import PutQuota, QuotaError, QuotaKey, QuotaSnapshot
+from sidecar.adapters.store import PutQuota, QuotaError, QuotaSnapshot
 from sidecar.core.account import account_of
 from sidecar.core.freshness import may_still_be_shown
 from sidecar.quota import presets
@@ -77,13 +78,13 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 
 
 def configured(gateway: Gateway, key: str | None = None, name: str = "campus") -> Configured:
-    endpoint = urls.parse(f"{gateway.base_url}/quota")
+    base = urls.parse(gateway.base_url)
     return Configured(
         provider_id=name,
         label=name,
-        endpoint=endpoint,
+        base=base,
         mapping=NEUTRAL,
-        account=account_of(name, endpoint.origin, key),
+        account=account_of(name, base.origin, key),
         credential=Credential(KeySource("environment K", Secret(key))) if key else None,
     )
 
@@ -379,10 +380,9 @@ async def test_fifty_slow_gateways_are_asked_at_once(bench: Bench, gateway: Gate
         return left(1)
 
     ones = [
-        Configured("p", "p", urls.parse(f"{gateway.base_url}/quota?n={n}"), NEUTRAL,
-                   account_of("p", gateway.origin, None))
+        msgspec.structs.replace(configured(gateway), account=account_of(f"p{n}", gateway.origin, None))
         for n in range(50)
-    ]  # fmt: skip
+    ]
     gateway.script("/v1/quota", together)
     found = await bench.quotas.read(ones, CACHED)
     assert ([snapshot.error for snapshot in found.values()], len(found)) == ([None] * 50, 50)
@@ -400,7 +400,7 @@ async def test_one_gateway_that_stalls_costs_only_its_own_timeout(
 
 async def test_a_row_of_another_version_without_windows_is_no_error(bench: Bench, gateway: Gateway) -> None:
     one = configured(gateway.script("/v1/quota", left(3)))
-    await bench.store.apply([PutQuota(QuotaKey(one.account, one.endpoint.digest()), QuotaSnapshot())])
+    await bench.store.apply([PutQuota(one.key(), QuotaSnapshot())])
     assert await bench.left(one) == 3
 
 

@@ -39,7 +39,7 @@ def gateway(
     return Gateway(
         provider_id=provider_id,
         label=label,
-        endpoint=urls.parse("https://campus.example/quota"),
+        base=urls.parse("https://campus.example"),
         mapping=presets.load("neutral"),
         account=account_of(provider_id, "https://campus.example", KEY),
         credential=credential,

@@ -18,6 +18,7 @@ from sidecar.adapters.entries import Finding, convert_entries, spell
 from sidecar.adapters.gateways import Gateway, GatewayBuilder
 from sidecar.adapters.host_config import GATEWAYS_PATH, HostConfig, read_host_config
 from sidecar.adapters.paths import Places
+from sidecar.adapters.preset_files import PresetFiles
 from sidecar.adapters.secrets import Placeholders, Secret, UnresolvedError
 from sidecar.adapters.settings import PROJECT_MAY_SET, ProjectSettings, ProviderEntry, Settings
 from sidecar.plain import is_list, is_object
@@ -62,7 +63,10 @@ class ConfigLoader:
         problems.extend(host.problems)
         ours = self._first(self._places.config, problems)
         settings = _settings(ours, problems)
-        builder = GatewayBuilder(self._keys(host, placeholders), host.providers, placeholders, names or {})
+        builder = GatewayBuilder(
+            self._keys(host, placeholders), PresetFiles(self._places.config), host.providers, placeholders,
+            names or {},
+        )  # fmt: skip
         gateways = _gateways(builder, ours, host, problems)
         if workspace and workspace / ".opencode" != self._places.config:
             project = self._first(workspace / ".opencode", problems, MAX_PROJECT_BYTES)
@@ -127,7 +131,7 @@ def _gateways(
         for index, entry in enumerate(entries):
             here = (*path, index)
             if gateway := builder.build(entry, document, here, problems):
-                key = (gateway.account, gateway.endpoint.url)
+                key = (gateway.account, gateway.urls() or gateway.key())
                 gateways.setdefault(key, gateway)
                 of, first = places.setdefault(key, (document, spell(here)))
                 if of is document and first != spell(here):

@@ -72,16 +72,16 @@ def _convert(kind: Any, data: Any, path: Path, found: list[Finding]) -> Any:
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        reason, steps = reason_and_steps(error)
+        reason, steps = reason_andsteps_of(error)
         found.append(Finding((*path, *steps), words.invalid(reason)))
         return msgspec.UNSET
 
 
-def reason_and_steps(error: msgspec.ValidationError) -> tuple[str, Path]:
+def reason_andsteps_of(error: msgspec.ValidationError) -> tuple[str, Path]:
     """Return what is wrong, and where below the value that was converted."""
     reason = str(error)
     inner = _AT.search(reason)
-    return _AT.sub("", reason), tuple(_steps(inner.group(1))) if inner else ()
+    return _AT.sub("", reason), tuple(steps_of(inner.group(1))) if inner else ()
 
 
 def _unknown(data: dict[Any, Any], known: Any, path: Path) -> Iterator[Finding]:
@@ -90,7 +90,8 @@ def _unknown(data: dict[Any, Any], known: Any, path: Path) -> Iterator[Finding]:
             yield Finding((*path, str(key)), words.unknown_key(str(key), known))
 
 
-def _steps(text: str) -> Iterator[str | int]:
+def steps_of(text: str) -> Iterator[str | int]:
+    """Take apart what `spell` writes."""
     for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", text):
         yield name or int(index)
 

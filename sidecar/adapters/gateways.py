@@ -1,6 +1,6 @@
 """Turns configured entries into gateways that can be asked: URL, mapping, headers and key, all resolved."""
 
-import re
+import hashlib
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -10,15 +10,16 @@ from msgspec import Struct
 from sidecar.adapters import urls
 from sidecar.adapters.credentials import Credential, KeyFinder, sendable
 from sidecar.adapters.documents import Document, Problem
-from sidecar.adapters.entries import Finding, convert_entry, reason_and_steps
+from sidecar.adapters.entries import Finding, convert_entry, steps_of
 from sidecar.adapters.host_config import HostProvider, Setting
 from sidecar.adapters.jsonc import Path
+from sidecar.adapters.preset_files import PresetFiles, PresetRefusedError
 from sidecar.adapters.secrets import Placeholders, Secret, UnresolvedError
 from sidecar.adapters.settings import GatewayEntry
 from sidecar.adapters.store import QuotaKey
 from sidecar.core.account import Account, account_of
-from sidecar.quota import mapping, presets
-from sidecar.quota.mapping import Mapping, WindowMapping
+from sidecar.quota.mapping import DEFAULT_PATH, Mapping
+from sidecar.quota.mapping_checks import MappingError, config_used, from_data
 from sidecar.texts import problems as words
 
 RESERVED_HEADERS: Final = frozenset(
@@ -28,19 +29,31 @@ RESERVED_HEADERS: Final = frozenset(
 
 
 class Gateway(Struct, frozen=True):
-    """A gateway that can be asked what is left."""
+    """A gateway that says what is left: when it is asked, or in the headers of its ordinary answers."""
 
     provider_id: str
     label: str
-    endpoint: urls.Endpoint
     mapping: Mapping
     account: Account
+    base: urls.Endpoint | None = None
+    """What the paths of requests are appended to; absent only where nothing is fetched."""
     credential: Credential | None = None
     headers: dict[str, Secret] = {}
+    config: dict[str, str] = {}
+    """The parameters of the mapping."""
 
     def key(self) -> QuotaKey:
-        """Return what its readings are kept under."""
-        return QuotaKey(self.account, self.endpoint.digest())
+        """Return what its readings are kept under: another mapping is another reading."""
+        said = msgspec.json.encode((self.base and self.base.url, self.mapping, self.config))
+        return QuotaKey(self.account, hashlib.sha256(said).hexdigest()[:16])
+
+    def url_of(self, path: str) -> str:
+        """Return where a request with *path* goes: always to the base's own origin."""
+        return urls.join(self.base.url, path) if self.base else ""
+
+    def urls(self) -> tuple[str, ...]:
+        """Return where it is asked; two gateways of one account that ask the same are one."""
+        return tuple(f"{row.method} {self.url_of(row.path)}" for row in self.mapping.requests)
 
     def names(self) -> tuple[str, str]:
         """Return what a user may call it, in lower case."""
@@ -48,7 +61,8 @@ class Gateway(Struct, frozen=True):
 
     def has_own_authorization(self) -> bool:
         """Say whether the entry's headers carry the credential: then no key is sent."""
-        return any(name.lower() == "authorization" for name in self.headers)
+        carriers = {row.auth.partition(":")[0].lower() for row in self.mapping.requests}
+        return any(name.lower() in {"authorization", *carriers} for name in self.headers)
 
     def secrets(self) -> list[str]:
         """Return every secret that is used or was found for it, to recognise them in replies."""
@@ -70,6 +84,7 @@ class GatewayBuilder(Struct, frozen=True):
     """Resolves entries against what is configured and what the environment holds."""
 
     keys: KeyFinder
+    presets: PresetFiles
     providers: dict[str, HostProvider]
     placeholders: Placeholders
     names: dict[str, str]
@@ -86,6 +101,8 @@ class GatewayBuilder(Struct, frozen=True):
                 gateway = self._gateway(entry, document, path, found)
             except UnresolvedError:
                 pass  # the provider's own key: told at its place
+            except PresetRefusedError as error:
+                problems.append(error.problem)
             except _RefusedError as error:
                 if error.setting:
                     problems.append(error.setting.problem(error.message))
@@ -101,41 +118,82 @@ class GatewayBuilder(Struct, frozen=True):
             yield host.api_key.problem(str(error))
 
     def _gateway(self, entry: GatewayEntry, document: Document, path: Path, found: list[Finding]) -> Gateway:
-        read_by, default_path = _mapping(entry, path, found)
-        quota_path = entry.quota_path or default_path
-        if not quota_path.startswith("/"):
-            raise _RefusedError(words.bad_path(), "quotaPath")
         host = self.providers.get(entry.provider_id)
-        quota_path = self._fill(quota_path, document, "quotaPath")
-        base = self._base_url(entry, host, document)
-        endpoint = _parse(urls.join(base.url, quota_path), "quotaPath")
+        mapping = self._mapping(entry, document, path, found)
+        base = self._base_url(entry, host, document, mapping)
         credential = self._credential(entry, host)
-        if credential and not self._belongs(credential, endpoint, entry, host):
+        if credential and base and not self._belongs(credential, base, entry, host):
             raise _RefusedError(words.key_of_another_origin(), "baseURL")
         if credential and entry.api_key_env and not credential.is_named:
             found.append(Finding((*path, "apiKeyEnv"), words.another_source(credential.used.source)))
         key = credential.used.key.reveal() if credential else None
-        return Gateway(
+        gateway = Gateway(
             provider_id=entry.provider_id,
             label=entry.label or self._name(entry.provider_id),
-            endpoint=endpoint,
-            mapping=read_by,
-            account=account_of(entry.provider_id, endpoint.origin, key),
+            mapping=mapping,
+            account=account_of(entry.provider_id, base.origin if base else "", key),
+            base=base,
             credential=credential,
             headers=self._headers(entry, document),
+            config=self._config(entry, document, mapping),
         )
+        for request in mapping.requests:
+            _parse(gateway.url_of(request.path), "quotaPath")
+        return gateway
+
+    def _mapping(self, entry: GatewayEntry, document: Document, path: Path, found: list[Finding]) -> Mapping:
+        """Return how to ask and read: a preset knows both, a mapping's name only how the reply reads."""
+        if entry.preset and entry.mapping is not None:
+            found.append(Finding((*path, "mapping"), words.preset_and_mapping()))
+        if entry.preset or isinstance(entry.mapping, dict):
+            mapping = self._preset(entry.preset, "preset") if entry.preset else _inline(entry.mapping)
+            return self._with_path(mapping, entry, document) if entry.quota_path else mapping
+        mapping = self._preset(entry.mapping or "neutral", "mapping")
+        return self._with_path(mapping, entry, document)
+
+    def _with_path(self, mapping: Mapping, entry: GatewayEntry, document: Document) -> Mapping:
+        """Return *mapping* with its one request at the entry's own path."""
+        if len(mapping.requests) != 1:
+            reason = words.several_requests() if mapping.requests else words.nothing_to_fetch()
+            raise _RefusedError(reason, "quotaPath" if entry.quota_path else "mapping")
+        quota_path = self._fill(entry.quota_path or DEFAULT_PATH, document, "quotaPath")
+        if not quota_path.startswith("/"):
+            raise _RefusedError(words.bad_path(), "quotaPath")
+        request = msgspec.structs.replace(mapping.requests[0], path=quota_path)
+        return msgspec.structs.replace(mapping, requests=[request])
+
+    def _preset(self, name: str, field: str) -> Mapping:
+        try:
+            return self.presets.load(name)
+        except KeyError as error:
+            raise _RefusedError(words.unknown_preset(name, self.presets.names()), field) from error
+
+    def _config(self, entry: GatewayEntry, document: Document, mapping: Mapping) -> dict[str, str]:
+        for name in sorted(config_used(mapping)):
+            if not entry.config.get(name, "").strip():
+                raise _RefusedError(words.missing_parameter(name, mapping.config[name]), "config")
+        for name in entry.config:
+            if name not in mapping.config:
+                raise _RefusedError(words.unknown_key(name, mapping.config), "config", name)
+        return {name: self._fill(value, document, "config", name) for name, value in entry.config.items()}
 
     def _name(self, provider_id: str) -> str:
         host = self.providers.get(provider_id)
         return (host and host.name) or self.names.get(provider_id, provider_id)
 
-    def _base_url(self, entry: GatewayEntry, host: HostProvider | None, document: Document) -> urls.Endpoint:
-        """Return the base to ask at: the entry's own, else the one that OpenCode calls the provider at."""
+    def _base_url(
+        self, entry: GatewayEntry, host: HostProvider | None, document: Document, mapping: Mapping
+    ) -> urls.Endpoint | None:
+        """Return the base to ask at: the entry's own, else OpenCode's of the provider, else the preset's."""
         if entry.base_url:
             return _parse(self._fill(entry.base_url, document, "baseURL"), "baseURL")
-        if host is None or host.base_url is None:
-            raise _RefusedError(words.no_base_url(entry.provider_id, self.providers), "providerId")
-        return self._inherited(host.base_url)
+        if host is not None and host.base_url is not None:
+            return self._inherited(host.base_url)
+        if mapping.base_url:
+            return _parse(mapping.base_url, "preset")
+        if mapping.is_passive:
+            return None
+        raise _RefusedError(words.no_base_url(entry.provider_id, self.providers), "providerId")
 
     def _inherited(self, setting: Setting) -> urls.Endpoint:
         try:
@@ -144,12 +202,12 @@ class GatewayBuilder(Struct, frozen=True):
             raise _RefusedError(error.message, setting=setting) from error
 
     def _belongs(
-        self, credential: Credential, endpoint: urls.Endpoint, entry: GatewayEntry, host: HostProvider | None
+        self, credential: Credential, base: urls.Endpoint, entry: GatewayEntry, host: HostProvider | None
     ) -> bool:
-        """Say whether the key may go to *endpoint*: named for this entry, or the provider's at its origin."""
+        """Say whether the key may go to *base*: named for this entry, or the provider's at its origin."""
         if credential.is_named or not entry.base_url or host is None or host.base_url is None:
             return True
-        return self._inherited(host.base_url).origin == endpoint.origin
+        return self._inherited(host.base_url).origin == base.origin
 
     def _credential(self, entry: GatewayEntry, host: HostProvider | None) -> Credential | None:
         variables = host.variables if host else ()
@@ -183,37 +241,8 @@ def _parse(url: str, *steps: str) -> urls.Endpoint:
         raise _RefusedError(words.url_not_allowed(str(error)), *steps) from error
 
 
-def _mapping(entry: GatewayEntry, path: Path, found: list[Finding]) -> tuple[Mapping, str]:
-    """Return how the reply reads and its default path: a preset knows both, a mapping only the first."""
-    if entry.preset and entry.mapping is not None:
-        found.append(Finding((*path, "mapping"), words.preset_and_mapping()))
-    if entry.preset:
-        preset = _preset(entry.preset, "preset")
-        return preset, preset.path
-    if isinstance(entry.mapping, dict):
-        inline = _inline(entry.mapping)
-        return inline, inline.path
-    return _preset(entry.mapping or "neutral", "mapping"), mapping.DEFAULT_PATH
-
-
-def _preset(name: str, field: str) -> Mapping:
+def _inline(data: Any) -> Mapping:
     try:
-        return presets.load(name)
-    except KeyError as error:
-        raise _RefusedError(words.unknown_preset(name, presets.names()), field) from error
-
-
-def _inline(data: dict[str, Any]) -> Mapping:
-    try:
-        inline = msgspec.convert(data, Mapping)
-        mapping.check(inline)
-    except mapping.MappingError as error:
-        raise _RefusedError(words.invalid(str(error)), "mapping") from error
-    except msgspec.ValidationError as error:
-        reason, steps = reason_and_steps(error)
-        unknown = re.fullmatch(r"Object contains unknown field `(.*)`", reason)
-        if unknown is None:
-            raise _RefusedError(words.invalid(reason), "mapping", *steps) from error
-        known = (WindowMapping if steps else Mapping).__struct_fields__
-        raise _RefusedError(words.unknown_key(unknown[1], known), "mapping", *steps, unknown[1]) from error
-    return inline
+        return from_data(data)
+    except MappingError as error:
+        raise _RefusedError(words.plainly(error.reason), "mapping", *steps_of(f".{error.place}")) from error

@@ -42,12 +42,14 @@ class QuotaFetchError(Exception):
 
 
 class QuotaRequest(Struct, frozen=True):
-    """What to ask for: a GET whose key goes to this endpoint's origin and nowhere else."""
+    """What to ask for: the key goes to this URL's origin and nowhere else."""
 
-    endpoint: urls.Endpoint
-    key: Secret | None
-    headers: Mapping[str, Secret]
+    url: str
     timeout_s: float
+    headers: Mapping[str, Secret] = {}
+    """Those that carry a key too."""
+    method: str = "GET"
+    json: Any = None
 
 
 class QuotaHttp:
@@ -79,13 +81,13 @@ class QuotaHttp:
             await client.aclose()
 
     async def _fetch(self, request: QuotaRequest, now: float) -> Reply:
-        client = await self._ready(request.endpoint.scheme)
-        *others, last = await self._allowed_urls(request.endpoint)
-        headers = _headers(request)
+        endpoint = urls.parse(request.url)
+        client = await self._ready(endpoint.scheme)
+        *others, last = await self._allowed_urls(endpoint)
         for url in others:
             with suppress(httpx.ConnectError):
-                return await _get(client, url, headers, now)
-        return await _get(client, last, headers, now)
+                return await _send(client, url, request, now)
+        return await _send(client, last, request, now)
 
     async def _ready(self, scheme: str) -> httpx.AsyncClient:
         async with self._building:
@@ -133,8 +135,9 @@ def _build_client(scheme: str) -> httpx.AsyncClient:
         raise QuotaFetchError("environment") from error
 
 
-async def _get(client: httpx.AsyncClient, url: httpx.URL, headers: httpx.Headers, now: float) -> Reply:
-    async with client.stream("GET", url, headers=headers) as response:
+async def _send(client: httpx.AsyncClient, url: httpx.URL, request: QuotaRequest, now: float) -> Reply:
+    body = None if request.json is None else msgspec.json.encode(request.json)
+    async with client.stream(request.method, url, headers=_headers(request), content=body) as response:
         _check_status(response, now)
         body = await _read(response)
     return Reply(_decode(body), dict(response.headers))
@@ -143,14 +146,14 @@ async def _get(client: httpx.AsyncClient, url: httpx.URL, headers: httpx.Headers
 def _headers(request: QuotaRequest) -> httpx.Headers:
     headers = httpx.Headers(
         {
-            "Host": httpx.URL(request.endpoint.url).netloc.decode(),
+            "Host": httpx.URL(request.url).netloc.decode(),
             "Accept": "application/json",
             "Accept-Encoding": "identity",
             "User-Agent": USER_AGENT,
         }
     )
-    if request.key is not None:
-        headers["Authorization"] = f"Bearer {request.key.reveal()}"
+    if request.json is not None:
+        headers["Content-Type"] = "application/json"
     headers.update({name: value.reveal() for name, value in request.headers.items()})
     return headers
 

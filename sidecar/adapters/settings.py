@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct, field
 
+from sidecar.quota.mapping import HeaderName
+
 ProviderId = Annotated[str, Meta(min_length=1, max_length=100)]
-HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]
 Variable = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Width = Annotated[int, Meta(ge=40, le=80, description="Columns of a report.")]
 
@@ -37,11 +38,15 @@ class GatewayEntry(Struct, frozen=True, rename="camel"):
         Meta(description="What to call it. Default: the provider's name, else its id."),
     ] = None
     preset: Annotated[
-        str | None, Meta(description="A service's path and mapping: neutral, openrouter or litellm.")
+        str | None,
+        Meta(
+            description="How a service is asked and read; `quota-sidecar presets` lists ours, "
+            "and quota-presets/NAME.toml beside this file is your own."
+        ),
     ] = None
     mapping: Annotated[
         str | dict[str, Any] | None,
-        Meta(description="How the reply reads: a preset's name or a mapping. Default: neutral."),
+        Meta(description="How the reply at quotaPath reads: a preset's name or a mapping. Default: neutral."),
     ] = None
     api_key_env: Annotated[
         Variable | None,
@@ -50,6 +55,10 @@ class GatewayEntry(Struct, frozen=True, rename="camel"):
             "Default: the provider's id in capitals and _API_KEY."
         ),
     ] = None
+    config: Annotated[
+        dict[str, str],
+        Meta(description="What the preset wants to know, like a team's id; {env:NAME} and {file:path} work."),
+    ] = {}
     headers: Annotated[
         dict[HeaderName, str], Meta(description="Sent along; {env:NAME} and {file:path} are replaced.")
     ] = {}

@@ -20,7 +20,7 @@ class QuotaKey(Struct, frozen=True):
 
     account: Account
     url: str
-    """A digest of the URL: its query may hold a secret."""
+    """A digest of where it is asked and how it is read: a query may hold a secret."""
 
     def digest(self) -> str:
         """Return one short name for the whole key."""

@@ -1,6 +1,5 @@
 """Which URLs may be called: the trust rules for addresses, and how a quota URL is put together."""
 
-import hashlib
 import ipaddress
 import re
 from collections.abc import Iterable
@@ -53,10 +52,6 @@ class Endpoint(Struct, frozen=True):
     scheme: str
     host: str
     port: int
-
-    def digest(self) -> str:
-        """Return a name for the URL that can be stored: its query may hold a secret."""
-        return hashlib.sha256(self.url.encode()).hexdigest()[:16]
 
 
 def parse(url: str) -> Endpoint:

@@ -1,15 +1,17 @@
-"""The presets that we ship: one TOML file each in `presets/`, read by name."""
+"""The presets that we ship: one TOML file each in `presets/`, read by name. Users' own are the same."""
 
+import re
 import tomllib
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 from typing import Final
 
-import msgspec
-
-from sidecar.quota.mapping import Mapping, check
+from sidecar.quota.mapping import Mapping
+from sidecar.quota.mapping_checks import MappingError, from_data
 
 _FOLDER: Final = files("sidecar.quota") / "presets"
+_PLACE: Final = re.compile(r"(windows|requests)\[(\d+)\](?:\.(\w+))?")
 
 
 @cache
@@ -20,10 +22,55 @@ def names() -> tuple[str, ...]:
 
 
 @cache
-def load(name: str) -> Mapping:
-    """Return the preset *name*; raise KeyError when there is none."""
+def text(name: str) -> str:
+    """Return the file of the preset *name*; raise KeyError when there is none."""
     if name not in names():
         raise KeyError(name)
-    mapping = msgspec.convert(tomllib.loads((_FOLDER / f"{name}.toml").read_text("utf-8")), Mapping)
-    check(mapping)
-    return mapping
+    return (_FOLDER / f"{name}.toml").read_text("utf-8")
+
+
+@cache
+def load(name: str) -> Mapping:
+    """Return the preset *name*; raise KeyError when there is none."""
+    return parse(text(name))
+
+
+@cache
+def passive() -> dict[str, Mapping]:
+    """Return the presets that read ordinary answers of providers that nobody has configured."""
+    return {name: mapping for name in names() if (mapping := load(name)).providers}
+
+
+def heard_from(provider_id: str) -> list[str]:
+    """Return which presets read *provider_id*'s ordinary answers: its own before those for everybody."""
+    found = [
+        name
+        for name, mapping in passive().items()
+        if any(fnmatchcase(provider_id, glob) for glob in mapping.providers)
+    ]
+    return sorted(found, key=lambda name: provider_id not in passive()[name].providers)
+
+
+def parse(toml: str) -> Mapping:
+    """Return the mapping that *toml* describes; raise `MappingError`."""
+    try:
+        data = tomllib.loads(toml)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise MappingError("", f"it is not TOML: {error}") from error
+    return from_data(data)
+
+
+def line_of(toml: str, place: str) -> int | None:
+    """Return the line in *toml* where *place* (as in a `MappingError`) most likely stands."""
+    match = _PLACE.match(place)
+    lines = toml.splitlines()
+    first, key = 0, place.partition(".")[0]
+    if match:
+        headers = [number for number, line in enumerate(lines) if line.strip() == f"[[{match[1]}]]"]
+        if int(match[2]) >= len(headers):
+            return None
+        first, key = headers[int(match[2])], match[3]
+    for number, line in enumerate(lines[first:], first + 1):
+        if key is None or re.match(rf"\s*{re.escape(key)}\s*=", line):
+            return number
+    return first + 1 if match else None

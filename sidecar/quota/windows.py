@@ -13,6 +13,8 @@ MAX_TEXT: Final = 40
 LARGEST: Final = 1e21
 """A figure beyond this is a mistake, and sums of such figures would overflow. NaN fails the test too."""
 _NUMERIC: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_WRITTEN: Final = re.compile(r"([+-]?)\s?[$€£¥₹]?\s?([+-]?)(\d{1,3}(?:,\d{3})+(?:\.\d*)?|[\d.eE+-]+)\s?%?")
+"""A figure as people write it: `$1,234.50`, `-$3`, `12.5%`."""
 
 
 class Window(Struct, frozen=True, omit_defaults=True):
@@ -39,15 +41,20 @@ class Window(Struct, frozen=True, omit_defaults=True):
     @property
     def is_over(self) -> bool:
         """Say whether more was used than the limit allows."""
-        if self.remaining is not None and self.remaining < 0:
+        if any(left is not None and left < 0 for left in (self.remaining, self.percent_remaining)):
             return True
         return self.limit is not None and self.used is not None and self.used > self.limit
 
 
 def complete(window: Window) -> Window:
-    """Derive what two of limit, used and remaining say about the third, and the percentage."""
+    """Derive what two of limit, used and remaining say about the third, and the percentage if none is stated.
+
+    What is unlimited has neither a limit nor a reset.
+    """
     if window.unlimited:
-        return msgspec.structs.replace(window, limit=None, remaining=None, percent_remaining=None)
+        return msgspec.structs.replace(
+            window, limit=None, remaining=None, percent_remaining=None, resets_at=None, period_s=None
+        )
     limit, used, remaining = window.limit, window.used, window.remaining
     if limit is not None and limit < 0:
         limit = None
@@ -57,8 +64,13 @@ def complete(window: Window) -> Window:
         used = _exact(limit - remaining)
     elif limit is None and used is not None and remaining is not None and used + remaining >= 0:
         limit = _exact(used + remaining)
+    share = window.percent_remaining
     return msgspec.structs.replace(
-        window, limit=limit, used=used, remaining=remaining, percent_remaining=_percent(limit, remaining)
+        window,
+        limit=limit,
+        used=used,
+        remaining=remaining,
+        percent_remaining=_percent(limit, remaining) if share is None else round(float(share), 6),
     )
 
 
@@ -69,10 +81,11 @@ def says_something(window: Window) -> bool:
 
 
 def as_number(value: object) -> Number | None:
-    """Read a finite number, also from a string that is nothing but a number."""
+    """Read a finite number, also from a string that is nothing but a number: `12.5`, `$1,234.50`, `40%`."""
     if isinstance(value, str):
-        text = value.strip()
-        if len(text) > MAX_TEXT or not _NUMERIC.fullmatch(text):
+        written = _WRITTEN.fullmatch(value.strip()) if len(value) <= MAX_TEXT else None
+        text = (written[1] + written[2] + written[3].replace(",", "")) if written else ""
+        if not _NUMERIC.fullmatch(text):
             return None
         value = float(text) if re.search(r"[.eE]", text) else int(text)
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -9,12 +9,12 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from sidecar.adapters.gateway_client import ask
 from sidecar.adapters.gateways import Gateway
-from sidecar.adapters.quota_http import QuotaFetchError, QuotaHttp, QuotaRequest
+from sidecar.adapters.quota_http import QuotaFetchError, QuotaHttp
 from sidecar.adapters.store import PutQuota, QuotaError, QuotaKey, QuotaSnapshot, ReleaseClaim, Store
 from sidecar.core.freshness import Attempt, is_due, retry_at
 from sidecar.core.redaction import gives_away
-from sidecar.quota import mapping
 from sidecar.quota.mapping import Reading
 
 FETCH_CLAIM_S: Final = 20.0
@@ -109,16 +109,11 @@ class _Renewal(Struct):
         return self.is_due()
 
     async def _fetch(self, last: QuotaSnapshot) -> QuotaSnapshot:
-        gateway = self.gateway
-        key = gateway.credential.used.key if gateway.credential else None
-        request = QuotaRequest(gateway.endpoint, key, gateway.headers, self.freshness.timeout_s)
         try:
-            reply = await self.http.fetch(request, self.clock())
-            reading = _without_secrets(mapping.read(gateway.mapping, reply), self.secrets)
+            reading = await ask(self.http, self.gateway, self.freshness.timeout_s, self.clock)
         except QuotaFetchError as error:
             return self._failed(last, error)
-        if not reading.windows:
-            return self._failed(last, QuotaFetchError("no-window", 200))
+        reading = _without_secrets(reading, self.secrets)
         now = self.clock()
         return QuotaSnapshot(tuple(reading.windows), reading.account, read_at=now, attempted_at=now)
 
@@ -143,5 +138,13 @@ def _without_secrets(reading: Reading, secrets: list[str]) -> Reading:
     def safe(text: str | None) -> str | None:
         return None if text is None or gives_away(text, secrets) else text
 
-    windows = [msgspec.structs.replace(window, currency=safe(window.currency)) for window in reading.windows]
+    windows = [
+        msgspec.structs.replace(
+            window,
+            name=safe(window.name) or window.unit,
+            currency=safe(window.currency),
+            models=None if window.models is None else tuple(name for name in window.models if safe(name)),
+        )
+        for window in reading.windows
+    ]
     return Reading(windows, safe(reading.account))

@@ -27,6 +27,8 @@ _KINDS: Final = {
     "too-deep": "the reply is nested too deeply",
     "compressed": "the reply is compressed, though it was asked not to be",
     "not-json": "the reply is not JSON; check quotaPath",
+    "in-band": "the reply says that it is an error; check the key and what it may read",
+    "no-capture": "an earlier reply lacks what the next request needs; check preset and config",
     "no-window": "the reply holds no figure that the preset knows; check preset or mapping",
 }
 

@@ -41,16 +41,22 @@ _KINDS = {
 _REASONS = (
     (re.compile(r"Object missing required field `(\w+)`"), r"`\1` is missing"),
     (re.compile(r"a text matching regex .*"), "a name without spaces and special characters"),
+    (re.compile(r"a list of length >= 1"), "a list that isn't empty"),
 )
 
 
 def invalid(reason: str) -> str:
+    return f"{plainly(reason)}; it is ignored"
+
+
+def plainly(reason: str) -> str:
+    """Say what a decoder found wrong without its own terms."""
     reason = reason.replace(" | null`", "`")
     for kind, words in _KINDS.items():
         reason = reason.replace(kind, words)
     for pattern, words in _REASONS:
         reason = pattern.sub(words, reason)
-    return f"{reason[:1].lower()}{reason[1:]}; it is ignored"
+    return reason if reason[:1] == "`" else f"{reason[:1].lower()}{reason[1:]}"
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
@@ -117,12 +123,28 @@ def unknown_preset(name: str, known: Iterable[str]) -> str:
     )
 
 
+def unreadable_preset(reason: str) -> str:
+    return f"the preset can't be read: {reason}"
+
+
+def missing_parameter(name: str, description: str) -> str:
+    return f"{name} is missing: {description or 'the preset asks for it'}"
+
+
+def several_requests() -> str:
+    return "can't be set here: the preset makes several requests; set baseURL, or use preset alone"
+
+
 def preset_and_mapping() -> str:
     return "give either preset or mapping, not both; mapping is ignored"
 
 
 def bad_path() -> str:
     return "quotaPath must start with / (appended to baseURL) or // (joined to its origin)"
+
+
+def nothing_to_fetch() -> str:
+    return "can't be set here: the preset fetches nothing, it reads the headers of ordinary answers"
 
 
 def bad_header(name: str) -> str:

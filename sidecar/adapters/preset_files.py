@@ -1,0 +1,73 @@
+"""The user's own presets: TOML files in `quota-presets/` beside the global configuration, as good as ours."""
+
+from pathlib import Path
+from typing import Final
+
+from sidecar.adapters import files
+from sidecar.adapters.documents import Problem
+from sidecar.quota import presets
+from sidecar.quota.mapping import Mapping
+from sidecar.quota.mapping_checks import MappingError
+from sidecar.texts import problems as words
+
+FOLDER: Final = "quota-presets"
+MAX_BYTES: Final = 64 * 1024
+
+
+class PresetRefusedError(ValueError):
+    """A preset's file can't be used; `problem` says where and why."""
+
+    def __init__(self, problem: Problem) -> None:
+        """Take what a user is told."""
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+class PresetFiles:
+    """All presets by name: the user's files, and ours. A file of the user's wins over ours of that name."""
+
+    def __init__(self, config_folder: Path) -> None:
+        """Look for the user's files beside the configuration in *config_folder*."""
+        self.folder = config_folder / FOLDER
+
+    def own(self) -> dict[str, Path]:
+        """Return the user's files by name, sorted; what isn't readable as a folder holds none."""
+        try:
+            found = sorted(self.folder.glob("*.toml"))
+        except OSError:
+            return {}
+        return {file.stem: file for file in found}
+
+    def names(self) -> list[str]:
+        """Return every name that `load` knows, sorted."""
+        return sorted({*self.own(), *presets.names()})
+
+    def text(self, name: str) -> str:
+        """Return the file of preset *name*; raise KeyError, or `PresetRefusedError` for one of the user's."""
+        file = self.own().get(name)
+        if file is None:
+            return presets.text(name)
+        try:
+            raw = files.read(file, MAX_BYTES + 1)
+        except OSError as error:
+            raise _refused(file, words.unreadable_preset(error.strerror or "it can't be opened")) from error
+        if len(raw) > MAX_BYTES:
+            raise _refused(file, words.unreadable_preset("it is larger than 64 KiB"))
+        try:
+            return raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise _refused(file, words.unreadable_preset("it is not UTF-8")) from error
+
+    def load(self, name: str) -> Mapping:
+        """Return the preset *name*; raise as `text` does."""
+        toml = self.text(name)
+        try:
+            return presets.parse(toml)
+        except MappingError as error:
+            file = self.own()[name]  # ours are tested
+            line = presets.line_of(toml, error.place)
+            raise _refused(file, words.plainly(error.reason), line, error.place) from error
+
+
+def _refused(file: Path, message: str, line: int | None = None, place: str = "") -> PresetRefusedError:
+    return PresetRefusedError(Problem(str(file), message, line, place or None))

@@ -1,0 +1,71 @@
+"""The functions that the mapping language adds to JMESPath: figures, maps as rows, a key that is null."""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from jmespath import functions
+
+from sidecar.plain import is_object
+from sidecar.quota.windows import Number, as_number
+
+
+class MappingFunctions(functions.Functions):
+    """JMESPath's own functions and ours, which take figures as replies write them; null for others."""
+
+    @functions.signature({"types": []}, {"types": []})
+    def _func_add(self, left: Any, right: Any) -> Number | None:
+        return _figure(left, right, operator.add)
+
+    @functions.signature({"types": []}, {"types": []})
+    def _func_subtract(self, left: Any, right: Any) -> Number | None:
+        return _figure(left, right, operator.sub)
+
+    @functions.signature({"types": []}, {"types": []})
+    def _func_multiply(self, left: Any, right: Any) -> Number | None:
+        return _figure(left, right, operator.mul)
+
+    @functions.signature({"types": []}, {"types": []})
+    def _func_divide(self, left: Any, right: Any) -> Number | None:
+        return _figure(left, right, _ratio)
+
+    @functions.signature({"types": []})
+    def _func_entries(self, value: Any) -> list[dict[str, Any]] | None:
+        """Turn a map into rows: `{"a": 1}` is `[{"key": "a", "value": 1}]`."""
+        return [{"key": key, "value": item} for key, item in value.items()] if is_object(value) else None
+
+    @functions.signature({"types": []}, {"types": ["string"]})
+    def _func_is_null(self, value: Any, key: str) -> bool:
+        """Say whether *key* is there and null: a missing one says nothing."""
+        return is_object(value) and key in value and value[key] is None
+
+    @functions.signature({"types": []}, {"types": ["string"]})
+    def _func_number_after(self, text: Any, marker: str) -> Number | None:
+        """Return the number that follows *marker*: 50 in `"default";r=50;t=30` after `r=`."""
+        if not isinstance(text, str):
+            return None
+        start = text.find(marker)
+        return None if start < 0 else as_number(_leading_number(text[start + len(marker) :].lstrip()))
+
+
+def _ratio(left: Number, right: Number) -> Number:
+    return left / right
+
+
+def _figure(left: Any, right: Any, operation: Callable[[Number, Number], Number]) -> Number | None:
+    a, b = as_number(left), as_number(right)
+    if a is None or b is None:
+        return None
+    try:
+        result = operation(a, b)
+    except ArithmeticError:
+        return None
+    # The dust of floats: 250 * 0.01 is 2.5, and 0.1 + 0.2 is 0.3.
+    return as_number(float(f"{result:.15g}") if isinstance(result, float) else result)
+
+
+def _leading_number(text: str) -> str:
+    end = 0
+    while end < len(text) and (text[end].isdecimal() or text[end] in ".,+-"):
+        end += 1
+    return text[:end].rstrip(".,")

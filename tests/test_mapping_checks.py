@@ -1,0 +1,180 @@
+"""Mappings that can't work: each is refused with its place, the reason, and what to write instead."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidecar.quota.mapping import Context, Mapping, Reply, read
+from sidecar.quota.mapping_checks import MappingError, from_data
+
+
+def mapping_of(**fields: Any) -> Mapping:
+    return from_data({"windows": [{"name": "w", "unit": "credits", **fields}]})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"limit": "body..x"}, "windows[0].limit: 'body..x' is not JMESPath: Expecting"),
+        ({"limit": "body.x == 0"}, "windows[0].limit: 'body.x == 0' is not JMESPath: invalid token"),
+        (
+            {"limit": "headers.x-a"},
+            "windows[0].limit: 'headers.x-a' is not JMESPath: Unknown token '-'; a name with",
+        ),
+        (
+            {"limit": "body.x = `1`"},
+            "windows[0].limit: 'body.x = `1`' is not JMESPath: Unknown token '='; equal is",
+        ),
+        ({"limit": "{body.x}"}, "windows[0].limit: '{body.x}' is not JMESPath: "),
+        ({"blocked": "'"}, 'windows[0].blocked: "\'" is not JMESPath: '),
+        ({"used": "(" * 900}, "windows[0].used: it is nested too deeply"),
+        (
+            {"used": "data.x"},
+            "windows[0].used: there is no 'data' here, only body, headers, captured, config; a field "
+            "of the reply is written body.data, a text stands in single quotes: 'data'",
+        ),
+        (
+            {"rows": "body", "used": "x"},
+            "windows[0].used: there is no 'x' here, only row, body, headers, captured, "
+            "config; a field of the reply is written row.x, a text stands in single",
+        ),
+        (
+            {"used": "row.x"},
+            "windows[0].used: there is no `row` here: only a window that has `rows` sees one",
+        ),
+        ({"blocked": "body.x == true"}, "windows[0].blocked: true stands in backticks: `true`"),
+        ({"blocked": "!body.x"}, "windows[0].blocked: `!a.b` negates only `a`; write !(a.b)"),
+        ({"used": "total(body)"}, "windows[0].used: there is no function 'total'"),
+        ({"used": "divide(body.x)"}, "windows[0].used: divide() takes 2 arguments, not 1"),
+        ({"used": "not_null()"}, "windows[0].used: not_null() takes 1 arguments, not 0"),
+        (
+            {"used": 'headers."X-Left"'},
+            'windows[0].used: header names are in lower case here: headers."x-left"',
+        ),
+        (
+            {"used": "captured.x"},
+            "windows[0].used: captured.x is not declared; name it in an earlier request's",
+        ),
+        (
+            {"used": "config.x"},
+            "windows[0].used: config.x is not declared; name it in `config`, with a description",
+        ),
+        (
+            {"name": "{body.x"},
+            "windows[0].name: a { or } has no other half; an insertion is written {expression}",
+        ),
+        (
+            {"name": "{x}"},
+            "windows[0].name: there is no 'x' here, only body, headers, captured, config, period; ",
+        ),
+        (
+            {"currency": "body.x"},
+            "windows[0].currency: this is a text; an expression in it stands in braces: {body.x}",
+        ),
+        ({"currency": "'USD'"}, "windows[0].currency: this is a text and needs no quotes of its own: USD"),
+        (
+            {"period": "a while"},
+            "windows[0].period: 'a while' can't be read; write it like 5h, 1 week, monthly, 3600",
+        ),
+        (
+            {"calendar": "sunday"},
+            "windows[0].calendar: 'sunday' can't be read; write it like day, week, month, year",
+        ),
+        ({"started_at": "body.x"}, "windows[0].started_at: it needs `period`: the reset is one period later"),
+        ({"models": ["{z}"]}, "windows[0].models[0]: there is no 'z' here"),
+        ({"limti": "body.x"}, "windows[0].limti: unknown key; did you mean 'limit'?"),
+        ({"limit": 5}, "windows[0].limit: Expected `str | null`, got `int`"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_window_that_can_not_work_is_refused_with_its_place_and_the_cure(
+    fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(MappingError) as refused:
+        mapping_of(**{"used": "`1`"} | fields)
+    assert str(refused.value).startswith(message)
+    assert "\n" not in str(refused.value)
+
+
+W = {"name": "w", "unit": "credits", "used": "body.x"}
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({}, "Object missing required field `windows`"),
+    ({"windows": []}, "windows: Expected `array` of length >= 1"),
+    (
+        {"windows": [{"name": "w", "unit": "credits"}]},
+        "windows[0]: it reads no figure; give one of limit, used, ",
+    ),
+    ({"windows": [W], "request": []}, "request: unknown key; did you mean 'requests'?"),
+    ({"windows": [W], "account": "[["}, "account: '[[' is not JMESPath: "),
+    (
+        {"windows": [W], "ok": "succes"},
+        "ok: there is no 'succes' here, only body, headers, captured, config; ",
+    ),
+    ({"windows": [W], "requests": [{}] * 4}, "requests: Expected `array` of length <= 3"),
+    ({"windows": [W], "requests": []}, "requests: without requests only headers can be read, no body"),
+    (
+        {"windows": [W], "providers": ["x"]},
+        "providers: only for a mapping that reads ordinary answers: requests",
+    ),
+    (
+        {"windows": [W], "requests": [{"path": "x"}]},
+        "requests[0].path: it starts with / (appended to the base",
+    ),
+    (
+        {"windows": [W], "requests": [{"auth": "bearer"}]},
+        "requests[0].auth: it is the header that carries the ",
+    ),
+    (
+        {"windows": [W], "requests": [{"json": {}}]},
+        'requests[0].json: only a POST has a body; set method = "POST"',
+    ),
+    ({"windows": [W], "requests": [{"method": "PUT"}]}, "requests[0].method: Invalid enum value 'PUT'"),
+    (
+        {"windows": [W], "requests": [{"name": "a"}, {}]},
+        "requests: give every request a name of its own, or none",
+    ),
+    (
+        {"windows": [W], "requests": [{"name": "a"}, {"name": "a"}]},
+        "requests: give every request a name of its",
+    ),
+    (
+        {"windows": [W], "requests": [{"path": "/{captured.x}", "capture": {"x": "body.x"}}]},
+        "requests[0].path: captured.x is not declared; name it in an earlier request's `capture`",
+    ),
+    (
+        {"windows": [W], "requests": [{"path": "/{body.x}"}]},
+        "requests[0].path: there is no 'body' here, only ",
+    ),
+    (
+        {"windows": [W], "requests": [{"headers": {"X-A": "{config.y}"}}]},
+        "requests[0].headers.X-A: config.y is not declared; name it in `config`, with a description",
+    ),
+    (
+        {"windows": [W], "requests": [{"method": "POST", "json": {"a": ["{config.y}"]}}]},
+        "requests[0].json.a.0: config.y is not declared",
+    ),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), REFUSED, ids=lambda value: str(value)[:60])
+def test_a_mapping_that_can_not_work_is_refused_with_its_place_and_the_cure(
+    data: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(MappingError) as refused:
+        from_data(data)
+    assert str(refused.value).startswith(message)
+
+
+@given(
+    st.text(min_size=1, max_size=60), st.sampled_from(["used", "when", "rows", "name", "period", "currency"])
+)
+def test_checking_raises_nothing_but_its_own_error_and_what_passes_reads(text: str, field: str) -> None:
+    try:
+        mapping = mapping_of(**{"used": "`1`", field: text})
+    except MappingError:
+        return
+    read(mapping, Reply({"a": 1}, {}), Context(1_795_219_200.0))
