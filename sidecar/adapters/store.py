@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from sidecar.core.account import Account
+from sidecar.core.alerts import Mark
 from sidecar.quota.windows import Window
 
 
@@ -58,17 +59,6 @@ class HourUsage(Struct, frozen=True):
     model_id: str
     requests: int
     failures: int
-
-
-class Mark(Struct, frozen=True, omit_defaults=True):
-    """What the user was last told of a quota window, so that nobody tells it twice."""
-
-    level: float
-    """The lowest share in percent that was told; 0 is exhausted."""
-    at: float
-    """Unix seconds when it was told."""
-    resets_at: float | None = None
-    """When the window resets, as known then."""
 
 
 class State(Struct, frozen=True):

@@ -1,0 +1,107 @@
+"""When what is left of a window is news: a threshold crossed, or back after nothing was left.
+
+What was told is kept as a `Mark`. A new period forgets it, and so does a rise well above the threshold; a
+look that changes nothing returns the mark that it was given. Whoever tells swaps the mark first, so that of
+all who looked at the same window one does.
+"""
+
+from typing import Final, Literal, Protocol
+
+from msgspec import Struct
+
+from sidecar.core.headroom import Limit, binds, share
+
+THRESHOLDS: Final = (5.0, 20.0)
+"""Shares in percent at which the user is told, the lowest first."""
+
+HYSTERESIS: Final = 5.0
+"""A share must rise by so many points above a threshold before falling to it is news again."""
+
+SHORTEST_S: Final = 3600.0
+"""A window with a shorter period has turned before a person has read of it."""
+
+LEAST_TURN_S: Final = 3600.0
+"""A window without a known period has turned when its reset has moved by this; one with, by half of it."""
+
+_EXHAUSTED: Final = 0.0
+_ABOVE_ALL: Final = float("inf")
+
+
+class Mark(Struct, frozen=True, omit_defaults=True):
+    """What the user was last told of a quota window, so that nobody tells it twice."""
+
+    level: float
+    """The lowest threshold that was reached; 0 is exhausted."""
+    at: float
+    """Unix seconds of the reading that changed it last."""
+    resets_at: float | None = None
+    """The latest reset that was seen."""
+
+
+class Timed(Limit, Protocol):
+    """One limit of an account that may turn."""
+
+    @property
+    def resets_at(self) -> float | None: ...
+    @property
+    def period_s(self) -> float | None: ...
+
+
+class Verdict(Struct, frozen=True):
+    """What to tell, and the mark to leave."""
+
+    news: Literal["low", "back"] | None
+    mark: Mark | None
+
+
+def judge(window: Timed, read_at: float, mark: Mark | None, now: float) -> Verdict:
+    """Judge a *window* as it was at *read_at*; *mark* is the one that was left last."""
+    left = share(window)
+    if left is None or not _counts(window) or (mark is not None and read_at <= mark.at <= now):
+        return Verdict(None, mark)  # nothing to say, or somebody has judged this reading or a newer one
+    if mark is not None and mark.at > now:  # the clock was set back: of the mark only the level is true
+        mark = Mark(mark.level, read_at)
+    has_turned = mark is not None and _has_turned(mark, window, now)
+    told = _ABOVE_ALL if mark is None or has_turned else _still_told(mark.level, left)
+    reached = _lowest(left, (_EXHAUSTED, *THRESHOLDS))
+    level = min(reached, told)
+    news = None
+    if reached == _ABOVE_ALL and mark is not None and mark.level == _EXHAUSTED:
+        news = "back"
+    elif max(reached, THRESHOLDS[0]) < told:  # running dry after the last threshold was told is no news
+        news = "low"
+    if level == _ABOVE_ALL:
+        return Verdict(news, None)
+    resets_at = window.resets_at if mark is None or has_turned else _later(mark.resets_at, window.resets_at)
+    is_same = mark is not None and (level, resets_at) == (mark.level, mark.resets_at)
+    return Verdict(news, mark if is_same else Mark(level, read_at, resets_at))
+
+
+def _counts(window: Timed) -> bool:
+    if not binds(window, None) or (window.unlimited and not window.blocked):
+        return False
+    return window.period_s is None or window.period_s >= SHORTEST_S
+
+
+def _has_turned(mark: Mark, window: Timed, now: float) -> bool:
+    """Say whether another period has begun, seen or not; a reset that moves with the clock is none."""
+    if mark.resets_at is None or mark.resets_at > now:
+        return False
+    least = LEAST_TURN_S if window.period_s is None else window.period_s / 2
+    return window.resets_at is None or window.resets_at - mark.resets_at >= least
+
+
+def _still_told(level: float, left: float) -> float:
+    """Return what of *level* still counts as told, now that so much is *left*."""
+    if level == _EXHAUSTED and left <= THRESHOLDS[-1]:
+        return _EXHAUSTED
+    return max(level, _lowest(left - HYSTERESIS, THRESHOLDS))
+
+
+def _lowest(left: float, thresholds: tuple[float, ...]) -> float:
+    return next((threshold for threshold in thresholds if left <= threshold), _ABOVE_ALL)
+
+
+def _later(one: float | None, other: float | None) -> float | None:
+    known = [instant for instant in (one, other) if instant is not None]
+    return max(known, default=None)
