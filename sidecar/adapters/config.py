@@ -12,14 +12,14 @@ import msgspec
 from msgspec import Struct
 
 from sidecar.adapters import jsonc
-from sidecar.adapters.credentials import KeyFinder
+from sidecar.adapters.credentials import key_finder
 from sidecar.adapters.documents import Document, DocumentReader, Problem
 from sidecar.adapters.entries import Finding, convert_entries, spell
 from sidecar.adapters.gateways import Gateway, GatewayBuilder
 from sidecar.adapters.host_config import GATEWAYS_PATH, HostConfig, read_host_config
 from sidecar.adapters.paths import Places
 from sidecar.adapters.preset_files import PresetFiles
-from sidecar.adapters.secrets import Placeholders, Secret, UnresolvedError
+from sidecar.adapters.secrets import Placeholders
 from sidecar.adapters.settings import PROJECT_MAY_SET, ProjectSettings, ProviderEntry, Settings
 from sidecar.plain import is_list, is_object
 from sidecar.texts import problems as words
@@ -47,7 +47,8 @@ class ConfigLoader:
         """Look in *places*, and take variables from *environ*."""
         self._places = places
         self._environ = environ
-        self._reader = DocumentReader()
+        self.reader = DocumentReader()
+        """Knows which files were looked for."""
 
     def load(
         self, workspace: Path | None, workspaces: Iterable[Path] = (), names: dict[str, str] | None = None
@@ -59,14 +60,12 @@ class ConfigLoader:
         """
         problems: list[Problem] = []
         placeholders = Placeholders(self._environ, {*workspaces, *([workspace] if workspace else [])})
-        host = read_host_config(self._places, self._reader)
+        host = read_host_config(self._places, self.reader)
         problems.extend(host.problems)
         ours = self._first(self._places.config, problems)
         settings = _settings(ours, problems)
-        builder = GatewayBuilder(
-            self._keys(host, placeholders), PresetFiles(self._places.config), host.providers, placeholders,
-            names or {},
-        )  # fmt: skip
+        keys, presets = key_finder(self._environ, host, placeholders), PresetFiles(self._places.config)
+        builder = GatewayBuilder(keys, presets, host.providers, placeholders, names or {})
         gateways = _gateways(builder, ours, host, problems)
         if workspace and workspace / ".opencode" != self._places.config:
             project = self._first(workspace / ".opencode", problems, MAX_PROJECT_BYTES)
@@ -80,25 +79,13 @@ class ConfigLoader:
     ) -> Document | None:
         """Return our file in *folder*; a second one is reported."""
         documents = [
-            document for name in OUR_FILES if (document := self._reader.read(folder / name, max_bytes))
+            document for name in OUR_FILES if (document := self.reader.read(folder / name, max_bytes))
         ]
         problems.extend(document.problem for document in documents if document.problem)
         problems.extend(
             Problem(str(extra.file), words.second_file(documents[0].file.name)) for extra in documents[1:]
         )
         return documents[0] if documents else None
-
-    def _keys(self, host: HostConfig, placeholders: Placeholders) -> KeyFinder:
-        config_keys: dict[str, Secret | UnresolvedError] = {}
-        for provider_id, provider in host.providers.items():
-            if not provider.api_key or not provider.api_key.text.strip():
-                continue
-            try:
-                key = placeholders.fill(provider.api_key.text, provider.api_key.document.file)
-                config_keys[provider_id] = Secret(key.strip())
-            except UnresolvedError as error:
-                config_keys[provider_id] = error
-        return KeyFinder(self._environ, host.auth, config_keys)
 
 
 def _settings(document: Document | None, problems: list[Problem]) -> Settings:

@@ -6,7 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from sidecar.adapters.secrets import Secret, UnresolvedError
+from sidecar.adapters.host_config import HostConfig
+from sidecar.adapters.secrets import Placeholders, Secret, UnresolvedError
 from sidecar.plain import is_object
 from sidecar.texts import keys as words
 
@@ -95,6 +96,20 @@ class KeyFinder(Struct, frozen=True):
             key = entry.get("key")
             if isinstance(key, str) and key.strip():
                 yield KeySource(words.auth(), Secret(key.strip()))
+
+
+def key_finder(environ: Mapping[str, str], host: HostConfig, placeholders: Placeholders) -> KeyFinder:
+    """Return the finder of all keys that *environ* and *host* hold."""
+    config_keys: dict[str, Secret | UnresolvedError] = {}
+    for provider_id, provider in host.providers.items():
+        if not provider.api_key or not provider.api_key.text.strip():
+            continue
+        try:
+            key = placeholders.fill(provider.api_key.text, provider.api_key.document.file)
+            config_keys[provider_id] = Secret(key.strip())
+        except UnresolvedError as error:
+            config_keys[provider_id] = error
+    return KeyFinder(environ, host.auth, config_keys)
 
 
 def default_variable(provider_id: str) -> str:

@@ -47,10 +47,16 @@ class DocumentReader:
 
     def __init__(self) -> None:
         """Start without memories."""
+        self.looked_at: dict[Path, Document | None] = {}
+        """Every file that was looked for, and what was found there the last time."""
         self._good: dict[Path, Document] = {}
 
     def read(self, file: Path, max_bytes: int = jsonc.MAX_BYTES) -> Document | None:
         """Return what *file* holds, or None when it doesn't exist."""
+        document = self.looked_at[file] = self._read(file, max_bytes)
+        return document
+
+    def _read(self, file: Path, max_bytes: int) -> Document | None:
         try:
             raw = files.read(file, max_bytes + 1)
             document = Document(file, jsonc.decode(raw, max_bytes), raw)

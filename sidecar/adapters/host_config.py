@@ -1,7 +1,7 @@
 """What we take from OpenCode's own global configuration and logins.
 
-Providers' base URLs and keys, the variables that it takes keys from, and gateways that were listed for
-another plugin.
+Providers' base URLs and keys, the variables that it takes keys from, the plugins that it loads, and gateways
+that were listed for another plugin.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from sidecar.adapters.documents import Document, DocumentReader, Problem
 from sidecar.adapters.entries import Finding
+from sidecar.adapters.jsonc import Path
 from sidecar.adapters.paths import Places
 from sidecar.plain import is_list, is_object
 from sidecar.texts import problems as words
@@ -26,7 +27,7 @@ class Setting(Struct, frozen=True):
 
     text: str
     document: Document
-    path: tuple[str, ...]
+    path: Path
 
     def problem(self, message: str) -> Problem:
         """Say what is wrong with it."""
@@ -43,6 +44,14 @@ class HostProvider(Struct):
     """The environment variables that OpenCode takes the provider's key from."""
 
 
+class HostPlugin(Struct, frozen=True):
+    """An entry of `plugin`."""
+
+    spec: Setting
+    has_command: bool = False
+    """Its options name a command."""
+
+
 class HostConfig(Struct, frozen=True):
     """OpenCode's global configuration, as far as we read it."""
 
@@ -52,11 +61,12 @@ class HostConfig(Struct, frozen=True):
     gateways_document: Document | None
     auth: dict[str, Any]
     problems: list[Problem]
+    plugins: list[HostPlugin]
 
 
 def read_host_config(places: Places, reader: DocumentReader) -> HostConfig:
     """Read every global file. Never raises: what is malformed is left out, or a problem if it is ours."""
-    config = HostConfig({}, [], None, {}, [])
+    providers: dict[str, HostProvider] = {}
     documents = [
         document
         for folder in places.config_layers
@@ -64,7 +74,7 @@ def read_host_config(places: Places, reader: DocumentReader) -> HostConfig:
         if (document := reader.read(folder / name)) and is_object(document.data)
     ]
     for document in documents:
-        _add_providers(document, config.providers)
+        _add_providers(document, providers)
     listing = next((document for document in reversed(documents) if _gateways(document) is not None), None)
     auth = reader.read(places.data / "auth.json")
     problems = [document.problem for document in [*documents, auth] if document and document.problem]
@@ -72,12 +82,22 @@ def read_host_config(places: Places, reader: DocumentReader) -> HostConfig:
     if listing and not is_list(entries):
         problems.extend(listing.locate([Finding(GATEWAYS_PATH, words.not_an_object("a list"))]))
     return HostConfig(
-        providers=config.providers,
+        providers=providers,
         gateways=entries if is_list(entries) else [],
         gateways_document=listing,
         auth=auth.data if auth and is_object(auth.data) else {},
         problems=problems,
+        plugins=[plugin for document in documents for plugin in _plugins(document)],
     )
+
+
+def _plugins(document: Document) -> Iterator[HostPlugin]:
+    entries = document.data.get("plugin")
+    for index, entry in enumerate(entries if is_list(entries) else ()):
+        spec, options = (*entry, None, None)[:2] if is_list(entry) else (entry, None)
+        if isinstance(spec, str):
+            has_command = is_object(options) and "command" in options
+            yield HostPlugin(Setting(spec, document, ("plugin", index)), has_command)
 
 
 def _add_providers(document: Document, providers: dict[str, HostProvider]) -> None:
