@@ -1,16 +1,13 @@
-"""The shared file: several processes, kills, damage, disks that refuse, and what others may read."""
+"""The shared file: several processes, disks that refuse, what is dropped, and what others may read."""
 
 # ruff: noqa: ASYNC240 - tests prepare their few small files between the calls that they await
 
 import gc
 import os
-import signal
 import sqlite3
 import stat
-import subprocess
-import sys
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,19 +20,9 @@ from sidecar.adapters.file_lock import FileLock
 from sidecar.adapters.sqlite_schema import KEEP_MARK_S, KEEP_QUOTA_S, KEEP_USAGE_HOURS, MIGRATIONS
 from sidecar.adapters.sqlite_store import BACKLOG, DATABASE, PRUNE_S, RETRY_S, SqliteStore
 from sidecar.adapters.store import CountRequest, HourUsage, Mark, PutQuota, QuotaSnapshot, State
-from tests.test_store_contract import HOUR, NOW, SNAPSHOT, TTL_S, key
-
-COUNT = CountRequest(NOW, "p", "m", failed=False)
-
-
-class Clock:
-    """Time that passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        return self.now
+from tests.bed.store_user import KEPT, NOW
+from tests.bed.stores import COUNT, Clock, NewStore, Stores, StoreUsers, counted
+from tests.test_store_contract import HOUR, SNAPSHOT, TTL_S, key
 
 
 @pytest.fixture
@@ -48,114 +35,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "state"
 
 
-NewStore = Callable[[], SqliteStore]
-
-
 @pytest.fixture
 async def new_store(folder: Path, clock: Clock) -> AsyncIterator[NewStore]:
-    stores: list[SqliteStore] = []
-
-    def make() -> SqliteStore:
-        stores.append(SqliteStore(folder, clock))
-        return stores[-1]
-
-    yield make
-    for store in stores:
-        await store.aclose()
-
-
-async def counted(store: SqliteStore) -> int:
-    return sum(row.requests for row in (await store.load(NOW)).usage)
-
-
-WRITER = """
-import sys, anyio
-from pathlib import Path
-from sidecar.adapters.sqlite_store import SqliteStore
-from sidecar.adapters.store import CountRequest
-from sidecar.logs import configure_logging
-NOW = 1_790_000_000.0
-configure_logging()
-
-async def main(folder, count):
-    store = SqliteStore(Path(folder), lambda: NOW)
-    for line in sys.stdin:
-        for _ in range(int(count)):
-            await store.apply([CountRequest(NOW, "p", "m", False)])
-            print(store.trouble or "kept", flush=True)
-    await store.aclose()
-
-anyio.run(main, *sys.argv[1:])
-"""
-"""A process that counts a request, as often as it is told, for each line that it gets, and says so."""
-
-SWAPPER = """
-import sys, anyio
-from pathlib import Path
-from sidecar.adapters.sqlite_store import SqliteStore
-from sidecar.adapters.store import Mark
-NOW = 1_790_000_000.0
-
-async def main(folder, own):
-    store = SqliteStore(Path(folder), lambda: NOW)
-    mark = Mark(20, NOW + int(own))
-    for line in sys.stdin:
-        print(*[int(await store.swap(str(number), None, mark)) for number in range(50)], flush=True)
-    await store.aclose()
-
-anyio.run(main, *sys.argv[1:])
-"""
-"""A process that sets fifty marks that nobody else has set, and says which of them it was granted."""
-
-
-class Writers:
-    """Processes that write into one folder; all are ended at the end of the test."""
-
-    def __init__(self) -> None:
-        self._started: list[subprocess.Popen[str]] = []
-
-    def start(self, folder: Path, count: int = 1, program: str = WRITER) -> subprocess.Popen[str]:
-        writer = subprocess.Popen(
-            [sys.executable, "-c", program, str(folder), str(count)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self._started.append(writer)
-        return writer
-
-    def close(self) -> None:
-        for writer in self._started:
-            writer.kill()
-            writer.communicate()
+    async with Stores(folder, clock) as stores:
+        yield stores.new
 
 
 @pytest.fixture
-def writers() -> Iterator[Writers]:
-    with closing(Writers()) as several:
+def users(folder: Path) -> Iterator[StoreUsers]:
+    with StoreUsers(folder) as several:
         yield several
 
 
-def tell(writer: subprocess.Popen[str]) -> None:
-    assert writer.stdin is not None
-    writer.stdin.write("go\n")
-    writer.stdin.flush()
-
-
-def said(writer: subprocess.Popen[str]) -> str:
-    assert writer.stdout is not None
-    return writer.stdout.readline().rstrip("\n")
-
-
 async def test_what_another_process_writes_is_noticed_and_loaded(
-    new_store: NewStore, folder: Path, writers: Writers
+    new_store: NewStore, users: StoreUsers
 ) -> None:
     store = new_store()
     assert (await store.load(NOW)).usage == ()
-    writer = writers.start(folder)
-    tell(writer)
-    assert said(writer) == "kept"
+    assert users.start().counts(1) == [KEPT]
     assert (await store.load(NOW)).usage == (HourUsage(HOUR, "p", "m", 1, 0),)
 
 
@@ -172,40 +69,27 @@ async def test_what_nobody_has_changed_is_not_read_again(
     monkeypatch.setattr(sqlite_store, "schema", SimpleNamespace(**vars(schema) | {"read_state": read_state}))
     await store.load(NOW)
     await store.load(NOW + 1)
-    await other.apply([CountRequest(NOW, "p", "m", failed=False)])
+    await other.apply([COUNT])
     await store.load(NOW + 2)
     await store.load(NOW + 3)
     assert reads == [NOW, NOW + 2]
 
 
-async def test_a_killed_writer_loses_nothing_that_it_was_told_is_kept(
-    new_store: NewStore, folder: Path, writers: Writers
-) -> None:
-    writer = writers.start(folder, count=100_000)
-    tell(writer)
-    assert [said(writer) for _ in range(50)] == ["kept"] * 50
-    writer.send_signal(signal.SIGKILL)
-    rest, _ = writer.communicate()
-    assert await counted(new_store()) >= 50 + rest.count("kept\n")
-
-
-async def test_twenty_processes_may_make_the_file_at_once(
-    new_store: NewStore, folder: Path, writers: Writers
-) -> None:
-    several = [writers.start(folder) for _ in range(20)]
-    for writer in several:
-        tell(writer)
-    assert [said(writer) for writer in several] == ["kept"] * 20
+async def test_twenty_processes_may_make_the_file_at_once(new_store: NewStore, users: StoreUsers) -> None:
+    several = [users.start() for _ in range(20)]
+    for user in several:
+        user.tell("count 1")
+    assert [user.said() for user in several] == [KEPT] * 20
     assert await counted(new_store()) == 20
 
 
 async def test_of_processes_that_set_the_same_mark_exactly_one_acts(
-    new_store: NewStore, folder: Path, writers: Writers
+    new_store: NewStore, users: StoreUsers
 ) -> None:
-    several = [writers.start(folder, number, SWAPPER) for number in range(6)]
-    for writer in several:
-        tell(writer)
-    granted = [[int(one) for one in said(writer).split()] for writer in several]
+    several = [users.start() for _ in range(6)]
+    for own, user in enumerate(several):
+        user.tell(f"mark {own} 50")
+    granted = [[int(one) for one in user.said().split()] for user in several]
     winners = [[own for own, ours in enumerate(granted) if ours[number]] for number in range(50)]
     assert [len(one) for one in winners] == [1] * 50
     marks = (await new_store().load(NOW)).marks
@@ -226,62 +110,6 @@ async def test_folder_and_files_are_the_users_alone(new_store: NewStore, folder:
         "state.db-shm": "0o600",
         "state.lock": "0o600",
     }
-
-
-async def damaged_copies(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if ".damaged-" in path.name)
-
-
-async def test_a_file_that_is_no_database_is_set_aside_with_its_companions(
-    new_store: NewStore, folder: Path
-) -> None:
-    folder.mkdir(parents=True)
-    (folder / DATABASE).write_bytes(b"not a database, but long enough to look at" * 100)
-    (folder / f"{DATABASE}-wal").write_bytes(b"garbage")
-    store = new_store()
-    await store.apply([COUNT])
-    assert (store.trouble, await counted(store)) == (None, 1)
-    aside = await damaged_copies(folder)
-    assert f"state.db.damaged-{int(NOW)}" in aside
-    assert await counted(new_store()) == 1, "what was applied is on the disk, not waiting in memory"
-
-
-async def test_a_damaged_page_met_while_running_is_mended_and_the_mutation_kept(
-    new_store: NewStore, folder: Path
-) -> None:
-    first = new_store()
-    await first.apply([COUNT] + [PutQuota(key(str(number)), SNAPSHOT) for number in range(100)])
-    await first.aclose()
-    with (folder / DATABASE).open("r+b") as file:
-        for page in range(1, (folder / DATABASE).stat().st_size // 4096):
-            file.seek(page * 4096)
-            file.write(b"\xff" * 4096)
-    store = new_store()
-    await store.apply([PutQuota(key("new"), SNAPSHOT)])
-    assert store.trouble is None
-    assert (await new_store().load(NOW)).quotas == {key("new"): SNAPSHOT}
-    assert len(await damaged_copies(folder)) >= 1
-
-
-async def test_a_damaged_file_that_another_still_holds_is_left_to_it(
-    new_store: NewStore, folder: Path, clock: Clock
-) -> None:
-    folder.mkdir(parents=True)
-    (folder / DATABASE).write_bytes(b"not a database" * 100)
-    other = FileLock(folder / "state.lock")
-    assert other.share()
-    store = new_store()
-    await store.apply([COUNT])
-    assert store.trouble == (
-        "state is kept in memory only, until the disk works again: the database is damaged and another "
-        "sidecar still has it open; close the other OpenCodes"
-    )
-    assert (await counted(store), await damaged_copies(folder)) == (1, [])
-    other.release()
-    clock.now += RETRY_S
-    assert (await counted(store), store.trouble) == (1, None)
-    assert len(await damaged_copies(folder)) == 1
-    assert await counted(new_store()) == 1
 
 
 async def test_a_newer_versions_file_is_not_touched(new_store: NewStore, folder: Path) -> None:
@@ -344,34 +172,10 @@ async def test_what_waits_for_the_disk_is_bounded(new_store: NewStore, folder: P
     assert await counted(new_store()) == BACKLOG
 
 
-FULL = """
-import resource, signal
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
-"""
-"""No file of this process may grow beyond a few pages."""
-
-
-async def test_on_a_full_disk_it_goes_on_in_memory_and_harms_nothing(
-    new_store: NewStore, folder: Path, writers: Writers
-) -> None:
-    writer = writers.start(folder, count=100, program=FULL + WRITER)
-    tell(writer)
-    lines = [said(writer) for _ in range(100)]
-    kept = lines.index(next(line for line in lines if line != "kept"))
-    assert kept > 0
-    assert set(lines[kept:]) <= {
-        f"state is kept in memory only, until the disk works again: the disk refused ({name})"
-        for name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE")
-    }
-    writer.kill()
-    assert await counted(new_store()) >= kept
-
-
 async def test_a_file_that_is_busy_too_long_is_written_later(
     new_store: NewStore, folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sidecar.adapters.sqlite_store.BUSY_S", 0.05)
+    monkeypatch.setattr("sidecar.adapters.sqlite_file.BUSY_S", 0.05)
     store = new_store()
     await store.load(NOW)
     with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as other:
@@ -386,7 +190,7 @@ async def test_a_file_that_is_busy_too_long_is_written_later(
     assert (await counted(store), store.trouble) == (1, None)
 
 
-async def test_old_rows_are_dropped_when_the_file_is_opened(new_store: NewStore, clock: Clock) -> None:
+async def test_old_rows_are_dropped_when_the_file_is_opened(new_store: NewStore, folder: Path) -> None:
     store = new_store()
     old = QuotaSnapshot(attempted_at=NOW - KEEP_QUOTA_S - 1)
     await store.apply([PutQuota(key("old"), old), PutQuota(key("new"), SNAPSHOT)])
@@ -397,7 +201,7 @@ async def test_old_rows_are_dropped_when_the_file_is_opened(new_store: NewStore,
     again = new_store()
     assert (await again.load(NOW)).quotas == {key("new"): SNAPSHOT}
     assert not await again.claim("held", "b", TTL_S, NOW)
-    with closing(sqlite3.connect(again._file)) as db:  # pyright: ignore[reportPrivateUsage] - rows that no load shows
+    with closing(sqlite3.connect(folder / DATABASE)) as db:  # rows that no load shows
         rows = [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("usage", "claim")]  # noqa: S608
     assert rows == [1, 1]
 
@@ -441,14 +245,6 @@ async def test_marks_set_while_the_disk_fails_are_written_later_unless_somebody_
     clock.now += RETRY_S
     assert (await store.load(clock.now)).marks == {"new": later, "taken": hers, "changed": later}
     assert (await new_store().load(NOW)).marks == {"new": later, "taken": hers, "changed": later}
-
-
-async def test_a_row_that_cannot_be_read_costs_only_itself(new_store: NewStore, folder: Path) -> None:
-    store = new_store()
-    await store.apply([PutQuota(key("bad"), SNAPSHOT), PutQuota(key("good"), SNAPSHOT)])
-    with closing(sqlite3.connect(folder / DATABASE)) as db, db:
-        db.execute("UPDATE quota SET snapshot = ? WHERE provider_id = 'bad'", (b'{"windows": 5}',))
-    assert (await store.load(NOW)).quotas == {key("good"): SNAPSHOT}
 
 
 async def test_a_closed_store_leaves_no_file_open(folder: Path, clock: Clock) -> None:

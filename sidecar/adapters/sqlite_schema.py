@@ -1,8 +1,9 @@
 """The tables of the store, as a list of migrations, and the statements for each mutation."""
 
 import sqlite3
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -26,7 +27,16 @@ KEEP_QUOTA_S: Final = 14 * 86400
 KEEP_USAGE_HOURS: Final = 62 * 24
 KEEP_MARK_S: Final = 62 * 86400
 
+_KEPT: Final = {"quota": 4, "usage": 3, "mark": 1}
+"""The tables that hold more than a moment, with the number of the columns that are the key."""
+
+_QuotaRow = tuple[str, str, str, str, bytes]
+_UsageRow = tuple[int, str, str, int, int]
+_MarkRow = tuple[str, float, float, float | None]
+
 _snapshots: Final = msgspec.json.Decoder(QuotaSnapshot)
+
+T = TypeVar("T")
 
 
 def _first_tables(db: sqlite3.Connection) -> None:
@@ -70,20 +80,19 @@ class NewerSchemaError(Exception):
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Bring *db* to the newest schema; raise `NewerSchemaError` if it is beyond."""
+    """Bring *db* to the newest schema; raise `NewerSchemaError` if it is beyond.
+
+    After another error the caller closes *db*, which takes back what was done.
+    """
     if _version(db) > len(MIGRATIONS):
         raise NewerSchemaError
     if _version(db) == len(MIGRATIONS):
         return
     db.execute("BEGIN IMMEDIATE")
-    try:
-        for step in MIGRATIONS[_version(db) :]:  # another sidecar may have migrated while we waited
-            step(db)
-        db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        db.execute("COMMIT")
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
+    for step in MIGRATIONS[_version(db) :]:  # another sidecar may have migrated while we waited
+        step(db)
+    db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    db.execute("COMMIT")
 
 
 def prune(db: sqlite3.Connection, now: float) -> None:
@@ -97,13 +106,11 @@ def prune(db: sqlite3.Connection, now: float) -> None:
 def read_state(db: sqlite3.Connection, now: float) -> State:
     """Return the store's state; a row that can't be read is left out."""
     quotas: dict[QuotaKey, QuotaSnapshot] = {}
-    for provider_id, origin, fingerprint, url, blob in db.execute(
-        "SELECT provider_id, origin, fingerprint, url, snapshot FROM quota"
+    for provider_id, origin, fingerprint, url, blob in _valid(
+        db.execute("SELECT provider_id, origin, fingerprint, url, snapshot FROM quota"), _QuotaRow
     ):
-        try:
+        with suppress(msgspec.MsgspecError):
             quotas[QuotaKey(Account(provider_id, origin, fingerprint), url)] = _snapshots.decode(blob)
-        except msgspec.MsgspecError:
-            continue
     usage = db.execute(
         "SELECT hour, provider_id, model_id, requests, failures FROM usage WHERE hour > ?",
         (int(now // 3600) - USAGE_HOURS,),
@@ -111,9 +118,29 @@ def read_state(db: sqlite3.Connection, now: float) -> State:
     marks = db.execute("SELECT key, level, at, resets_at FROM mark")
     return State(
         quotas,
-        tuple(HourUsage(*row) for row in usage),
-        {key: Mark(*mark) for key, *mark in marks},
+        tuple(HourUsage(*row) for row in _valid(usage, _UsageRow)),
+        {key: Mark(level, at, resets_at) for key, level, at, resets_at in _valid(marks, _MarkRow)},
     )
+
+
+def copy_readable(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
+    """Copy every row of a damaged file that can be reached from either end of its table."""
+    new.execute("BEGIN IMMEDIATE")
+    for table, keys in _KEPT.items():
+        for order in ("ASC", "DESC"):
+            by = ", ".join(f"{number + 1} {order}" for number in range(keys))
+            with suppress(sqlite3.Error):
+                for row in old.execute(f"SELECT * FROM {table} ORDER BY {by}"):  # noqa: S608 - our own names
+                    marks = ", ".join("?" * len(row))
+                    new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608
+    new.execute("COMMIT")
+
+
+def _valid(rows: Iterable[Any], kind: type[T]) -> Iterator[T]:
+    """Yield the rows of this type: SQLite keeps whatever a damaged byte makes of a value."""
+    for row in rows:
+        with suppress(msgspec.ValidationError):
+            yield msgspec.convert(row, kind)
 
 
 def write(db: sqlite3.Connection, mutation: Mutation | SwapMark) -> None:

@@ -1,12 +1,9 @@
 """The store that all sidecars of a user share: one SQLite file, written by one thread at a time.
 
 Whatever the disk does, the state lives on in memory: writes that failed are kept (bounded) and tried
-again. Only SQLITE_CORRUPT and SQLITE_NOTADB mean a damaged file; it is set aside, with its -wal and
--shm, under a lock that every sidecar shares while it has the file open: renaming a database that
-somebody still writes to would lose what they committed.
+again. A damaged file is set aside by `sqlite_file`, and the call is made again on the new one.
 """
 
-import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,18 +16,18 @@ import anyio.to_thread
 import structlog
 
 from sidecar.adapters import sqlite_schema as schema
-from sidecar.adapters.file_lock import FileLock
 from sidecar.adapters.memory_store import MemoryStore
+from sidecar.adapters.sqlite_file import DamagedError, DatabaseFile, error_name, is_damage
 from sidecar.adapters.store import Mark, Mutation, State
 from sidecar.texts import store as words
 
 DATABASE: Final = "state.db"
 RETRY_S: Final = 5.0
-BUSY_S: Final = 2.0
 BACKLOG: Final = 10_000
 PRUNE_S: Final = 3600.0
 
-_DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+_UNWRITABLE: Final = (ValueError, OverflowError, sqlite3.IntegrityError)
+"""What a value raises that SQLite can't hold: half of a surrogate pair, an int of 65 bits, NaN."""
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -42,13 +39,10 @@ class SqliteStore:
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
         """Keep the file in *folder*; *clock* gives Unix seconds, to know when to try a bad disk again."""
         self.trouble: str | None = None
-        self._file = folder / DATABASE
-        self._lock = FileLock(folder / "state.lock")
+        self._file = DatabaseFile(folder / DATABASE)
         self._clock = clock
         self._one_at_a_time = anyio.CapacityLimiter(1)
-        self._db: sqlite3.Connection | None = None
-        self._watch: sqlite3.Connection | None = None
-        self._seen_version = -1
+        self._seen: tuple[int, int] | None = None
         self._retry_at = 0.0
         self._pruned_at: float | None = None
         self._memory = MemoryStore()
@@ -80,12 +74,14 @@ class SqliteStore:
         return self._memory.state(now)
 
     def _news(self, db: sqlite3.Connection, now: float) -> State | None:
-        """Read the database if anybody has written to it since we last did; to ask that takes 2 us."""
-        version = _data_version(self._watch or db)
-        if version == self._seen_version:
+        """Read the database if another has written to it since we last did; to ask that takes 2 us."""
+        version = int(db.execute("PRAGMA data_version").fetchone()[0])
+        newest = (self._file.generation, version)
+        if newest == self._seen:
             return None
-        self._seen_version = version
-        return schema.read_state(db, now)
+        state = schema.read_state(db, now)
+        self._seen = newest
+        return state
 
     def _write(self, mutations: Sequence[Mutation]) -> None:
         self._memory.remember(mutations)
@@ -111,18 +107,13 @@ class SqliteStore:
         if self.trouble and 0 < self._retry_at - self._clock() <= RETRY_S:
             return None
         try:
-            try:
-                result = self._call(call)
-            except sqlite3.DatabaseError as error:
-                if not self._mend(error):
-                    return None
-                result = self._call(call)
+            result = self._mending(call)
         except schema.NewerSchemaError:
-            self._disconnect()
             self._go_on_without(words.newer())
+        except DamagedError as error:
+            self._go_on_without(words.corrupt(held=error.held))
         except (sqlite3.Error, OSError) as error:
-            self._disconnect()
-            self._go_on_without(words.refused(_name(error)))
+            self._go_on_without(words.refused(error_name(error)))
         else:
             if self.trouble:
                 log.info("store.recovered")
@@ -130,23 +121,32 @@ class SqliteStore:
             return result
         return None
 
-    def _call(self, call: Callable[[sqlite3.Connection], T]) -> T:
-        db = self._db or self._connect()
-        if self._backlog:
-            self._flush(db)
-        self._prune(db)
-        return call(db)
+    def _mending(self, call: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return self._use(call)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+        self._file.mend(f".damaged-{int(self._clock())}")
+        return self._use(call)
+
+    def _use(self, call: Callable[[sqlite3.Connection], T]) -> T:
+        with self._file.use() as db:
+            if self._backlog:
+                self._flush(db)
+            self._prune(db)
+            return call(db)
 
     def _flush(self, db: sqlite3.Connection) -> None:
         db.execute("BEGIN IMMEDIATE")
-        try:
-            for mutation in self._backlog:
+        for mutation in self._backlog:
+            try:
                 schema.write(db, mutation)
-            db.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                db.execute("ROLLBACK")
-            raise
+            except _UNWRITABLE as error:
+                log.warning("store.unwritable", what=type(mutation).__name__, error=error_name(error))
+            if isinstance(mutation, schema.SwapMark):
+                self._seen = None  # it may have lost
+        db.execute("COMMIT")
         self._backlog.clear()
 
     def _prune(self, db: sqlite3.Connection) -> None:
@@ -154,93 +154,17 @@ class SqliteStore:
         now = self._clock()
         if self._pruned_at is not None and 0 <= now - self._pruned_at < PRUNE_S:
             return
-        self._pruned_at = now
+        self._pruned_at, self._seen = now, None
         with suppress(sqlite3.OperationalError):  # a full or busy disk can still be read; it can wait an hour
             schema.prune(db, now)
-
-    def _connect(self) -> sqlite3.Connection:
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self._lock.share():
-            raise sqlite3.OperationalError("the file is being set aside")
-        with suppress(FileExistsError):  # an existing one stays shut: closing it would drop SQLite's locks
-            os.close(os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        db = self._open(BUSY_S)
-        try:
-            db.execute("PRAGMA journal_mode = WAL")  # refused on a network's file system: then without
-            db.execute("PRAGMA synchronous = NORMAL")
-            schema.migrate(db)
-        except BaseException:
-            db.close()
-            raise
-        self._db, self._watch = db, self._open(0.0)
-        return db
-
-    def _open(self, busy_s: float) -> sqlite3.Connection:
-        return sqlite3.connect(self._file, timeout=busy_s, isolation_level=None, check_same_thread=False)
 
     def _close(self) -> None:
         if self._backlog:
             self._attempt(lambda _: None)
-        self._disconnect()
-
-    def _disconnect(self) -> None:
-        for db in (self._db, self._watch):
-            if db is not None:
-                with suppress(sqlite3.Error):
-                    db.close()
-        self._db = self._watch = None
-        self._seen_version = -1
-        self._lock.release()
-
-    def _mend(self, error: sqlite3.DatabaseError) -> bool:
-        """Set a damaged file aside; False when it could not be done, and `trouble` says why."""
-        if not _name(error).startswith(_DAMAGED):
-            raise error
-        self._disconnect()
-        try:
-            if not self._lock.take_alone():
-                self._go_on_without(words.corrupt(held=True))
-                return False
-            if self._is_damaged() and not self._set_aside():
-                self._go_on_without(words.corrupt(held=False))
-                return False
-            return True
-        finally:
-            self._lock.release()
-
-    def _is_damaged(self) -> bool:
-        """Look again, now alone: another sidecar may have set the file aside before us."""
-        db = self._open(BUSY_S)
-        try:
-            return db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",)
-        except sqlite3.DatabaseError as error:
-            return _name(error).startswith(_DAMAGED)
-        finally:
-            db.close()
-
-    def _set_aside(self) -> bool:
-        """Rename the damaged file with its companions; the next attempt starts a new one."""
-        suffix = f".damaged-{int(self._clock())}"
-        try:
-            for companion in ("-wal", "-shm", ""):
-                path = self._file.with_name(DATABASE + companion)
-                if path.exists():
-                    path.rename(path.with_name(path.name + suffix))
-        except OSError:
-            return False
-        log.warning("store.set_aside", suffix=suffix)
-        return True
+        self._file.close()
 
     def _go_on_without(self, reason: str) -> None:
         if self.trouble is None:
             log.warning("store.in_memory", reason=reason)
         self.trouble = words.not_kept(reason)
         self._retry_at = self._clock() + RETRY_S
-
-
-def _name(error: Exception) -> str:
-    return getattr(error, "sqlite_errorname", "") or type(error).__name__
-
-
-def _data_version(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA data_version").fetchone()[0])

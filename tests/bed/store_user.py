@@ -1,0 +1,72 @@
+"""A process that uses the store of a folder, as it is told line by line; `stores` starts it.
+
+Each command is answered with the lines that it says it prints. Its clock stands still.
+"""
+
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+import anyio
+
+from sidecar.adapters.sqlite_store import SqliteStore
+from sidecar.adapters.store import CountRequest, Mark
+from sidecar.logs import configure_logging
+
+NOW: Final = 1_790_000_000.0
+KEPT: Final = "kept"
+
+
+class User:
+    """One store and its clock."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use the store in *folder*."""
+        self.now = NOW
+        self.store = SqliteStore(folder, lambda: self.now)
+
+    async def count(self, times: str) -> None:
+        """Count requests one by one, and print for each `kept`, or why it is not."""
+        for _ in range(int(times)):
+            await self.store.apply([CountRequest(NOW, "p", "m", failed=False)])
+            _say(self.store.trouble or KEPT)
+
+    async def mark(self, own: str, many: str) -> None:
+        """Set this many marks that nobody has set yet, and print for each whether it was granted."""
+        mark = Mark(20, NOW + int(own))
+        _say(*[int(await self.store.swap(str(number), None, mark)) for number in range(int(many))])
+
+    async def load(self) -> None:
+        """Print how many requests were counted."""
+        _say(sum(row.requests for row in (await self.store.load(NOW)).usage))
+
+    async def later(self, seconds: str) -> None:
+        """Let time pass, and print `later`."""
+        self.now += float(seconds)
+        _say("later")
+
+    async def limit(self, size: str) -> None:
+        """Let no file grow beyond this many bytes (-1: as it will), and print `limit`."""
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), -1))
+        _say("limit")
+
+
+def _say(*words: object) -> None:
+    sys.stdout.write(" ".join(str(word) for word in words) + "\n")
+    sys.stdout.flush()
+
+
+async def _main() -> None:
+    user = User(Path(sys.argv[1]))
+    for line in sys.stdin:
+        name, *arguments = line.split()
+        await getattr(user, name)(*arguments)
+    await user.store.aclose()
+
+
+if __name__ == "__main__":
+    configure_logging()
+    anyio.run(_main)
