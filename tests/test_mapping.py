@@ -22,9 +22,9 @@ def windows(mapping: Mapping, body: object, headers: dict[str, str] | None = Non
     return read(mapping, Reply(body, headers or {}), Context(NOW)).windows
 
 
-def only(body: object, headers: dict[str, str] | None = None, **fields: Any) -> Window:
+def only(body: object, **fields: Any) -> Window:
     """Return the one window that a mapping with *fields* finds in *body*."""
-    (window,) = windows(mapping_of(**fields), body, headers)
+    (window,) = windows(mapping_of(**fields), body)
     return window
 
 
@@ -260,7 +260,7 @@ def test_a_reply_that_is_no_success_is_a_refusal_without_windows() -> None:
     ids=str,
 )
 def test_a_reset_is_an_instant_a_wait_a_start_and_a_period_or_an_edge_of_the_calendar(
-    fields: dict[str, str], value: object, resets_in_s: float | None
+    fields: dict[str, Any], value: object, resets_in_s: float | None
 ) -> None:
     resets_at = only({"x": value}, used="`1`", **fields).resets_at
     assert (resets_at is None) == (resets_in_s is None)

@@ -9,6 +9,7 @@ from sidecar.quota import presets
 from sidecar.quota.mapping import Mapping
 from sidecar.quota.mapping_checks import MappingError
 from sidecar.texts import problems as words
+from sidecar.texts.preset_list import PresetRow
 
 FOLDER: Final = "quota-presets"
 MAX_BYTES: Final = 64 * 1024
@@ -41,6 +42,19 @@ class PresetFiles:
     def names(self) -> list[str]:
         """Return every name that `load` knows, sorted."""
         return sorted({*self.own(), *presets.names()})
+
+    def rows(self) -> list[PresetRow]:
+        """Return what a list of all presets shows."""
+        return [self._row(name, is_own=name in self.own()) for name in self.names()]
+
+    def _row(self, name: str, *, is_own: bool) -> PresetRow:
+        try:
+            return PresetRow(name, self.load(name).summary, is_own)
+        except PresetRefusedError as error:
+            problem = error.problem
+            return PresetRow(
+                name, "", is_own, words.placed(problem.file, problem.line, problem.path, problem.message)
+            )
 
     def text(self, name: str) -> str:
         """Return the file of preset *name*; raise KeyError, or `PresetRefusedError` for one of the user's."""

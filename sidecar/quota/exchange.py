@@ -69,10 +69,14 @@ class Exchange:
 
     def reading(self, now: float) -> Reading:
         """Return what the replies say."""
-        return read(self._mapping, self._whole(), Context(now, self._captured, self._config))
+        return read(self._mapping, self.whole(), self.context(now))
 
-    def _whole(self) -> Reply:
-        """Return one reply: by the requests' names, or the last."""
+    def context(self, now: float) -> Context:
+        """Return what expressions see beside the replies."""
+        return Context(now, self._captured, self._config)
+
+    def whole(self) -> Reply:
+        """Return all replies as one: by the requests' names, or the last."""
         names = [request.name for request in self._mapping.requests]
         last = self._replies[-1] if self._replies else NOTHING
         if not any(names):

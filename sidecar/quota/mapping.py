@@ -153,13 +153,14 @@ def read(mapping: Mapping, reply: Reply, context: Context) -> Reading:
 
 
 def _windows(mapping: WindowMapping, scope: Scope, now: float) -> Iterator[Window]:
-    for row in _rows(mapping.rows, scope):
+    for row in rows_of(mapping.rows, scope):
         window = _window(mapping, {**scope, "row": row}, now)
         if window is not None:
             yield window
 
 
-def _rows(expression: str | None, scope: Scope) -> list[Any]:
+def rows_of(expression: str | None, scope: Scope) -> list[Any]:
+    """Return the rows that *expression* finds; one without content where there is no expression."""
     if expression is None:
         return [None]
     found = value_of(expression, scope)

@@ -9,8 +9,8 @@ import msgspec
 
 from sidecar.plain import is_list, is_object
 from sidecar.quota.exchange import PARAMETER
-from sidecar.quota.expressions import ExpressionError, check, fields_of, inserts, uses
-from sidecar.quota.mapping import NO_AUTH, Mapping, RequestMapping, WindowMapping
+from sidecar.quota.expressions import ExpressionError, check, fields_of, inserts, uses, value_of
+from sidecar.quota.mapping import NO_AUTH, Context, Mapping, Reply, RequestMapping, WindowMapping, rows_of
 from sidecar.quota.periods import as_calendar_rule, as_period
 
 SCOPE: Final = ("body", "headers", "captured", "config")
@@ -54,6 +54,21 @@ def headers_read(mapping: Mapping) -> set[str]:
 def config_used(mapping: Mapping) -> set[str]:
     """Return the names of all `{config.NAME}` that *mapping* uses."""
     return {name for _, expression in _expressions(mapping) for name in fields_of(expression, "config")}
+
+
+def explain(mapping: Mapping, reply: Reply, context: Context) -> list[tuple[str, str, Any]]:
+    """Return place, expression and what it finds, for every expression; in a window's first row."""
+    scope = context.scope(reply)
+    found: list[tuple[str, str, Any]] = []
+    for place, expression in _expressions(mapping):
+        if place.startswith("requests"):
+            continue
+        row = re.match(r"windows\[(\d+)\]", place)
+        rows = (
+            rows_of(mapping.windows[int(row[1])].rows, scope) if row and not place.endswith(".rows") else []
+        )
+        found.append((place, expression, value_of(expression, {**scope, "row": rows[0] if rows else None})))
+    return found
 
 
 def _why_not(message: str) -> MappingError:

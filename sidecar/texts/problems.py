@@ -21,6 +21,12 @@ def second_file(used: str) -> str:
     return f"is ignored, because {used} is there too; keep one of them"
 
 
+def placed(file: str, line: int | None, place: str | None, message: str) -> str:
+    """Write where something is wrong, and what."""
+    where = f"{file}, line {line}" if line else file
+    return f"{where}: {place}: {message}" if place else f"{where}: {message}"
+
+
 def more(count: int) -> str:
     return f"and {count:,} more of this kind; mend the first ones and ask again"
 

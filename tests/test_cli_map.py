@@ -1,0 +1,278 @@
+"""`quota-sidecar map` and `presets` as somebody runs them who writes a mapping, and the page about it."""
+
+import json
+import re
+import subprocess
+import sys
+import textwrap
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sidecar.quota import presets
+from sidecar.quota.functions import MappingFunctions
+from sidecar.quota.mapping import Mapping, RequestMapping, WindowMapping
+from sidecar.quota.mapping_checks import from_data
+from sidecar.texts.pages import mapping_page
+from tests.bed.home import Home
+
+NOW = "2026-11-21T00:00:00Z"
+
+
+def run(home: Home, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-I", "-m", "sidecar", *arguments],
+        cwd=home.project,
+        env=home.env,
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+    )
+
+
+def mapped(home: Home, *arguments: str, stdin: str = "") -> object:
+    """Return the windows of a run that had nothing to complain about."""
+    done = run(home, "map", *arguments, "--now", NOW, stdin=stdin)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def write(home: Home, name: str, text: str) -> str:
+    (home.project / name).write_text(textwrap.dedent(text), "utf-8")
+    return name
+
+
+def test_a_preset_prints_its_windows_with_exactly_the_known_keys(home: Home) -> None:
+    body = {"key": "campus", "tokens": {"limit": 10, "used": 4, "resets_at": NOW}, "cost": {"used": "2.5"}}
+    assert mapped(home, "--preset", "neutral", stdin=json.dumps(body)) == [
+        {"name": "tokens", "unit": "tokens", "limit": 10, "used": 4, "remaining": 6, "percent_remaining": 60,
+         "resets_at": NOW},
+        {"name": "cost", "unit": "cost", "used": 2.5},
+    ]  # fmt: skip
+
+
+EVERYTHING = """
+    [[requests]]
+    capture = { tier = "body.tier" }
+
+    [[windows]]
+    name = "{captured.tier}"
+    unit = "cost"
+    limit = "body.cap"
+    used = "body.spent"
+    resets_in = 'headers."x-reset"'
+    period = "1d"
+    models = ["*opus*", "x"]
+    currency = "EUR"
+    blocked = "`true`"
+
+    [[windows]]
+    name = "free"
+    unit = "requests"
+    unlimited = "`true`"
+    models = []
+"""
+
+
+def test_every_key_that_a_window_can_have(home: Home) -> None:
+    file = write(home, "mine.toml", EVERYTHING)
+    headers = write(home, "headers.txt", "HTTP/1.1 200 OK\r\nX-Reset: 1m30.5s\r\nX-A: b: c\r\n\r\n")
+    arguments = ("--mapping", file, "--headers", headers)
+    assert mapped(home, *arguments, stdin='{"tier": "gold", "cap": "$8", "spent": 2}') == [
+        {"name": "gold", "unit": "cost", "limit": 8, "used": 2, "remaining": 6, "percent_remaining": 75,
+         "resets_at": "2026-11-21T00:01:30Z", "period_s": 86400, "models": ["*opus*", "x"], "currency": "EUR",
+         "blocked": True},
+        {"name": "free", "unit": "requests", "models": [], "unlimited": True},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "headers", ["x-left: 3\n", '{"X-Left": "3"}', '{"headers": {"x-left": 3}}', '{"x-left": ["3"]}']
+)
+def test_headers_are_lines_or_json(home: Home, headers: str) -> None:
+    mapping = """
+        requests = []
+        [[windows]]
+        name = "left"
+        unit = "requests"
+        remaining = 'headers."x-left"'
+    """
+    arguments = ("--mapping", write(home, "m.toml", mapping), "--headers", write(home, "h", headers))
+    assert mapped(home, *arguments) == [{"name": "left", "unit": "requests", "remaining": 3}]
+
+
+def test_a_mapping_may_be_json_with_comments(home: Home) -> None:
+    text = '{"windows": [{"name": "w", "unit": "cost", "used": "body.n"}], /* so far */}'
+    assert mapped(home, "--mapping", write(home, "m.jsonc", text), stdin='{"n": 1}') == [
+        {"name": "w", "unit": "cost", "used": 1}
+    ]
+
+
+SEVERAL = """
+    config = {{ team = "the team's id" }}
+    [[requests]]
+    path = "/rate"
+    {first}
+    capture = {{ rate = "body.rate" }}
+    [[requests]]
+    path = "/{{config.team}}/used"
+    {second}
+    [[windows]]
+    name = "{{config.team}}"
+    unit = "cost"
+    used = "multiply({used}, not_null(captured.rate, `10`))"
+"""
+
+
+@pytest.mark.parametrize(
+    ("names", "stdin", "used"),
+    [
+        (("", ""), '{"rate": 2} {"n": 3}', 6),
+        (("", ""), '{"n": 3}', 30),
+        (('name = "a"', 'name = "b"'), '{"rate": 2}\n{"n": 3}\n', 6),
+        (('name = "a"', 'name = "b"'), '{"a": {"rate": 2}, "b": {"n": 3}}', 6),
+        (('name = "a"', 'name = "b"'), '{"b": {"n": 3}}', 30),
+    ],
+)
+def test_several_replies_stand_one_after_another_or_under_their_names(
+    home: Home, names: tuple[str, str], stdin: str, used: int
+) -> None:
+    text = SEVERAL.format(first=names[0], second=names[1], used="body.b.n" if names[0] else "body.n")
+    arguments = ("--mapping", write(home, "m.toml", text), "--config", "team=red")
+    assert mapped(home, *arguments, stdin=stdin) == [{"name": "red", "unit": "cost", "used": used}]
+
+
+MINE = """\
+summary = "Mine"
+
+[[windows]]
+name = "w"
+unit = "cost"
+limit = "data.x"
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code", "complaint"),
+    [
+        (("--preset", "neutrl"), "{}", 3, "there is no preset 'neutrl'; did you mean 'neutral'?"),
+        (("--preset", "neutral"), "<html>", 3,
+         "the reply on stdin is not JSON: Expecting value: line 1 column 1 (char 0)"),
+        (("--preset", "neutral"), "1 2", 3, "stdin holds 2 replies; the mapping makes 1 request"),
+        (("--preset", "neutral"), "[" * 100_000, 3, "the reply on stdin is not JSON: "),
+        (("--preset", "neutral"), "", 0, "no figure was found; --explain shows what each expression finds"),
+        (("--mapping", "none.toml"), "", 3, "none.toml: No such file or directory"),
+        (("--mapping", "mine.toml"), "", 3, "mine.toml, line 6: windows[0].limit: there is no 'data' "),
+        (("--mapping", "broken.toml"), "", 3, "broken.toml: it is not TOML: "),
+        (("--mapping", "broken.json"), "", 3, "broken.json, line 1: it is not valid JSON"),
+        (("--preset", "neutral", "--now", "soon"), "{}", 3, "--now soon: write it like 2026-11-21T00:00:00Z"),
+        (("--preset", "neutral", "--config", "a=b"), "{}", 3,
+         "--config a=b: write NAME=VALUE; the mapping knows none"),
+        (("--preset", "neutral", "--headers", "broken.json"), "{}", 3, "broken.json: "),
+        (("--mapping", "ok.toml"), "{}", 0, "by `ok`, this reply is an error: it holds no windows"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_can_not_be_used_is_named_with_the_cure(
+    home: Home, arguments: tuple[str, ...], stdin: str, code: int, complaint: str
+) -> None:
+    write(home, "mine.toml", MINE)
+    write(home, "broken.toml", "x = \n")
+    write(home, "broken.json", "{")
+    write(home, "ok.toml", 'ok = "body.fine"\n' + MINE.replace("data", "body"))
+    done = run(home, "map", *arguments, stdin=stdin)
+    assert (done.returncode, done.stdout) == (code, "" if code else "[]\n")
+    assert done.stderr.startswith(f"quota-sidecar: {complaint}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_explain_shows_what_each_expression_finds(home: Home) -> None:
+    text = """
+        account = "body.who"
+        [[windows]]
+        rows = "body.rows"
+        name = "{row.n}"
+        unit = "cost"
+        limit = "row.cap"
+        used = "row.spent"
+    """
+    body = {"rows": [{"n": "a", "cap": "long " * 20, "spent": 1}], "more": 1}
+    done = run(home, "map", "--mapping", write(home, "m.toml", text), "--explain", stdin=json.dumps(body))
+    assert done.stderr == (
+        'windows[0].rows   body.rows  ->  [{"n": "a", "cap": "long long long long long long long long…\n'
+        'windows[0].limit  row.cap  ->  "long long long long long long long long long long long lon…\n'
+        "windows[0].used   row.spent  ->  1\n"
+        'windows[0].name   row.n  ->  "a"\n'
+        "account           body.who  ->  nothing\n"
+    )
+    assert json.loads(done.stdout) == [{"name": "a", "unit": "cost", "used": 1}]
+
+
+def own_presets(home: Home) -> Path:
+    folder = home.config / "quota-presets"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_file_beside_the_configuration_is_a_preset_like_ours(home: Home) -> None:
+    (own_presets(home) / "mine.toml").write_text(MINE.replace("data.x", "body.x"), "utf-8")
+    assert mapped(home, "--preset", "mine", stdin='{"x": 4}') == [{"name": "w", "unit": "cost", "limit": 4}]
+    assert run(home, "presets", "mine").stdout == MINE.replace("data.x", "body.x")
+
+
+def test_the_list_names_every_preset_and_marks_the_users_own_and_the_refused(home: Home) -> None:
+    folder = own_presets(home)
+    (folder / "neutral.toml").write_text(
+        'summary = "My neutral"\n[[windows]]\nname = "a"\nunit = "cost"\nused = "body"'
+    )
+    (folder / "bad.toml").write_text(MINE)
+    done = run(home, "presets")
+    lines = dict(re.split(r"  +", line, maxsplit=1) for line in done.stdout.splitlines())
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(lines) == sorted({*presets.names(), "bad"})
+    assert lines["neutral"] == "My neutral (your own)"
+    assert lines["bad"].startswith(
+        f"! {folder / 'bad.toml'}, line 6: windows[0].limit: there is no 'data' here"
+    )
+    assert lines["openrouter"] == presets.load("openrouter").summary
+
+
+def test_a_preset_is_printed_as_it_stands_and_an_unknown_one_is_told(home: Home) -> None:
+    assert run(home, "presets", "litellm").stdout == presets.text("litellm")
+    done = run(home, "presets", "litelm")
+    assert (done.returncode, done.stderr) == (
+        3, "quota-sidecar: there is no preset 'litelm'; did you mean 'litellm'?\n",
+    )  # fmt: skip
+
+
+def blocks() -> list[str]:
+    """Return the indented blocks of the page, without their indentation."""
+    found = re.findall(r"(?:^ {4,}\S.*\n(?:^ *\n(?=^ {4,}\S))?)+", mapping_page(), re.MULTILINE)
+    return [textwrap.dedent(block) for block in found]
+
+
+def test_every_mapping_on_the_page_works_and_the_first_reads_the_pages_reply(home: Home) -> None:
+    mappings = [block for block in blocks() if "[[windows]]" in block]
+    for block in mappings:
+        from_data(tomllib.loads(block))
+    assert len(mappings) == 3
+    (reply,) = (block for block in blocks() if block.startswith('{"success"'))
+    assert mapped(home, "--mapping", write(home, "mine.toml", mappings[0]), stdin=reply) == [
+        {"name": "budget", "unit": "cost", "limit": 10, "used": 2.5, "remaining": 7.5,
+         "percent_remaining": 75, "resets_at": "2026-12-01T00:00:00Z", "currency": "USD"},
+        {"name": "5h", "unit": "requests", "limit": 200, "used": 50, "remaining": 150,
+         "percent_remaining": 75, "period_s": 18000},
+        {"name": "7d", "unit": "requests", "limit": 2000, "used": 1, "remaining": 1999,
+         "percent_remaining": 99.95, "period_s": 604800},
+    ]  # fmt: skip
+
+
+def test_the_page_names_every_field_and_function_and_help_prints_it(home: Home) -> None:
+    page = mapping_page()
+    ours = [name.removeprefix("_func_") for name in vars(MappingFunctions) if name.startswith("_func_")]
+    fields = {*Mapping.__struct_fields__, *RequestMapping.__struct_fields__, *WindowMapping.__struct_fields__}
+    assert {name for name in {*fields, *ours} if not re.search(rf"`[^`]*\b{name}\b", page)} == set()
+    assert run(home, "map", "--help").stdout.endswith(page)
