@@ -6,7 +6,7 @@ this file in an error.
 
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -74,6 +74,12 @@ class QuotaHttp:
             raise QuotaFetchError(_why_not_connected(error)) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
             raise QuotaFetchError("protocol") from error
+
+    async def prepare(self, schemes: Iterable[str]) -> None:
+        """Build the clients that will be needed, for those who measure; what is wrong is told by `fetch`."""
+        for scheme in schemes:
+            with suppress(QuotaFetchError):
+                await self._ready(scheme)
 
     async def aclose(self) -> None:
         """Close every connection."""

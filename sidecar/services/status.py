@@ -63,7 +63,7 @@ class StatusService:
             gateways=tuple(
                 gateway_report(gateway, snapshots.get(gateway.key()), requests, now) for gateway in gateways
             ),
-            problems=tuple(self._problem(problem) for problem in config.problems),
+            problems=tuple(problem_report(problem, self._environ) for problem in config.problems),
             store_trouble=self._store.trouble,
             is_enabled=settings.enabled,
             config_file=shorten(self._places.config / OUR_FILES[0], self._environ),
@@ -71,9 +71,10 @@ class StatusService:
             switched_off=config.switched_off,
         )
 
-    def _problem(self, problem: Problem) -> ProblemReport:
-        file = shorten(Path(problem.file), self._environ)
-        return ProblemReport(file, problem.message, problem.line, problem.path)
+
+def problem_report(problem: Problem, environ: Mapping[str, str]) -> ProblemReport:
+    """Return *problem* as it is told."""
+    return ProblemReport(shorten(Path(problem.file), environ), problem.message, problem.line, problem.path)
 
 
 def select(config: Config, only: str | None) -> list[Gateway]:
@@ -98,7 +99,7 @@ def gateway_report(
     return GatewayReport(
         provider_id=gateway.provider_id,
         label=gateway.label,
-        key=_key_report(gateway),
+        key=key_report(gateway),
         windows=tuple(shown),
         account_name=snapshot.account_name,
         read_at=snapshot.read_at,
@@ -107,7 +108,8 @@ def gateway_report(
     )
 
 
-def _key_report(gateway: Gateway) -> KeyReport:
+def key_report(gateway: Gateway) -> KeyReport:
+    """Return where the key of *gateway* is from, and what a user should know about it."""
     credential = gateway.credential
     if gateway.has_own_authorization():
         found = (credential.used, *credential.shadowed) if credential else ()

@@ -42,3 +42,47 @@ def fetch_failure(kind: str, status: int | None, *, has_key: bool = True) -> str
     else:
         text = _KINDS.get(kind, "it could not be asked")
     return f"HTTP {status}: {text}" if status is not None else text
+
+
+_STATUS_CURES: Final = {
+    400: "Check preset, mapping and quotaPath of its entry.",
+    401: "Check the key: it may have expired, or be another gateway's. A new one goes to the same place.",
+    402: "Pay or top up there; nothing here can mend it.",
+    403: "Use a key that may read its quota, or ask whoever runs the gateway to allow it.",
+    404: "Check baseURL and quotaPath; a quotaPath that starts with // begins at the host's root.",
+    405: "Check quotaPath: the gateway may tell it elsewhere.",
+    407: "Write the proxy's login into the proxy variable, or name the host in NO_PROXY.",
+    429: "Wait; if it stays so, raise quotaCacheS.",
+}
+
+_KIND_CURES: Final = {
+    "timeout": "Check that it can be reached from here; for a slow gateway raise quotaTimeoutS.",
+    "connect": "Start it, or check the host and port in baseURL, a VPN, and a firewall.",
+    "no-such-host": "Check the host in baseURL; a VPN may have to be up.",
+    "certificate": "Name the file of your own authority's certificates in SSL_CERT_FILE.",
+    "no-tls": "Write http:// in baseURL for a private address, or the port that speaks https.",
+    "environment": "Correct HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR, or unset them.",
+    "protocol": "Check the port in baseURL; if it stays so, look into the gateway's own log.",
+    "redirect": "Write the URL that it redirects to into baseURL and quotaPath.",
+    "refused-address": "Use https, or the gateway's private address.",
+    "too-large": "Choose a quotaPath that answers for one key only.",
+    "too-deep": "Choose another quotaPath.",
+    "compressed": "Make the gateway, or the proxy before it, heed Accept-Encoding: identity.",
+    "not-json": "Check quotaPath: a web page may be at this one.",
+    "in-band": "Check the key and what it may read; the service says so in its reply.",
+    "no-capture": "Check preset and config of its entry.",
+    "no-window": "Choose another preset, or write a mapping; `quota-sidecar map` tries one on a saved reply.",
+}
+
+
+def fetch_cure(kind: str, status: int | None, wants_key: str | None = None) -> str:
+    """Return what to do about it, in whole sentences.
+
+    *wants_key* is the variable that would hold the key, where there is none.
+    """
+    if status == 401 and wants_key:
+        return f"Set {wants_key} where OpenCode is started, or run `opencode auth login`."
+    if kind != "status" or status is None:
+        return _KIND_CURES.get(kind, "Ask again; if it stays so, report it with this page.")
+    later = "Ask again later; if it stays so, tell whoever runs the gateway."
+    return _STATUS_CURES.get(status) or (later if status >= 500 else "Check baseURL, quotaPath and the key.")

@@ -76,6 +76,11 @@ def fit(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
 
 
+def visible(line: str) -> str:
+    """Remove what moves a terminal's cursor or reorders its text; folders and labels may hold such too."""
+    return "".join(character for character in line if character.isprintable()).rstrip()
+
+
 def wrap(parts: list[str], first: str, rest: str, width: int) -> list[str]:
     """Join *parts* with ` · ` into lines of *width* that start with *first*, then with *rest*.
 

@@ -8,7 +8,7 @@ from sidecar.core.headroom import share
 from sidecar.quota.windows import Window
 from sidecar.texts import threshold
 from sidecar.texts.failures import fetch_failure
-from sidecar.texts.figures import age, amount, bar, columns, duration, fit, percent, wrap
+from sidecar.texts.figures import age, amount, bar, columns, duration, fit, percent, visible, wrap
 from sidecar.texts.threshold import ThresholdReport
 
 NAME_COLUMNS = 10
@@ -97,12 +97,7 @@ _OFF = "The quota sidecar is switched off (enabled: false in {file} or in this p
 
 
 def _join(blocks: list[list[str]]) -> str:
-    return "\n\n".join("\n".join(_visible(line) for line in block) for block in blocks if block)
-
-
-def _visible(line: str) -> str:
-    """Remove what moves a terminal's cursor or reorders its text; folders and labels may hold such too."""
-    return "".join(character for character in line if character.isprintable()).rstrip()
+    return "\n\n".join("\n".join(visible(line) for line in block) for block in blocks if block)
 
 
 def _gateway(gateway: GatewayReport, now: float, width: int) -> list[str]:
