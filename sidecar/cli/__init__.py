@@ -14,7 +14,14 @@ from typing import Final, NoReturn
 from sidecar import __version__
 from sidecar.cli import doctor, map_reply, presets, schema, serve, status
 
-COMMANDS: Final = {"status": status, "doctor": doctor, "presets": presets, "map": map_reply, "serve": serve, "schema": schema}
+COMMANDS: Final = {
+    "status": status,
+    "doctor": doctor,
+    "presets": presets,
+    "map": map_reply,
+    "serve": serve,
+    "schema": schema,
+}
 """In the order in which `--help` lists them."""
 
 
