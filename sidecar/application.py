@@ -9,6 +9,7 @@ from sidecar.adapters.host_file import write_host_file
 from sidecar.adapters.paths import Places
 from sidecar.adapters.quota_http import QuotaHttp
 from sidecar.adapters.sqlite_store import SqliteStore
+from sidecar.services.answers import Answers
 from sidecar.services.commands import Commands
 from sidecar.services.quotas import Quotas
 from sidecar.services.requests import Requests
@@ -38,7 +39,7 @@ class Application:
         )
         self.workspaces = Workspaces(self.loader)
         self.commands = Commands(self.workspaces, self.status)
-        self.requests = Requests(self._store, clock)
+        self.requests = Requests(Answers(self.workspaces, clock), self._store, clock)
         self.setup = Setup(self.workspaces, self._store, clock)
 
     def write_host_file(self) -> None:

@@ -9,6 +9,7 @@ from sidecar.adapters import jsonc
 from sidecar.adapters.config import Config
 from sidecar.adapters.documents import MOST_FINDINGS, Problem
 from sidecar.adapters.settings import Settings
+from sidecar.quota import presets
 from tests.machine import BASE, Machine
 
 NOT_FOR_PROJECTS = "a project may not set this; it is ignored (put it into the global quota-sidecar.jsonc)"
@@ -67,7 +68,7 @@ def test_a_bad_entry_is_skipped_with_file_line_and_path_and_the_others_stay(mach
         ({"apiKeyEnv": "sk-1 2"}, "apiKeyEnv",
          "expected a name without spaces and special characters; it is ignored"),
         ({"preset": "openruter"}, "preset", "there is no preset 'openruter'; did you mean 'openrouter'?"),
-        ({"mapping": "x"}, "mapping", "there is no preset 'x'; there are litellm, neutral, openrouter"),
+        ({"mapping": "x"}, "mapping", f"there is no preset 'x'; there are {', '.join(presets.names())}"),
         ({"preset": "../neutral"}, "preset", "there is no preset '../neutral'; did you mean 'neutral'?"),
         ({"baseURL": "http://8.8.8.8"}, "baseURL",
          "is refused: plain http is only for loopback and private addresses; use https"),

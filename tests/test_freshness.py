@@ -83,20 +83,26 @@ def test_a_wait_always_ends(stated: float | None, failures: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("read_at", "resets_at", "shown"),
+    ("read_at", "resets_at", "period_s", "shown"),
     [
-        (NOW - 100, NOW + 1, True),
-        (NOW - 100, NOW, False),
-        (NOW - 100, NOW - 99, False),
-        (NOW - 100, NOW - 200, True),
-        (NOW - KEEP_OLD_S, None, True),
-        (NOW - KEEP_OLD_S - 1, None, False),
-        (NOW - KEEP_OLD_S - 1, NOW + 1, True),
+        (NOW - 100, NOW + 1, None, True),
+        (NOW - 100, NOW, None, False),
+        (NOW - 100, NOW - 99, None, False),
+        (NOW - 100, NOW - 200, None, True),
+        (NOW - KEEP_OLD_S, None, None, True),
+        (NOW - KEEP_OLD_S - 1, None, None, False),
+        (NOW - KEEP_OLD_S - 1, NOW + 1, None, True),
+        (NOW - 59, None, 60.0, True),
+        (NOW - 60, None, 60.0, False),
+        (NOW - 60, NOW + 1, 60.0, True),
+        (NOW - 60, NOW - 100, 60.0, False),
+        (NOW - KEEP_OLD_S - 1, None, 30 * 86400.0, False),
     ],
     ids=["before", "at the reset", "after", "the gateway is late with its reset", "a week", "over a week",
-         "a month's window"],
+         "a month's window", "within its minute", "after its minute", "its reset is stated",
+         "late, and its minute is over", "a month without a reset"],
 )  # fmt: skip
 def test_an_old_value_is_shown_until_its_window_turns(
-    read_at: float, resets_at: float | None, shown: bool
+    read_at: float, resets_at: float | None, period_s: float | None, shown: bool
 ) -> None:
-    assert may_still_be_shown(read_at, resets_at, NOW) is shown
+    assert may_still_be_shown(read_at, resets_at, NOW, period_s) is shown

@@ -17,6 +17,7 @@ from sidecar.adapters.documents import Document, DocumentReader, Problem
 from sidecar.adapters.entries import Finding, convert_entries, spell
 from sidecar.adapters.gateways import Gateway, GatewayBuilder
 from sidecar.adapters.host_config import GATEWAYS_PATH, HostConfig, read_host_config
+from sidecar.adapters.listeners import Listeners
 from sidecar.adapters.paths import Places
 from sidecar.adapters.preset_files import PresetFiles
 from sidecar.adapters.secrets import Placeholders
@@ -38,6 +39,19 @@ class Config(Struct, frozen=True):
     problems: tuple[Problem, ...]
     switched_off: tuple[str, ...] = ()
     """Providers whose gateways are not shown, because somebody switched them off."""
+    listeners: Listeners = Listeners()
+
+    def heard(self, provider_id: str) -> tuple[Gateway, ...]:
+        """Return what reads the ordinary answers of *provider_id*: its entries, else our presets.
+
+        An entry that is fetched is the user's choice of where to look, and nothing is heard beside it.
+        """
+        if not self.settings.enabled or not _is_enabled(self.settings, provider_id):
+            return ()
+        configured = [gateway for gateway in self.gateways if gateway.provider_id == provider_id]
+        if configured:
+            return tuple(gateway for gateway in configured if gateway.mapping.is_passive)
+        return self.listeners.of(provider_id)
 
 
 class ConfigLoader:
@@ -72,7 +86,7 @@ class ConfigLoader:
             settings = _with_project(settings, project, problems)
         shown = tuple(gateway for gateway in gateways if _is_enabled(settings, gateway.provider_id))
         hidden = dict.fromkeys(gateway.provider_id for gateway in gateways if gateway not in shown)
-        return Config(settings, shown, tuple(dict.fromkeys(problems)), tuple(hidden))
+        return Config(settings, shown, tuple(dict.fromkeys(problems)), tuple(hidden), Listeners(builder))
 
     def _first(
         self, folder: Path, problems: list[Problem], max_bytes: int = jsonc.MAX_BYTES

@@ -64,6 +64,12 @@ class KeyFinder(Struct, frozen=True):
             is_named=api_key_env is not None and used.source == words.environment(api_key_env),
         )
 
+    def find_hosts(self, provider_id: str, host_variables: Iterable[str]) -> Credential | None:
+        """Return the key that OpenCode itself uses, as far as we can tell; None for keyless."""
+        variables = (*host_variables, default_variable(provider_id))
+        source = self._host_source(provider_id, variables)
+        return Credential(source) if source else None
+
     def _sources(self, provider_id: str, api_key_env: str | None) -> Iterator[KeySource]:
         yield from self._environment([api_key_env or default_variable(provider_id)])
         yield from self._config(provider_id)

@@ -41,11 +41,17 @@ class Gateway(Struct, frozen=True):
     headers: dict[str, Secret] = {}
     config: dict[str, str] = {}
     """The parameters of the mapping."""
+    model: str | None = None
+    """The one model of which its figures tell; else they are the whole account's."""
 
     def key(self) -> QuotaKey:
         """Return what its readings are kept under: another mapping is another reading."""
-        said = msgspec.json.encode((self.base and self.base.url, self.mapping, self.config))
+        said = msgspec.json.encode((self.base and self.base.url, self.mapping, self.config, self.model))
         return QuotaKey(self.account, hashlib.sha256(said).hexdigest()[:16])
+
+    def of_model(self, model: str) -> "Gateway":
+        """Return the part of it that tells of *model* alone."""
+        return msgspec.structs.replace(self, model=model, label=f"{self.label} · {model}")
 
     def url_of(self, path: str) -> str:
         """Return where a request with *path* goes: always to the base's own origin."""
@@ -111,6 +117,21 @@ class GatewayBuilder(Struct, frozen=True):
         problems.extend(document.locate(found))
         return gateway
 
+    def listener(self, provider_id: str, mapping: Mapping) -> Gateway:
+        """Return who reads a provider's ordinary answers by *mapping*.
+
+        What they tell is of the key that OpenCode uses, and of the origin that it calls.
+        """
+        host = self.providers.get(provider_id)
+        try:
+            base = self._inherited(host.base_url) if host and host.base_url else None
+        except _RefusedError:
+            base = None
+        credential = self.keys.find_hosts(provider_id, host.variables if host else ())
+        key = credential.used.key.reveal() if credential else None
+        account = account_of(provider_id, base.origin if base else "", key)
+        return Gateway(provider_id, self._name(provider_id), mapping, account, base, credential)
+
     def _unresolved_key(self, provider_id: str) -> Iterator[Problem]:
         """Name the place of OpenCode's own key for the provider if it can't be filled in."""
         error, host = self.keys.config_keys.get(provider_id), self.providers.get(provider_id)
@@ -120,9 +141,12 @@ class GatewayBuilder(Struct, frozen=True):
     def _gateway(self, entry: GatewayEntry, document: Document, path: Path, found: list[Finding]) -> Gateway:
         host = self.providers.get(entry.provider_id)
         mapping = self._mapping(entry, document, path, found)
+        if mapping.is_passive:
+            heard, config = self.listener(entry.provider_id, mapping), self._config(entry, document, mapping)
+            return msgspec.structs.replace(heard, label=entry.label or heard.label, config=config)
         base = self._base_url(entry, host, document, mapping)
         credential = self._credential(entry, host)
-        if credential and base and not self._belongs(credential, base, entry, host):
+        if credential and not self._belongs(credential, base, entry, host):
             raise _RefusedError(words.key_of_another_origin(), "baseURL")
         if credential and entry.api_key_env and not credential.is_named:
             found.append(Finding((*path, "apiKeyEnv"), words.another_source(credential.used.source)))
@@ -131,7 +155,7 @@ class GatewayBuilder(Struct, frozen=True):
             provider_id=entry.provider_id,
             label=entry.label or self._name(entry.provider_id),
             mapping=mapping,
-            account=account_of(entry.provider_id, base.origin if base else "", key),
+            account=account_of(entry.provider_id, base.origin, key),
             base=base,
             credential=credential,
             headers=self._headers(entry, document),
@@ -183,7 +207,7 @@ class GatewayBuilder(Struct, frozen=True):
 
     def _base_url(
         self, entry: GatewayEntry, host: HostProvider | None, document: Document, mapping: Mapping
-    ) -> urls.Endpoint | None:
+    ) -> urls.Endpoint:
         """Return the base to ask at: the entry's own, else OpenCode's of the provider, else the preset's."""
         if entry.base_url:
             return _parse(self._fill(entry.base_url, document, "baseURL"), "baseURL")
@@ -191,8 +215,6 @@ class GatewayBuilder(Struct, frozen=True):
             return self._inherited(host.base_url)
         if mapping.base_url:
             return _parse(mapping.base_url, "preset")
-        if mapping.is_passive:
-            return None
         raise _RefusedError(words.no_base_url(entry.provider_id, self.providers), "providerId")
 
     def _inherited(self, setting: Setting) -> urls.Endpoint:

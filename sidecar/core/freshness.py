@@ -49,11 +49,15 @@ def retry_at(now: float, stated_s: float | None, failures: int) -> float:
     return now + min(FIRST_BACKOFF_S * 2.0 ** min(max(failures, 1) - 1, 10), LONGEST_BACKOFF_S)
 
 
-def may_still_be_shown(read_at: float, resets_at: float | None, now: float) -> bool:
+def may_still_be_shown(
+    read_at: float, resets_at: float | None, now: float, period_s: float | None = None
+) -> bool:
     """Say whether a good value from *read_at* still tells something: not once its window has turned.
 
-    A reset that had passed before it was read tells only that the gateway is late with it.
+    A reset that had passed before it was read tells only that the gateway is late with it. Without one, a
+    window of *period_s* has turned when so much time has passed, at the latest.
     """
     if resets_at is not None and resets_at > read_at:
         return now < resets_at
-    return now - read_at <= KEEP_OLD_S
+    age = now - read_at
+    return age <= KEEP_OLD_S and (period_s is None or age < period_s)

@@ -122,6 +122,8 @@ class Context(Struct, frozen=True):
     """Unix seconds."""
     captured: AbcMapping[str, Any] = {}
     config: AbcMapping[str, str] = {}
+    model: str | None = None
+    """Which model gave an ordinary answer."""
 
     def scope(self, reply: Reply) -> dict[str, Any]:
         """Return all that an expression sees outside of rows."""
@@ -131,6 +133,7 @@ class Context(Struct, frozen=True):
             "headers": dict(reply.headers),
             "captured": dict(self.captured),
             "config": dict(self.config),
+            "model": self.model,
         }
 
 

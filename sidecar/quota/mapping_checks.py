@@ -169,7 +169,8 @@ def _scope_at(mapping: Mapping, place: str) -> tuple[str, ...]:
     if index is None or index[2] == "rows":
         return SCOPE
     has_rows = mapping.windows[int(index[1])].rows is not None
-    return (*(("row",) if has_rows else ()), *SCOPE, *(("period",) if index[2] == "name" else ()))
+    extra = (("period",) if index[2] == "name" else ()) + (("model",) if mapping.is_passive else ())
+    return (*(("row",) if has_rows else ()), *SCOPE, *extra)
 
 
 def _expressions(mapping: Mapping) -> Iterator[tuple[str, str]]:

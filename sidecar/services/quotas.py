@@ -1,6 +1,9 @@
-"""What is left at each gateway: from the store while it is fresh, else asked, by one process at a time."""
+"""What is left at each gateway: from the store while it is fresh, else asked, by one process at a time.
 
-from collections.abc import Callable, Sequence
+What comes by itself, with ordinary answers, is never asked for: `answers.py` puts it into the store.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -9,13 +12,15 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from sidecar.adapters.config import Config
 from sidecar.adapters.gateway_client import ask
 from sidecar.adapters.gateways import Gateway
 from sidecar.adapters.quota_http import QuotaFetchError, QuotaHttp
 from sidecar.adapters.store import PutQuota, QuotaError, QuotaKey, QuotaSnapshot, ReleaseClaim, Store
-from sidecar.core.freshness import Attempt, is_due, retry_at
+from sidecar.core.freshness import Attempt, is_due, may_still_be_shown, retry_at
 from sidecar.core.redaction import gives_away
 from sidecar.quota.mapping import Reading
+from sidecar.quota.windows import Window
 
 FETCH_CLAIM_S: Final = 20.0
 """How long a process may hold a fetch: longer than any fetch takes, short after one that died."""
@@ -43,6 +48,19 @@ class Quotas:
         self._store = store
         self._http = http
         self._clock = clock
+
+    async def gateways(self, config: Config) -> list[Gateway]:
+        """Return every gateway of which there is something to tell, for `read`.
+
+        First those that are configured; one that only listens is there once for itself, or once for each
+        model of which it has heard. Then providers without an entry whose answers still tell something.
+        """
+        now = self._clock()
+        known = (await self._store.load(now)).quotas
+        configured = [part for row in config.gateways for part in _parts(row, known, now) or [row]]
+        others = {key.account.provider_id for key in known} - {row.provider_id for row in config.gateways}
+        heard = [row for provider_id in sorted(others) for row in config.heard(provider_id)]
+        return configured + [part for row in heard for part in _parts(row, known, now)]
 
     async def read(self, gateways: Sequence[Gateway], freshness: Freshness) -> dict[QuotaKey, QuotaSnapshot]:
         """Return the newest that can be had of *gateways*; all that are due are asked at once."""
@@ -74,6 +92,8 @@ class _Renewal(Struct):
     snapshot: QuotaSnapshot | None
 
     def is_due(self) -> bool:
+        if self.gateway.mapping.is_passive:
+            return False
         last = self.snapshot
         if last is None:
             return True
@@ -113,7 +133,7 @@ class _Renewal(Struct):
             reading = await ask(self.http, self.gateway, self.freshness.timeout_s, self.clock)
         except QuotaFetchError as error:
             return self._failed(last, error)
-        reading = _without_secrets(reading, self.secrets)
+        reading = without_secrets(reading, self.secrets)
         now = self.clock()
         return QuotaSnapshot(tuple(reading.windows), reading.account, read_at=now, attempted_at=now)
 
@@ -132,7 +152,25 @@ class _Renewal(Struct):
         )
 
 
-def _without_secrets(reading: Reading, secrets: list[str]) -> Reading:
+def windows_that_tell(snapshot: QuotaSnapshot, now: float) -> tuple[Window, ...]:
+    """Return the windows of *snapshot* that have not turned since they were read."""
+    read_at = now if snapshot.read_at is None else snapshot.read_at
+    return tuple(
+        row for row in snapshot.windows if may_still_be_shown(read_at, row.resets_at, now, row.period_s)
+    )
+
+
+def _parts(gateway: Gateway, known: Mapping[QuotaKey, QuotaSnapshot], now: float) -> list[Gateway]:
+    """Return a gateway that is fetched; of one that listens, the parts that have heard what still tells."""
+    if not gateway.mapping.is_passive:
+        return [gateway]
+    rows = [row for key, row in known.items() if key.account == gateway.account]
+    models = {model for row in rows for window in row.windows for model in window.models or ()}
+    parts = [gateway, *(gateway.of_model(model) for model in sorted(models))]
+    return [part for part in parts if (row := known.get(part.key())) and windows_that_tell(row, now)]
+
+
+def without_secrets(reading: Reading, secrets: list[str]) -> Reading:
     """Leave out texts of a reply that give away part of a key, before they are stored or shown."""
 
     def safe(text: str | None) -> str | None:

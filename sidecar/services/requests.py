@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 from sidecar.adapters.store import CountRequest, Store
 from sidecar.protocol import PassPlan, RequestFinishedParams, RequestPlanParams, RequestPlanResult
+from sidecar.services.answers import Answers
 
 
 class Requests:
-    """Plans requests and counts them."""
+    """Plans requests, counts them, and remembers what their answers told."""
 
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
-        """Count into *store*; *clock* gives Unix seconds."""
+    def __init__(self, answers: Answers, store: Store, clock: Callable[[], float]) -> None:
+        """Count into *store* what *answers* read; *clock* gives Unix seconds."""
+        self._answers = answers
         self._store = store
         self._clock = clock
 
@@ -25,4 +27,5 @@ class Requests:
             return
         failed = params.status is None or params.status >= 400
         target = params.target
-        await self._store.apply([CountRequest(self._clock(), target.provider_id, target.model_id, failed)])
+        count = CountRequest(self._clock(), target.provider_id, target.model_id, failed)
+        await self._store.apply([count, *await self._answers.heard(params)])

@@ -10,8 +10,7 @@ from sidecar.adapters.documents import Problem
 from sidecar.adapters.gateways import Gateway
 from sidecar.adapters.paths import Places, shorten
 from sidecar.adapters.store import HourUsage, QuotaSnapshot, Store
-from sidecar.core.freshness import may_still_be_shown
-from sidecar.services.quotas import Freshness, Quotas
+from sidecar.services.quotas import Freshness, Quotas, windows_that_tell
 from sidecar.texts import keys
 from sidecar.texts.status_report import (
     FailureReport,
@@ -49,9 +48,9 @@ class StatusService:
 
     async def report(self, config: Config, only: str | None, *, refresh: bool) -> StatusReport:
         """Return the report; *only* names one provider. Raises `UnknownGatewayError`."""
-        gateways = select(config, only)
-        snapshots = {}
         settings = config.settings
+        gateways = select(await self._quotas.gateways(config), only)
+        snapshots = {}
         if settings.enabled:
             freshness = Freshness(settings.quota_cache_s, settings.quota_timeout_s, refresh)
             snapshots = await self._quotas.read(gateways, freshness)
@@ -77,13 +76,13 @@ def problem_report(problem: Problem, environ: Mapping[str, str]) -> ProblemRepor
     return ProblemReport(shorten(Path(problem.file), environ), problem.message, problem.line, problem.path)
 
 
-def select(config: Config, only: str | None) -> list[Gateway]:
-    """Return the gateways of the provider *only*, or all."""
+def select(gateways: list[Gateway], only: str | None) -> list[Gateway]:
+    """Return those of the provider *only*, or all."""
     if only is None:
-        return list(config.gateways)
-    chosen = [gateway for gateway in config.gateways if only.casefold() in gateway.names()]
+        return gateways
+    chosen = [gateway for gateway in gateways if only.casefold() in gateway.names()]
     if not chosen:
-        known = dict.fromkeys(gateway.provider_id for gateway in config.gateways)
+        known = dict.fromkeys(gateway.provider_id for gateway in gateways)
         raise UnknownGatewayError(no_such_gateway(only, list(known)))
     return chosen
 
@@ -93,18 +92,17 @@ def gateway_report(
 ) -> GatewayReport:
     """Return what is known of *gateway*; a window that has turned since it was read tells nothing."""
     snapshot = snapshot or QuotaSnapshot()
-    read_at = snapshot.read_at if snapshot.read_at is not None else now
-    shown = (window for window in snapshot.windows if may_still_be_shown(read_at, window.resets_at, now))
     error = snapshot.error
     return GatewayReport(
         provider_id=gateway.provider_id,
         label=gateway.label,
         key=key_report(gateway),
-        windows=tuple(shown),
+        windows=windows_that_tell(snapshot, now),
         account_name=snapshot.account_name,
         read_at=snapshot.read_at,
         failure=FailureReport(error.kind, error.status, snapshot.retry_at) if error else None,
         requests_today=requests.get(gateway.provider_id, 0),
+        is_heard=gateway.mapping.is_passive,
     )
 
 

@@ -1,10 +1,17 @@
 """The directories that a host serves, and the configuration that holds in each."""
 
 from pathlib import Path
+from typing import Final
+
+import anyio
+import anyio.to_thread
 
 from sidecar.adapters.config import Config, ConfigLoader
 from sidecar.protocol import WorkspaceCloseParams, WorkspaceOpenParams
 from sidecar.services.errors import RelativeDirectoryError, UnknownWorkspaceError
+
+LOOK_AGAIN_S: Final = 2.0
+"""For what happens with every request, files are looked at again after this at the earliest."""
 
 
 class Workspaces:
@@ -15,6 +22,7 @@ class Workspaces:
         self._loader = loader
         self._open: dict[str, dict[str, str]] = {}
         """Per directory what the host calls its providers, by id."""
+        self._recent: dict[str, tuple[float, Config]] = {}
 
     def open(self, params: WorkspaceOpenParams) -> bool:
         """Open a directory, or learn its providers; return whether it was not open yet.
@@ -27,11 +35,13 @@ class Workspaces:
         if is_new or params.providers is not None:
             named = ((provider.id, provider.name) for provider in params.providers or ())
             self._open[params.directory] = {key: name for key, name in named if name}
+            self._recent.pop(params.directory, None)
         return is_new
 
     def close(self, params: WorkspaceCloseParams) -> None:
         """Close a directory; one that isn't open is no error."""
         self._open.pop(params.directory, None)
+        self._recent.pop(params.directory, None)
 
     def config(self, directory: str) -> Config:
         """Return what is configured in *directory*, read anew; takes as long as the files take.
@@ -42,3 +52,13 @@ class Workspaces:
             raise UnknownWorkspaceError(f"the directory {directory!r} is not open")
         folders = [Path(folder) for folder in self._open]
         return self._loader.load(Path(directory), folders, self._open[directory])
+
+    async def recent_config(self, directory: str) -> Config:
+        """Return what was configured in *directory* `LOOK_AGAIN_S` ago at the earliest; else as `config`."""
+        read_at, config = self._recent.get(directory, (0.0, None))
+        if config is None or anyio.current_time() - read_at >= LOOK_AGAIN_S:
+            read_at = anyio.current_time()
+            config = await anyio.to_thread.run_sync(self.config, directory)
+            if directory in self._open:
+                self._recent[directory] = (read_at, config)
+        return config

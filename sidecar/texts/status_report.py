@@ -45,6 +45,8 @@ class GatewayReport(Struct, frozen=True, omit_defaults=True):
     read_at: float | None = None
     failure: FailureReport | None = None
     requests_today: int = 0
+    is_heard: bool = False
+    """Its figures come with ordinary answers; it can't be asked."""
 
 
 class ProblemReport(Struct, frozen=True, omit_defaults=True):
@@ -91,6 +93,9 @@ def no_such_gateway(name: str, known: list[str]) -> str:
     )
 
 
+_NOTHING_KNOWN = "nothing is known yet; ask again"
+_NOTHING_HEARD = "nothing heard yet: the next answer tells"
+
 _ALL_OFF = "Every gateway is switched off (providers.<id>.enabled: false): {names}."
 
 _OFF = "The quota sidecar is switched off (enabled: false in {file} or in this project)."
@@ -111,7 +116,7 @@ def _gateway(gateway: GatewayReport, now: float, width: int) -> list[str]:
     if gateway.failure:
         lines += _failure(gateway, gateway.failure, now, width)
     elif not gateway.windows:
-        lines += _words("nothing is known yet; ask again", "  ", width)
+        lines += _words(_NOTHING_HEARD if gateway.is_heard else _NOTHING_KNOWN, "  ", width)
     for window in gateway.windows:
         lines += _window(window, now, width)
     return lines + _footnotes(gateway, width)

@@ -1,0 +1,51 @@
+"""What ordinary answers tell: the headers of a response to a chat, read as a gateway's reply is.
+
+Nothing is fetched for it. What was heard is kept like what was asked for, under the account that OpenCode
+calls by its global configuration: its key there, and its origin, or none where only OpenCode knows that. A
+project that sends a provider elsewhere is heard as the same account.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from sidecar.adapters.gateways import Gateway
+from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot
+from sidecar.protocol import RequestFinishedParams
+from sidecar.quota.mapping import Context, Reply, read
+from sidecar.services.errors import UnknownWorkspaceError
+from sidecar.services.quotas import without_secrets
+from sidecar.services.workspaces import Workspaces
+
+Quotas = Mapping[QuotaKey, QuotaSnapshot]
+
+
+class Answers:
+    """Reads the headers that a shim reports."""
+
+    def __init__(self, workspaces: Workspaces, clock: Callable[[], float]) -> None:
+        """Read them as is configured in *workspaces*; *clock* gives Unix seconds."""
+        self._workspaces = workspaces
+        self._clock = clock
+
+    async def heard(self, params: RequestFinishedParams) -> list[PutQuota]:
+        """Return what is to be remembered of a response."""
+        if not params.headers:
+            return []
+        try:
+            config = await self._workspaces.recent_config(params.directory)
+        except UnknownWorkspaceError:
+            return []
+        gateways = config.heard(params.target.provider_id)
+        return [row for gateway in gateways for row in _readings(gateway, params, self._clock())]
+
+
+def _readings(gateway: Gateway, params: RequestFinishedParams, now: float) -> Iterator[PutQuota]:
+    """Yield what is said of the account, and apart from it what is said of the answering model alone."""
+    model = params.target.model_id
+    context = Context(now, config=gateway.config, model=model)
+    reading = without_secrets(read(gateway.mapping, Reply(None, params.headers), context), gateway.secrets())
+    of_model = [window for window in reading.windows if window.models == (model,)]
+    of_account = [window for window in reading.windows if window.models != (model,)]
+    for part, windows in ((gateway, of_account), (gateway.of_model(model), of_model)):
+        if windows:
+            snapshot = QuotaSnapshot(tuple(windows), reading.account, read_at=now, attempted_at=now)
+            yield PutQuota(part.key(), snapshot)
