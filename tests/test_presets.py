@@ -1,7 +1,5 @@
-"""Every preset, on the recorded replies that it was written for and on parts and ruins of them."""
+"""Every preset, on the recorded replies that it was written for and on parts of them."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,15 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.quota import presets
-from sidecar.quota.instants import as_instant
 from sidecar.quota.mapping import Context, Reading, Reply, read
-from sidecar.quota.mapping_checks import from_data
 from sidecar.quota.windows import Window
-
-RECORDED = [
-    json.loads(line)
-    for line in (Path(__file__).parent / "data" / "gateways.jsonl").read_text("utf-8").splitlines()
-]
+from tests.recorded import NOW, RECORDED, Row, expected, id_of, reading_of, rounded
 
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(-(10**30), 10**30), st.floats(), st.text(max_size=20),
@@ -35,30 +27,17 @@ bodies: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-NOW = 1_795_219_200.0
-"""2026-11-21T00:00:00Z"""
-
-
 def by(preset: str, body: object) -> Reading:
     return read(presets.load(preset), Reply(body, {}), Context(NOW))
 
 
-def expected(row: dict[str, Any]) -> Window:
-    """Return a recorded window as we keep one: instants are Unix seconds."""
-    instant = as_instant(row["resets_at"]) if "resets_at" in row else None
-    return msgspec.convert(row | ({"resets_at": instant} if instant is not None else {}), Window)
-
-
-@pytest.mark.parametrize("row", RECORDED, ids=lambda row: f"{row['gateway']} {row['url_path']}")
-def test_a_recorded_reply_maps_to_exactly_its_windows(row: dict[str, Any]) -> None:
-    mapping = presets.load(row["preset"]) if "preset" in row else from_data(row["mapping"])
-    reply = Reply(row["example"], row["example"].get("headers", {}))
-    windows = read(mapping, reply, Context(NOW)).windows
-    assert windows == [expected(window) for window in row["expected_windows"]]
+@pytest.mark.parametrize("row", RECORDED, ids=id_of)
+def test_a_recorded_reply_maps_to_exactly_its_windows(row: Row) -> None:
+    assert [rounded(window) for window in reading_of(row).windows] == expected(row)
 
 
 def test_every_preset_has_a_recorded_reply_and_loads() -> None:
-    assert {row["preset"] for row in RECORDED if "preset" in row} == set(presets.names())
+    assert {row["preset"] for row in RECORDED} == set(presets.names())
 
 
 def test_there_is_no_preset_of_another_name() -> None:
