@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import anyio
+
 from sidecar.adapters.store import CountRequest, Store
 from sidecar.protocol import PassPlan, RequestFinishedParams, RequestPlanParams, RequestPlanResult
 from sidecar.services.answers import Answers
@@ -28,4 +30,5 @@ class Requests:
         failed = params.status is None or params.status >= 400
         target = params.target
         count = CountRequest(self._clock(), target.provider_id, target.model_id, failed)
-        await self._store.apply([count, *await self._answers.heard(params)])
+        with anyio.CancelScope(shield=True):  # a host often ends right after its last request
+            await self._store.apply([count, *await self._answers.heard(params)])

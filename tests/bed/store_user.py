@@ -4,7 +4,6 @@ Each command is answered with the lines that it says it prints. Its clock stands
 """
 
 import resource
-import signal
 import sys
 from pathlib import Path
 from typing import Final
@@ -48,9 +47,9 @@ class User:
         _say("later")
 
     async def limit(self, size: str) -> None:
-        """Let no file grow beyond this many bytes (-1: as it will), and print `limit`."""
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), -1))
+        """Let no file grow beyond this many bytes (-1: as it may), and print `limit`."""
+        most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), most))
         _say("limit")
 
 
