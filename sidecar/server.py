@@ -44,7 +44,15 @@ from sidecar.services.errors import RelativeDirectoryError, UnknownCommandError,
 if TYPE_CHECKING:
     from sidecar.application import Application
 
-RESPONSE_HEADER_PREFIXES: Final = ["retry-after", "x-ratelimit-", "anthropic-ratelimit-"]
+RESPONSE_HEADER_PREFIXES: Final = [
+    "retry-after",
+    "llm_provider-retry-after",
+    "x-ratelimit-",
+    "anthropic-ratelimit-",
+    "x-codex-",
+    "x-litellm-key-",
+]
+"""Everything that our presets read in ordinary answers, and when a refusal says to come back."""
 
 CODES: Final[dict[type[Exception], ErrorCode]] = {
     RelativeDirectoryError: ErrorCode.INVALID_PARAMS,

@@ -17,6 +17,7 @@ import pytest
 from sidecar import __version__
 from sidecar.protocol import METHODS
 from sidecar.schema import documents
+from sidecar.server import RESPONSE_HEADER_PREFIXES
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
 from tests.bed.processes import wait_until
@@ -30,7 +31,7 @@ QUOTA = {"tokens": {"limit": 1000, "used": 250}}
 HANDSHAKE = {
     "protocolMajor": 1,
     "sidecarVersion": __version__,
-    "responseHeaderPrefixes": ["retry-after", "x-ratelimit-", "anthropic-ratelimit-"],
+    "responseHeaderPrefixes": RESPONSE_HEADER_PREFIXES,
 }
 
 
