@@ -1,0 +1,284 @@
+"""`quota-sidecar doctor` on homes where all is well and where something is broken: the page as it reads."""
+
+import json
+import platform
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+
+from sidecar import __version__
+from sidecar.adapters.installation import PACKAGES
+from tests.bed.gateways import Gateway
+from tests.bed.home import Home, provider
+from tests.bed.page import KEY, configure, contents, doctor, install, problems, run
+from tests.bed.processes import PLUGIN, REPOSITORY
+from tests.bed.replies import Fault, Reply
+from tests.test_server_process import patched
+
+
+def test_where_all_is_well_the_page_is_short_and_ends_with_that(home: Home, gateway: Gateway) -> None:
+    configure(home, gateway)
+    before = contents(home)
+    page = doctor(home, 0)
+    python, here = sys.executable, str(REPOSITORY)
+    variables = "OPENCODE_DISABLE_AUTOUPDATE · OPENCODE_DISABLE_LSP_DOWNLOAD"
+    program = "\n".join(page.pop("Program"))
+    for words in (
+        f"  sidecar      {__version__} · {here}/sidecar\n",
+        f"  Python       {platform.python_version()} · {python}\n",
+        f"  environment  {sys.prefix}\n",
+        f"  packages     anyio {version('anyio')} · httpx {version('httpx')} · ",
+        f"  platform     {platform.platform()}",
+        f"  variables    {variables}\n",
+    ):
+        assert words in f"{program}\n"
+    assert page == {
+        "quota-sidecar doctor · N UTC                     no problem found": [],
+        "OpenCode": [
+            "  program      1.18.33 · ~/bin/opencode",
+            *wrapped("  plugin       ", PLUGIN, "in ~/.config/opencode/opencode.json"),
+        ],
+        "Files": [
+            "  read         ~/.config/opencode/opencode.json",
+            "               ~/.config/opencode/quota-sidecar.jsonc",
+            "  not there    ~/.config/opencode/config.json",
+            "               ~/.config/opencode/opencode.jsonc",
+            "               ~/.local/share/opencode/auth.json",
+            "               ~/.config/opencode/quota-sidecar.json",
+            "               ~/project/.opencode/quota-sidecar.jsonc",
+            "               ~/project/.opencode/quota-sidecar.json",
+        ],
+        "Gateways, asked now": ["  Campus (campus)            ok, 1 window · N ms · key: opencode.json"],
+        "Store": ["  state        nothing kept yet · ~/.local/state/opencode-quota-sidecar/state.db"],
+        "Log": ["  folder       no files yet · ~/.local/state/opencode-quota-sidecar/logs"],
+        "No problem found.": [],
+    }
+    assert contents(home) == before, "it writes nothing"
+    assert len(gateway.requests) == 1
+
+
+def wrapped(first: str, *parts: str) -> list[str]:
+    """Lay out a row of two parts as the page does."""
+    whole = first + " · ".join(parts)
+    return [whole] if len(whole) <= 80 else [first + parts[0], " " * len(first) + parts[1]]
+
+
+def test_the_packages_are_all_that_we_depend_on() -> None:
+    text = (REPOSITORY / "pyproject.toml").read_text()
+    listed = re.findall(r'^  "([a-z0-9]+)>=', text.partition("[project.scripts]")[0], re.MULTILINE)
+    assert sorted(PACKAGES) == sorted(listed)
+
+
+def test_on_a_bare_machine_it_says_how_to_begin(home: Home) -> None:
+    page = doctor(home, 1, PATH="/usr/bin:/bin", XDG_STATE_HOME=str(home.path / "new"))
+    assert page["OpenCode"] == ["  program      ! not found", "  plugin       ! not loaded"]
+    assert page["Gateways, asked now"] == ["  none"]
+    assert problems(page) == [
+        "1. There is no `opencode` on PATH",
+        "Cure: Install OpenCode, or add its folder to PATH where you run this.",
+        "2. OpenCode doesn't load the plugin: no global configuration names it",
+        "Cure: Add this to ~/.config/opencode/opencode.json, and restart OpenCode.",
+        f'"plugin": ["{PLUGIN}"]',
+        "3. No gateway is configured",
+        "Cure: Write into ~/.config/opencode/quota-sidecar.jsonc, with the id of a provider of OpenCode",
+        '{ "gateways": [{ "providerId": "my-gateway", "quotaPath": "/quota" }] }',
+    ]
+    assert not (home.path / "new").exists()
+
+
+def test_a_provider_with_a_key_and_without_a_gateway_is_named_with_the_preset_that_fits(home: Home) -> None:
+    install(home)
+    home.write_opencode({"lab": provider("https://lab.example/v1", key=None)})
+    home.write_auth(openrouter=KEY, unheard=KEY)
+    page = doctor(home, 1)
+    assert page["Gateways, asked now"] == [
+        "  none",
+        "  openrouter                 not configured · key: auth.json",
+        '                             "preset": "openrouter" fits',
+        "  unheard                    not configured · key: auth.json",
+        "                             no preset is made for it",
+    ]
+    assert problems(page) == [
+        "1. No gateway is configured",
+        "Cure: Write into ~/.config/opencode/quota-sidecar.jsonc",
+        '{ "gateways": [{ "providerId": "openrouter", "preset": "openrouter" }] }',
+    ]
+
+
+def test_keys_are_told_by_their_sources(home: Home, gateway: Gateway) -> None:
+    configure(home, gateway)
+    home.write_auth(campus="third-key-0123456789")
+    page = doctor(home, 0, CAMPUS_API_KEY="second-key-0123456789")
+    assert page["Gateways, asked now"] == [
+        "  Campus (campus)            ok, 1 window · N ms",
+        "                             key: environment CAMPUS_API_KEY",
+        "                             not used: opencode.json, auth.json",
+        "                             OpenCode uses another key: opencode.json",
+    ]
+
+
+def test_broken_and_unreadable_files_are_refused_with_line_and_reason(home: Home, gateway: Gateway) -> None:
+    configure(home, gateway)
+    (home.config / "opencode.jsonc").write_text('{\n "a": 1,\n "b" }')
+    (home.config / "config.json").write_text("[1]")
+    (home.config / "quota-sidecar.jsonc").unlink()
+    (home.config / "quota-sidecar.jsonc").symlink_to("quota-sidecar.jsonc")
+    page = doctor(home, 1)
+    assert page["Files"][:1] + page["Files"][-7:] == [
+        "  read         ~/.config/opencode/opencode.json",
+        "  ! refused    ~/.config/opencode/config.json",
+        "               it holds no object; nothing of it is used",
+        "  ! refused    ~/.config/opencode/opencode.jsonc, line 3",
+        "               can't be read: it is not valid JSON; nothing of it is used",
+        "  ! refused    ~/.config/opencode/quota-sidecar.jsonc",
+        "               can't be read: Too many levels of symbolic links; nothing of it",
+        "               is used",
+    ]
+    assert problems(page) == [
+        "1. One thing to mend in ~/.config/opencode/opencode.jsonc",
+        "- line 3: can't be read: it is not valid JSON; nothing of it is used",
+        "Cure: Correct it there; it is read anew at every command.",
+        "2. One thing to mend in ~/.config/opencode/quota-sidecar.jsonc",
+        "- can't be read: Too many levels of symbolic links; nothing of it is used",
+        "Cure: Correct it there; it is read anew at every command.",
+    ]
+
+
+def test_mistakes_are_told_by_file_with_line_and_path(home: Home, gateway: Gateway) -> None:
+    configure(home, gateway)
+    home.write_gateways(
+        {"providerId": "campus", "quotapath": "/q"}, {"providerId": "campsu"}, quotaCacheS="long"
+    )
+    page = doctor(home, 1)
+    assert problems(page) == [
+        "1. 3 things to mend in ~/.config/opencode/quota-sidecar.jsonc",
+        "- line 11, quotaCacheS: expected a number, got a text; it is ignored",
+        "- line 5, gateways[0].quotapath: unknown key 'quotapath'; did you mean 'quotaPath'?",
+        "- line 8, gateways[1].providerId: has no baseURL, and provider.campsu.options.baseURL "
+        "is not in the global opencode.json; did you mean 'campus'?",
+        "Cure: Correct it there; it is read anew at every command.",
+    ]
+
+
+def test_presets_of_the_users_own_are_listed_and_a_bad_one_is_refused(home: Home, gateway: Gateway) -> None:
+    configure(home, gateway)
+    folder = home.config / "quota-presets"
+    folder.mkdir()
+    (folder / "fine.toml").write_text('[[windows]]\nname = "a"\nunit = "cost"\nlimit = "body.x"\n')
+    (folder / "wrong.toml").write_text('[[windows]]\nname = "a"\nunit = "cost"\nlimit = "body.["\n')
+    page = doctor(home, 1)
+    assert page["Files"][-2:] == [
+        "  own preset   fine · ~/.config/opencode/quota-presets/fine.toml",
+        "  ! refused    wrong · ~/.config/opencode/quota-presets/wrong.toml",
+    ]
+    assert problems(page)[:2] == [
+        "1. One thing to mend in ~/.config/opencode/quota-presets/wrong.toml",
+        "- line 4, windows[0].limit: 'body.[' is not JMESPath: Invalid jmespath expression: Incomplete "
+        "expression",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reply", "row", "problem"),
+    [
+        (Reply(401), "! HTTP 401 · N ms · key: opencode.json",
+         ["1. Campus (campus): HTTP 401: the gateway refuses the key",
+          "Cure: Check the key: it may have expired, or be another gateway's. "
+          "A new one goes to the same place."]),
+        (Reply(200, [Fault.STALL], {"content-length": "9"}),
+         "! no answer in time · N ms · key: opencode.json",
+         ["1. Campus (campus): no answer in time",
+          "Cure: Check that it can be reached from here; for a slow gateway raise quotaTimeoutS."]),
+        (Reply(200, b"{}"), "! the reply holds no figure that the preset knows",
+         ["1. Campus (campus): HTTP 200: the reply holds no figure that the preset knows",
+          "Cure: Choose another preset, or write a mapping; "
+          "`quota-sidecar map` tries one on a saved reply."]),
+    ],
+)  # fmt: skip
+def test_a_gateway_that_fails_is_told_with_the_cure(
+    home: Home, gateway: Gateway, reply: Reply, row: str, problem: list[str]
+) -> None:
+    configure(home, gateway, quotaTimeoutS=0.5)
+    gateway.script("/v1/quota", reply)
+    page = doctor(home, 1)
+    assert page["Gateways, asked now"][0] == f"  Campus (campus)            {row}"
+    assert problems(page) == problem
+
+
+def test_a_gateway_that_wants_a_key_gets_the_variable_named(home: Home, gateway: Gateway) -> None:
+    configure(home, gateway)
+    home.write_opencode({"campus": provider(gateway.base_url, name="Campus", key=None)})
+    gateway.script("/v1/quota", Reply(401))
+    assert problems(doctor(home, 1)) == [
+        "1. Campus (campus): HTTP 401: the gateway wants a key, and none was found for this provider",
+        "Cure: Set CAMPUS_API_KEY where OpenCode is started, or run `opencode auth login`.",
+    ]
+
+
+def test_a_proxy_that_cannot_be_used_is_named_as_the_cause(home: Home, gateway: Gateway) -> None:
+    configure(home, gateway)
+    home.write_gateways({"providerId": "lab", "baseURL": "https://127.0.0.1:9/v1"})
+    page = doctor(home, 1, HTTPS_PROXY="socks5://127.0.0.1:9")
+    assert any("HTTPS_PROXY" in line for line in page["Program"])
+    assert problems(page) == [
+        "1. lab: the environment's proxy or certificate settings can't be used (SOCKS is not supported)",
+        "Cure: Correct HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR, or unset them.",
+    ]
+
+
+def test_switched_off_it_asks_nobody_and_says_so(home: Home, gateway: Gateway) -> None:
+    configure(home, gateway, enabled=False)
+    assert doctor(home, 0)["Gateways, asked now"] == [
+        "  none was asked: the plugin is switched off (enabled: false)",
+        "  Campus (campus)            not asked · key: opencode.json",
+    ]
+    configure(home, gateway, providers={"campus": {"enabled": False}})
+    assert doctor(home, 0)["Gateways, asked now"] == ["  none", "  switched off campus"]
+    assert gateway.requests == []
+
+
+def test_as_data_it_is_the_same_in_snake_case_with_iso_times(home: Home, gateway: Gateway) -> None:
+    configure(home, gateway)
+    gateway.script("/v1/quota", Reply(503))
+    done = run(home, "doctor", "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    data: dict[str, Any] = json.loads(done.stdout)
+    assert data["at"].endswith("Z")
+    assert data["host"] | {"config_file": "", "wanted": ""} == {
+        "config_file": "",
+        "wanted": "",
+        "program": "~/bin/opencode",
+        "version": "1.18.33",
+        "plugins": [{"spec": PLUGIN, "file": "~/.config/opencode/opencode.json"}],
+    }
+    assert data["gateways"][0].pop("latency_ms") > 0
+    assert data["gateways"] == [
+        {
+            "provider_id": "campus",
+            "label": "Campus",
+            "key": {"source": "opencode.json"},
+            "state": "failed",
+            "failure": {"kind": "status", "status": 503},
+        }
+    ]
+    assert data["problems"] == [
+        {
+            "what": "Campus (campus): HTTP 503: the gateway has a fault",
+            "cure": "Ask again later; if it stays so, tell whoever runs the gateway.",
+        }
+    ]
+
+
+def test_without_a_home_it_says_that_it_could_not_be_done(home: Home) -> None:
+    program = patched("import pathlib\ndef no(*_): raise RuntimeError('no home')\npathlib.Path.home = no")[:2]
+    done = subprocess.run(
+        [sys.executable, "-I", *program, "doctor"], env={"PATH": "/bin"}, cwd=home.project,
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (
+        3, "", "quota-sidecar: it could not be done: no home\n"
+    )  # fmt: skip

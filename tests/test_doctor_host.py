@@ -1,0 +1,90 @@
+"""What the doctor says of OpenCode: a program that is none, one that hangs, and a plugin that can't start."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.bed.gateways import Gateway
+from tests.bed.home import Home, provider
+from tests.bed.page import KEY, configure, contents, doctor, install, problems
+from tests.bed.processes import PLUGIN, opencode_binary
+from tests.test_server_process import patched
+
+
+def test_the_real_opencode_says_its_version_and_leaves_nothing_behind(home: Home, gateway: Gateway) -> None:
+    configure(home, gateway)
+    shutil.rmtree(home.path / "bin")
+    home.env["PATH"] = f"{Path(opencode_binary()).parent}:{os.environ['PATH']}"
+    before = contents(home)
+    page = doctor(home, 0)
+    assert re.fullmatch(r"  program      \d+\.\d+\.\d+( · .*)?", page["OpenCode"][0])
+    assert contents(home) == before
+
+
+@pytest.mark.parametrize(
+    ("script", "row", "problem"),
+    [
+        ("sleep 60", "! hangs",
+         ["1. ~/bin/opencode doesn't say its version within 5 s",
+          "Cure: Run `opencode --version` by hand; if it hangs there too, install OpenCode again."]),
+        ("echo 1.18.33; exec >&-; sleep 60", "! hangs", None),
+        ("exit 3", "! failed",
+         ["1. ~/bin/opencode ends with an error when it is asked for its version",
+          "Cure: Run `opencode --version` by hand: it says why. If it doesn't, install OpenCode again."]),
+        ("while :; do echo 1.18.33; done", "! no_version", None),
+        ("printf '\\033[2J\\377'", "! no_version",
+         ["1. ~/bin/opencode says no version when it is asked for it",
+          "Cure: It may be another program of that name: OpenCode's own must come first on PATH."]),
+    ],
+)  # fmt: skip
+def test_an_opencode_that_is_none_is_told_and_ended(
+    home: Home, gateway: Gateway, script: str, row: str, problem: list[str] | None
+) -> None:
+    configure(home, gateway)
+    install(home, script)
+    impatient = patched("import sidecar.adapters.host_program as module; module.VERSION_S = 0.5")[:2]
+    page = doctor(home, 1, impatient)
+    assert page["OpenCode"][0] == f"  program      {row} · ~/bin/opencode"
+    assert problem is None or problems(page) == problem
+    # The home's end fails if one of its processes is left.
+
+
+def test_a_program_that_cannot_be_started_is_told(home: Home, gateway: Gateway) -> None:
+    configure(home, gateway)
+    (home.path / "bin" / "opencode").write_text("#!/no/such/interpreter\n")
+    assert problems(doctor(home, 1)) == [
+        "1. ~/bin/opencode can't be started",
+        "Cure: Install OpenCode again.",
+    ]
+
+
+def test_a_plugin_that_is_not_where_it_is_said_to_be_or_cannot_start_is_told(
+    home: Home, gateway: Gateway
+) -> None:
+    configure(home, gateway)
+    providers = {"campus": provider(gateway.base_url, name="Campus", key=KEY)}
+    gone = f"file://{home.path}/gone/js-shim"
+    home.write_opencode(providers, plugin=gone)
+    assert problems(doctor(home, 1))[-2:] == [
+        "Cure: Correct that entry of `plugin`, and restart OpenCode. Here it would be",
+        f'"plugin": ["{PLUGIN}"]',
+    ]
+    shim = home.path / "moved" / "js-shim"
+    shim.mkdir(parents=True)
+    (shim / "package.json").write_text('{"name": "opencode-quota-sidecar"}')
+    home.write_opencode(providers, plugin=["../../moved/js-shim"])
+    page = doctor(home, 1)
+    assert page["OpenCode"][1:] == [
+        "  plugin       ! not usable · ../../moved/js-shim",
+        "               in ~/.config/opencode/opencode.json",
+    ]
+    assert problems(page) == [
+        "1. The plugin's checkout has no environment to start the sidecar from: ../../moved/js-shim",
+        "Cure: Run `make setup` in that checkout, and restart OpenCode.",
+    ]
+    for works in (["../../moved/js-shim", {"command": ["x"]}], ["opencode-quota-sidecar@0.1.0"]):
+        home.write_opencode(providers, plugin=works)
+        doctor(home, 0)
