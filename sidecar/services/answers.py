@@ -5,17 +5,16 @@ calls by its global configuration: its key there, and its origin, or none where 
 project that sends a provider elsewhere is heard as the same account.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from sidecar.adapters.gateways import Gateway
-from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot
+from sidecar.adapters.store import PutQuota, QuotaSnapshot
 from sidecar.protocol import RequestFinishedParams
 from sidecar.quota.mapping import Context, Reply, read
+from sidecar.quota.mapping_checks import headers_read
 from sidecar.services.errors import UnknownWorkspaceError
 from sidecar.services.quotas import without_secrets
 from sidecar.services.workspaces import Workspaces
-
-Quotas = Mapping[QuotaKey, QuotaSnapshot]
 
 
 class Answers:
@@ -25,6 +24,15 @@ class Answers:
         """Read them as is configured in *workspaces*; *clock* gives Unix seconds."""
         self._workspaces = workspaces
         self._clock = clock
+
+    async def headers(self, directory: str) -> list[str]:
+        """Return the names of the headers that the entries of *directory* read, to be asked of the host."""
+        try:
+            config = await self._workspaces.recent_config(directory)
+        except UnknownWorkspaceError:  # closed meanwhile
+            return []
+        listening = [gateway.mapping for gateway in config.gateways if gateway.mapping.is_passive]
+        return sorted({name for mapping in listening for name in headers_read(mapping)})
 
     async def heard(self, params: RequestFinishedParams) -> list[PutQuota]:
         """Return what is to be remembered of a response."""

@@ -1,0 +1,252 @@
+"""What ordinary answers tell: whose headers are read, by what, where it is kept and how long it is shown."""
+
+from pathlib import Path
+
+import anyio.to_thread
+import pytest
+
+from sidecar.adapters.config import Config
+from sidecar.adapters.memory_store import MemoryStore
+from sidecar.adapters.quota_http import QuotaHttp
+from sidecar.adapters.store import PutQuota, QuotaSnapshot
+from sidecar.core.account import Account, account_of
+from sidecar.protocol import RequestFinishedParams, Target, WorkspaceOpenParams
+from sidecar.quota import presets
+from sidecar.quota.mapping_checks import headers_read
+from sidecar.quota.windows import Window
+from sidecar.server import RESPONSE_HEADER_PREFIXES
+from sidecar.services import workspaces
+from sidecar.services.answers import Answers
+from sidecar.services.quotas import Freshness, Quotas
+from sidecar.services.requests import Requests
+from sidecar.services.status import StatusService
+from sidecar.services.workspaces import Workspaces
+from sidecar.texts.status_report import GatewayReport
+from tests.machine import BASE, KEY_A, KEY_B, Machine
+
+NOW = 1_795_219_200.0
+LITELLM = {"x-litellm-key-spend": "2.5", "x-litellm-key-max-budget": "10.0"}
+GROQ = {
+    "x-ratelimit-limit-requests": "14400",
+    "x-ratelimit-remaining-requests": "14370",
+    "x-ratelimit-reset-requests": "2m",
+}
+BUDGET = Window(
+    "key budget", "cost", limit=10.0, used=2.5, remaining=7.5, percent_remaining=75.0, currency="USD"
+)
+OWN = {
+    "requests": [],
+    "account": 'headers."x-team"',
+    "windows": [{"name": "calls", "unit": "calls", "remaining": 'headers."x-calls-left"', "period": "1m"}],
+}
+
+
+class Heard:
+    """One sidecar's services on a store in memory, with a clock of its own."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.now = NOW
+        self.store = MemoryStore()
+        self.workspaces = Workspaces(machine.loader)
+        self.workspaces.open(WorkspaceOpenParams(str(machine.project)))
+        self.answers = Answers(self.workspaces, lambda: self.now)
+        self.quotas = Quotas(self.store, QuotaHttp(), lambda: self.now)
+
+    async def hear(
+        self, provider: str, headers: dict[str, str], model: str = "m", status: int | None = 200, **more: bool
+    ) -> None:
+        params = RequestFinishedParams(
+            "r", str(self.machine.project), "s", Target(provider, model), headers, 0.1, status, **more
+        )
+        await Requests(self.answers, self.store, lambda: self.now).finished(params)
+
+    async def known(self) -> list[tuple[str, tuple[Window, ...]]]:
+        """Return what was kept: by account's provider, each snapshot's windows."""
+        quotas = (await self.store.load(self.now)).quotas
+        return sorted((key.account.provider_id, row.windows) for key, row in quotas.items())
+
+    async def report(self, only: str | None = None) -> list[GatewayReport]:
+        service = StatusService(
+            self.machine.places, self.machine.environ, self.store, self.quotas, lambda: self.now
+        )
+        return list((await service.report(await self.config(), only, refresh=True)).gateways)
+
+    async def shown(self) -> list[tuple[str, list[str]]]:
+        return [(row.label, [window.name for window in row.windows]) for row in await self.report()]
+
+    async def config(self) -> Config:
+        return await anyio.to_thread.run_sync(self.machine.load)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+@pytest.fixture
+def heard(machine: Machine) -> Heard:
+    return Heard(machine)
+
+
+async def test_a_provider_that_nobody_configured_is_heard(heard: Heard) -> None:
+    await heard.hear("team", LITELLM)
+    heard.now += 60
+    (row,) = await heard.report()
+    assert (row.provider_id, row.label, row.windows, row.read_at) == ("team", "team", (BUDGET,), NOW)
+    assert (row.requests_today, row.is_heard, row.failure) == (1, True, None)
+
+
+async def test_a_preset_for_one_provider_reads_no_other(heard: Heard) -> None:
+    await heard.hear("other", GROQ)
+    await heard.hear("groq", GROQ)
+    assert [provider for provider, _ in await heard.known()] == ["groq"]
+
+
+async def test_what_one_model_says_of_itself_stays_beside_another_models(heard: Heard) -> None:
+    await heard.hear("groq", GROQ, "big")
+    await heard.hear("groq", GROQ | {"x-ratelimit-remaining-requests": "1"}, "small")
+    await heard.hear("groq", GROQ | {"x-ratelimit-remaining-requests": "14000"}, "big")
+    rows = [(row.label, [(window.remaining, window.models) for window in row.windows])
+            for row in await heard.report("GROQ")]  # fmt: skip
+    assert rows == [("groq · big", [(14000, ("big",))]), ("groq · small", [(1, ("small",))])]
+
+
+async def test_a_refusal_tells_too_and_what_says_nothing_changes_nothing(
+    heard: Heard,
+) -> None:
+    await heard.hear("team", LITELLM)
+    await heard.hear("team", LITELLM | {"x-litellm-key-spend": "9"}, status=429)
+    await heard.hear("team", {"retry-after": "7"}, status=503)
+    await heard.hear("team", {}, status=None)
+    await heard.hear("team", LITELLM, status=None, aborted=True)
+    ((_, (window,)),) = await heard.known()
+    assert window.used == 9
+    usage = (await heard.store.load(NOW)).usage
+    assert [(row.requests, row.failures) for row in usage] == [(4, 3)]
+
+
+async def test_an_entry_that_listens_waits_for_the_next_answer(heard: Heard) -> None:
+    heard.machine.gateways({"providerId": "team", "label": "Team", "mapping": OWN})
+    (row,) = await heard.report()
+    assert (row.label, row.windows, row.failure, row.is_heard) == ("Team", (), None, True)
+    await heard.hear("team", LITELLM | {"x-calls-left": "7", "x-team": "us"})
+    (row,) = await heard.report()
+    assert row.windows == (Window("calls", "calls", remaining=7, period_s=60.0),)
+    assert row.account_name == "us"
+    heard.now += 60
+    (row,) = await heard.report()
+    assert row.windows == ()
+
+
+async def test_beside_an_entry_that_is_fetched_nothing_is_heard(heard: Heard) -> None:
+    heard.machine.gateways({"providerId": "team", "baseURL": "http://127.0.0.1:9"})
+    await heard.hear("team", LITELLM)
+    assert await heard.known() == []
+
+
+@pytest.mark.parametrize(
+    "settings", [{"enabled": False}, {"providers": {"team": {"enabled": False}}}], ids=["all", "the provider"]
+)
+@pytest.mark.parametrize("in_project", [False, True])
+async def test_where_it_is_switched_off_nothing_is_heard_or_shown(
+    heard: Heard, settings: dict[str, object], in_project: bool
+) -> None:
+    await heard.hear("team", LITELLM)
+    before = await heard.known()
+    heard.machine.write(heard.machine.projects_file if in_project else heard.machine.ours, settings)
+    heard.workspaces.open(WorkspaceOpenParams(str(heard.machine.project), []))
+    await heard.hear("team", LITELLM | {"x-litellm-key-spend": "9"})
+    assert await heard.known() == before
+    assert await heard.shown() == []
+
+
+async def test_a_directory_that_is_not_open_is_counted_alone(heard: Heard) -> None:
+    heard.machine.project = heard.machine.home
+    await heard.hear("team", LITELLM)
+    assert await heard.known() == []
+    assert [row.requests for row in (await heard.store.load(NOW)).usage] == [1]
+
+
+async def test_figures_belong_to_the_key_that_opencode_uses_and_its_origin(heard: Heard) -> None:
+    heard.machine.environ["TEAM_API_KEY"] = KEY_A
+    heard.machine.provider("team", baseURL="https://gw.example/v1", apiKey=KEY_B)
+    await heard.hear("team", LITELLM)
+    (key,) = (await heard.store.load(NOW)).quotas
+    assert key.account == account_of("team", "https://gw.example", KEY_B)
+    (row,) = await heard.report()
+    assert row.key.source == "opencode.json"
+
+
+async def test_another_key_has_heard_nothing_yet(heard: Heard) -> None:
+    heard.machine.write(heard.machine.auth, {"team": {"type": "api", "key": KEY_A}})
+    await heard.hear("team", LITELLM)
+    assert await heard.shown() == [("team", ["key budget"])]
+    heard.machine.write(heard.machine.auth, {"team": {"type": "api", "key": KEY_B}})
+    assert await heard.shown() == []
+
+
+async def test_an_account_without_key_and_origin_is_named_by_its_provider(heard: Heard) -> None:
+    await heard.hear("team", LITELLM)
+    (key,) = (await heard.store.load(NOW)).quotas
+    assert key.account == Account("team", "", "local:")
+
+
+async def test_no_text_that_gives_away_a_key_is_kept(heard: Heard) -> None:
+    heard.machine.provider("team", apiKey=KEY_A)
+    heard.machine.gateways({"providerId": "team", "mapping": OWN})
+    await heard.hear("team", {"x-calls-left": "7", "x-team": KEY_A[:12]})
+    (snapshot,) = (await heard.store.load(NOW)).quotas.values()
+    assert snapshot.account_name is None
+    assert KEY_A[:12] not in repr(snapshot)
+
+
+async def test_configured_gateways_come_first_and_others_while_they_tell(heard: Heard) -> None:
+    heard.machine.gateways({"providerId": "zoo", "mapping": OWN})
+    await heard.hear("groq", GROQ)
+    await heard.hear("team", LITELLM)
+    assert await heard.shown() == [("zoo", []), ("groq · m", ["requests"]), ("team", ["key budget"])]
+    heard.now += 120
+    assert await heard.shown() == [("zoo", []), ("team", ["key budget"])]
+    heard.now += 7 * 86400
+    assert await heard.shown() == [("zoo", [])]
+
+
+async def test_who_listens_is_never_fetched(heard: Heard) -> None:
+    heard.machine.gateways({"providerId": "team", "baseURL": "http://127.0.0.1:9", "mapping": OWN})
+    gateways = await heard.quotas.gateways(await heard.config())
+    assert await heard.quotas.read(gateways, Freshness(1, 1, refresh=True)) == {}
+    snapshot = QuotaSnapshot((BUDGET,), read_at=1.0, attempted_at=1.0)
+    await heard.store.apply([PutQuota(gateways[0].key(), snapshot)])
+    assert await heard.quotas.read(gateways, Freshness(1, 1, refresh=True)) == {gateways[0].key(): snapshot}
+
+
+async def test_files_are_looked_at_again_after_two_seconds_at_the_earliest(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time = 100.0
+    monkeypatch.setattr(workspaces.anyio, "current_time", lambda: time)
+    await heard.hear("team", LITELLM)
+    heard.machine.write(heard.machine.ours, {"enabled": False})
+    time += workspaces.LOOK_AGAIN_S - 0.01
+    await heard.hear("team", LITELLM | {"x-litellm-key-spend": "5"})
+    time += 0.01
+    await heard.hear("team", LITELLM | {"x-litellm-key-spend": "9"})
+    ((_, (window,)),) = await heard.known()
+    assert window.used == 5
+
+
+def test_the_handshake_asks_for_every_header_that_our_presets_read() -> None:
+    listening = [mapping for name in presets.names() if (mapping := presets.load(name)).is_passive]
+    read = {name for mapping in listening for name in headers_read(mapping)}
+    assert read != set()
+    assert [name for name in sorted(read) if not name.startswith(tuple(RESPONSE_HEADER_PREFIXES))] == []
+
+
+async def test_the_entries_of_a_directory_say_which_headers_they_read(heard: Heard) -> None:
+    directory = str(heard.machine.project)
+    assert await heard.answers.headers(directory) == []
+    heard.machine.gateways({"providerId": "team", "mapping": OWN}, {"providerId": "gw", "baseURL": BASE})
+    heard.workspaces.open(WorkspaceOpenParams(directory, []))
+    assert await heard.answers.headers(directory) == ["x-calls-left", "x-team"]
+    assert await heard.answers.headers("/elsewhere") == []
