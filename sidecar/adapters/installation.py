@@ -1,0 +1,119 @@
+"""What is installed: this program and its Python, OpenCode, and our plugin in its configuration."""
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from shutil import which
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from sidecar import __version__
+from sidecar.adapters import files
+from sidecar.adapters.host_config import HostPlugin, Setting
+from sidecar.adapters.host_program import ask_version
+from sidecar.adapters.paths import APP, Places, shorten
+from sidecar.plain import is_object
+from sidecar.texts.doctor_data import HostReport, PluginReport, PluginTrouble, ProgramReport
+
+PACKAGES: Final = ("anyio", "httpx", "jmespath", "msgspec", "pyjson5", "structlog")
+VARIABLES: Final = re.compile(r"(?i:\w+_proxy|SSL_CERT_\w+)|(OPENCODE|XDG|QUOTA_SIDECAR)_\w+")
+
+
+def look_at_program(environ: Mapping[str, str]) -> ProgramReport:
+    """Describe this process; takes a few milliseconds."""
+    return ProgramReport(
+        version=__version__,
+        folder=shorten(_package(), environ),
+        python_version=platform.python_version(),
+        python=shorten(Path(sys.executable), environ),
+        platform=platform.platform(),
+        packages={name: version for name in PACKAGES if (version := _version_of(name))},
+        environment=shorten(Path(sys.prefix), environ) if sys.prefix != sys.base_prefix else None,
+        variables=tuple(
+            sorted(name for name, value in environ.items() if value and VARIABLES.fullmatch(name))
+        ),
+    )
+
+
+async def look_at_host(
+    places: Places, environ: Mapping[str, str], plugins: Iterable[HostPlugin]
+) -> HostReport:
+    """Describe OpenCode: its program is started once, to say its version; *plugins* are its entries."""
+    found = which("opencode", path=environ.get("PATH", os.defpath))
+    version, trouble = await ask_version(found, environ) if found else (None, "not_found")
+    return HostReport(
+        config_file=shorten(places.config / "opencode.json", environ),
+        wanted=wanted_plugin(),
+        program=shorten(Path(found), environ) if found else None,
+        version=version,
+        trouble=trouble,
+        plugins=tuple(
+            PluginReport(
+                plugin.spec.text, shorten(plugin.spec.document.file, environ), _trouble(plugin, environ)
+            )
+            for plugin in plugins
+            if _is_ours(plugin.spec)
+        ),
+    )
+
+
+def wanted_plugin() -> str:
+    """Return what belongs into `plugin`: the checkout that we run from, else the name of the package."""
+    shim = _package().parent / "js-shim"
+    return shim.as_uri() if (shim / "package.json").is_file() else APP
+
+
+def _package() -> Path:
+    return Path(__file__).resolve().parents[1]
+
+
+def _version_of(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _is_ours(setting: Setting) -> bool:
+    folder = _folder(setting)
+    if folder is None:
+        return setting.text.partition("@")[0] == APP
+    manifest = _manifest(folder)
+    return folder.name == "js-shim" if manifest is None else manifest == APP
+
+
+def _trouble(plugin: HostPlugin, environ: Mapping[str, str]) -> PluginTrouble | None:
+    folder = _folder(plugin.spec)
+    if folder is None:
+        return None
+    if _manifest(folder) is None:
+        return "no_folder"
+    inside = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
+    has_python = folder.resolve().parent.joinpath(".venv", *inside).exists()
+    is_found = has_python or plugin.has_command or environ.get("QUOTA_SIDECAR_COMMAND")
+    return None if is_found else "no_environment"
+
+
+def _folder(setting: Setting) -> Path | None:
+    """Return the folder that an entry names; None for the name of a package."""
+    if setting.text.startswith("file://"):
+        return Path(unquote(urlsplit(setting.text).path))
+    if setting.text.startswith((".", "/")):
+        return setting.document.file.parent / setting.text
+    return None
+
+
+def _manifest(folder: Path) -> str | None:
+    """Return the name in its package.json, or None without one."""
+    try:
+        data = msgspec.json.decode(files.read(folder / "package.json", 1 << 20))
+    except (OSError, ValueError):
+        return None
+    name = data.get("name") if is_object(data) else None
+    return name if isinstance(name, str) else ""

@@ -1,0 +1,53 @@
+"""`quota-sidecar doctor`: what is installed, configured and reachable, and what is wrong with it."""
+
+import argparse
+import os
+import sys
+import time
+from typing import Final
+
+from sidecar.cli.status import project
+
+HELP: Final = "look for problems, and say how each is cured"
+
+EPILOG: Final = """\
+Starts `opencode --version`, asks every gateway once, and changes nothing. No part of a key is shown: the
+page can go into a report of a bug as it is. Exit codes: 0 no problem, 1 problems, 3 it could not be done.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the form."""
+    parser.add_argument("--json", action="store_true", help="print data instead of text")
+    parser.epilog = EPILOG
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the page."""
+    import anyio
+
+    return anyio.run(_print, arguments)
+
+
+async def _print(arguments: argparse.Namespace) -> int:
+    from sidecar.adapters.config import ConfigLoader
+    from sidecar.adapters.paths import find_places
+    from sidecar.adapters.quota_http import QuotaHttp
+    from sidecar.logs import configure_logging
+    from sidecar.services.doctor import Doctor
+    from sidecar.texts.data import as_json
+    from sidecar.texts.doctor_report import render
+
+    configure_logging(quiet=True)
+    http = QuotaHttp()
+    try:
+        places = find_places(os.environ)
+        loader = ConfigLoader(places, os.environ)
+        report = await Doctor(places, os.environ, loader, http, time.time).examine(project())
+    except (OSError, RuntimeError) as error:
+        sys.stderr.write(f"quota-sidecar: it could not be done: {error}\n")
+        return 3
+    finally:
+        await http.aclose()
+    sys.stdout.write((as_json(report) if arguments.json else render(report)) + "\n")
+    return 1 if report.problems else 0
