@@ -9,11 +9,11 @@ from sidecar.adapters.host_file import write_host_file
 from sidecar.adapters.paths import Places
 from sidecar.adapters.quota_http import QuotaHttp
 from sidecar.adapters.sqlite_store import SqliteStore
+from sidecar.services.alerts import Alerts
 from sidecar.services.answers import Answers
 from sidecar.services.commands import Commands
 from sidecar.services.quotas import Quotas
 from sidecar.services.requests import Requests
-from sidecar.services.setup import Setup
 from sidecar.services.status import StatusService
 from sidecar.services.workspaces import Workspaces
 from sidecar.texts.host import HOST_FILE
@@ -34,13 +34,12 @@ class Application:
         self.loader = ConfigLoader(places, environ)
         self._store = SqliteStore(Path(places.state), clock)
         self._http = QuotaHttp()
-        self.status = StatusService(
-            places, environ, self._store, Quotas(self._store, self._http, clock), clock, started_at
-        )
+        quotas = Quotas(self._store, self._http, clock)
+        self.status = StatusService(places, environ, self._store, quotas, clock, started_at)
         self.workspaces = Workspaces(self.loader)
         self.commands = Commands(self.workspaces, self.status)
         self.requests = Requests(Answers(self.workspaces, clock), self._store, clock)
-        self.setup = Setup(self.workspaces, self._store, clock)
+        self.alerts = Alerts(self.workspaces, quotas, self._store, clock)
 
     def write_host_file(self) -> None:
         """Leave for the shim's next start what it needs before a sidecar runs; raises OSError."""

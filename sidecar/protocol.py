@@ -52,11 +52,13 @@ class EmptyResult(Struct, frozen=True, rename="camel"):
     """Result of a method that only acknowledges."""
 
 
-class InitializeParams(Struct, frozen=True, rename="camel"):
+class InitializeParams(Struct, frozen=True, rename="camel", omit_defaults=True):
     """The first request of a shim, once for each sidecar that it starts."""
 
     protocol_major: int
     shim_version: str
+    shows_toasts: bool = True
+    """False where nobody would see one: a host that does one turn and ends."""
 
 
 class InitializeResult(Struct, frozen=True, rename="camel"):
@@ -110,6 +112,14 @@ class WorkspaceOpenParams(Struct, frozen=True, rename="camel", omit_defaults=Tru
 
     directory: str
     providers: list[CatalogueProvider] | None = None
+    host_version: str | None = None
+
+
+class WorkspaceOpenResult(Struct, frozen=True, rename="camel"):
+    """What the directory's configuration wants to see."""
+
+    response_header_prefixes: list[str]
+    """Lower-case prefixes, beside those of `initialize`; of the last answer for this directory."""
 
 
 class WorkspaceCloseParams(Struct, frozen=True, rename="camel"):
@@ -193,6 +203,15 @@ class RequestFinishedParams(Struct, frozen=True, rename="camel", omit_defaults=T
     """The user aborted before a response came."""
 
 
+class SessionIdleParams(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A session has come to rest; told twice after an error."""
+
+    directory: str
+    session_id: str
+    parent_id: str | None = None
+    """The session that started this one; absent for one that a user started."""
+
+
 ToastVariant = Literal["info", "success", "warning", "error"]
 
 
@@ -203,6 +222,8 @@ class ToastShowParams(Struct, frozen=True, rename="camel", omit_defaults=True):
     message: str
     variant: ToastVariant
     title: str | None = None
+    duration_s: NonNegative | None = None
+    """How long it stays; absent is as long as the host likes."""
 
 
 class CancelRequestParams(Struct, frozen=True, rename="camel"):
@@ -268,11 +289,12 @@ class Method(Struct, frozen=True):
 
 METHODS: Final[dict[str, Method]] = {
     "initialize": Method(InitializeParams, InitializeResult, "shim"),
-    "workspace/open": Method(WorkspaceOpenParams, EmptyResult, "shim"),
+    "workspace/open": Method(WorkspaceOpenParams, WorkspaceOpenResult, "shim"),
     "workspace/close": Method(WorkspaceCloseParams, EmptyResult, "shim"),
     "command/execute": Method(CommandExecuteParams, CommandExecuteResult, "shim"),
     "request/plan": Method(RequestPlanParams, RequestPlanResult, "shim"),
     "request/finished": Method(RequestFinishedParams, None, "shim"),
+    "session/idle": Method(SessionIdleParams, None, "shim"),
     "ping": Method(EmptyParams, EmptyResult, "shim"),
     "shutdown": Method(EmptyParams, EmptyResult, "shim"),
     "toast/show": Method(ToastShowParams, None, "sidecar"),

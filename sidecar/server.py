@@ -32,8 +32,11 @@ from sidecar.protocol import (
     RequestFinishedParams,
     RequestPlanParams,
     RequestPlanResult,
+    SessionIdleParams,
+    ToastShowParams,
     WorkspaceCloseParams,
     WorkspaceOpenParams,
+    WorkspaceOpenResult,
 )
 from sidecar.rpc.dispatcher import Dispatcher, Handler
 from sidecar.rpc.envelope import RpcError
@@ -114,6 +117,7 @@ class Server:
         self._tasks = tasks
         self._dispatcher = dispatcher
         self._is_initialized = False
+        self._shows_toasts = True
         self._application: Application | None = None
         self._loaded = anyio.Event()
         handlers: dict[str, Handler] = {
@@ -124,6 +128,7 @@ class Server:
             "workspace/close": self._when_initialized(self._workspace_close),
             "command/execute": self._when_initialized(self._command_execute),
             "request/plan": self._when_initialized(self._request_plan),
+            "session/idle": self._when_initialized(self._session_idle),
             "request/finished": self._when_initialized(self._request_finished),
         }
         for method, handler in handlers.items():
@@ -141,6 +146,7 @@ class Server:
                 f"the sidecar speaks protocol {PROTOCOL_MAJOR}, the plugin {params.protocol_major}; "
                 "update both together",
             )
+        self._shows_toasts = params.shows_toasts
         if not self._is_initialized:
             self._is_initialized = True
             self._tasks.start_soon(self._in_background, self._load)
@@ -182,13 +188,12 @@ class Server:
         self._stop()
         return EmptyResult()
 
-    async def _workspace_open(self, params: WorkspaceOpenParams) -> EmptyResult:
+    async def _workspace_open(self, params: WorkspaceOpenParams) -> WorkspaceOpenResult:
         application = await self._ready()
-        if application.workspaces.open(params):
-            self._tasks.start_soon(
-                self._in_background, self._tell_setup_problem, application, params.directory
-            )
-        return EmptyResult()
+        if application.workspaces.open(params) and self._shows_toasts:
+            opened = application.alerts.opened
+            self._tasks.start_soon(self._in_background, opened, params.directory, self._show)
+        return WorkspaceOpenResult([])
 
     async def _workspace_close(self, params: WorkspaceCloseParams) -> EmptyResult:
         (await self._ready()).workspaces.close(params)
@@ -205,9 +210,12 @@ class Server:
     async def _request_finished(self, params: RequestFinishedParams) -> None:
         await (await self._ready()).requests.finished(params)
 
-    async def _tell_setup_problem(self, application: "Application", directory: str) -> None:
-        if toast := await application.setup.toast(directory):
-            self._dispatcher.notify("toast/show", toast)
+    async def _session_idle(self, params: SessionIdleParams) -> None:
+        if self._shows_toasts:
+            await (await self._ready()).alerts.idle(params, self._show)
+
+    def _show(self, toast: ToastShowParams) -> None:
+        self._dispatcher.notify("toast/show", toast)
 
 
 def _build(places: Places, environ: Mapping[str, str]) -> "Application":

@@ -9,7 +9,8 @@ import pytest
 from tests.bed import wires
 from tests.bed.gateways import Gateway
 from tests.bed.home import MODEL, Home, provider
-from tests.bed.opencode import Serve, no_session_error, run, text_of
+from tests.bed.opencode import Serve, no_session_error, run, run_program, text_of
+from tests.bed.processes import opencode_binary
 from tests.bed.tui import Tui
 from tests.bed.wiretap import Wiretap
 
@@ -129,13 +130,16 @@ def test_neither_key_nor_prompt_crosses_the_wire(configured: Home, wiretap: Wire
         "id": MODEL, "name": "Bed model", "limits": {}, "inputModalities": ["text"],
         "prices": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
     }  # fmt: skip
-    assert opened[-1] == {
-        "directory": str(configured.project),
-        "providers": [
-            {"id": wire, "name": wire, "source": "config", "models": [model | {"npm": wires.NPM[wire]}]}
-            for wire in wires.WIRES
-        ],
-    }
+    providers = [
+        {"id": wire, "name": wire, "source": "config", "models": [model | {"npm": wires.NPM[wire]}]}
+        for wire in wires.WIRES
+    ]
+    version = run_program(configured, opencode_binary(), "--version").stdout.strip()
+    directory = {"directory": str(configured.project)}
+    assert opened[0] == directory
+    assert directory | {"providers": providers} in opened
+    assert directory | {"hostVersion": version} in opened
+    assert len(opened) == 3
     assert [secret for secret in ("bed-key", "canary", "fine answer") if secret in frames] == []
 
 

@@ -4,6 +4,7 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import manifest from "../package.json" with { type: "json" }
+import { SHOWS_TOASTS } from "./host.ts"
 import type { Launch, Note } from "./launch.ts"
 import {
   ErrorCode,
@@ -163,7 +164,11 @@ export class Sidecar {
 
   async #greet(life: Life) {
     this.#killUnlessAnswered(life, HELLO_MS)
-    const params = { protocolMajor: PROTOCOL_MAJOR, shimVersion: manifest.version }
+    const params = {
+      protocolMajor: PROTOCOL_MAJOR,
+      shimVersion: manifest.version,
+      showsToasts: SHOWS_TOASTS,
+    }
     const reply = await life.peer.call("initialize", params).reply
     if (life !== this.#life || !reply) return
     const detail = reply.error?.message ?? "initialize"
@@ -267,6 +272,9 @@ function boundedWriter({ stdin }: ChildProcessWithoutNullStreams): (line: string
 
 function isGreeting(value: unknown): value is InitializeResult {
   const { protocolMajor, responseHeaderPrefixes: prefixes } = Object(value)
-  if (protocolMajor !== PROTOCOL_MAJOR || !Array.isArray(prefixes)) return false
-  return prefixes.every((prefix) => typeof prefix === "string")
+  return protocolMajor === PROTOCOL_MAJOR && isTexts(prefixes)
+}
+
+export function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string")
 }

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path"
 import type { Hooks, Plugin } from "@opencode-ai/plugin"
-import { Sidecar } from "./child.ts"
+import { isTexts, Sidecar } from "./child.ts"
 import { Commands } from "./commands.ts"
 import { Host } from "./host.ts"
 import { findLaunch, Log, stateDirectory } from "./launch.ts"
@@ -63,12 +63,22 @@ class World {
     }
   }
 
-  /** The directory at once; its providers as soon as the host can name them. */
+  async idle(host: Host, event: Parameters<Host["idle"]>[0]) {
+    const params = await host.idle(event)
+    if (params) this.#sidecar.tell("session/idle", params)
+  }
+
+  /** The directory at once; more about it as soon as the host can say. */
   async #tell({ host }: Workspace) {
-    const { directory } = host
-    await this.#sidecar.ask("workspace/open", { directory }, OPEN_MS)
-    const providers = await host.catalogue().catch(() => undefined)
-    if (providers) await this.#sidecar.ask("workspace/open", { directory, providers }, OPEN_MS)
+    await this.#tellOf(host, Promise.resolve({}))
+    await Promise.allSettled([host.catalogue(), host.version()].map((facts) => this.#tellOf(host, facts)))
+  }
+
+  async #tellOf(host: Host, facts: ReturnType<Host["version"]>) {
+    const params = { directory: host.directory, ...(await facts) }
+    const reply = await this.#sidecar.ask("workspace/open", params, OPEN_MS)
+    const { responseHeaderPrefixes: prefixes } = Object(reply?.result)
+    if (isTexts(prefixes)) host.headerPrefixes = prefixes
   }
 
   #toast(params: ToastShowParams) {
@@ -125,6 +135,7 @@ function hooksOf(world: World, workspace: Workspace): Hooks {
     "experimental.chat.messages.transform": guard("messages.transform", (_, output) =>
       commands.forget(output),
     ),
+    event: guard("event", ({ event }) => world.idle(workspace.host, event)),
     dispose: guard("dispose", () => world.close(workspace)),
   }
 }

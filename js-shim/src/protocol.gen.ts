@@ -27,7 +27,7 @@ export interface Methods {
   };
   "workspace/open": {
     params: WorkspaceOpenParams;
-    result: EmptyResult;
+    result: WorkspaceOpenResult;
   };
   "workspace/close": {
     params: WorkspaceCloseParams;
@@ -43,6 +43,9 @@ export interface Methods {
   };
   "request/finished": {
     params: RequestFinishedParams;
+  };
+  "session/idle": {
+    params: SessionIdleParams;
   };
   ping: {
     params: EmptyParams;
@@ -65,6 +68,7 @@ export interface Methods {
 export interface InitializeParams {
   protocolMajor: number;
   shimVersion: string;
+  showsToasts?: boolean;
 }
 /**
  * The sidecar's half of the handshake.
@@ -80,6 +84,7 @@ export interface InitializeResult {
 export interface WorkspaceOpenParams {
   directory: string;
   providers?: CatalogueProvider[];
+  hostVersion?: string;
 }
 /**
  * A provider as the host lists it: no options, no key, no URL.
@@ -118,15 +123,21 @@ export interface CataloguePrices {
   cacheWrite?: number;
 }
 /**
- * Result of a method that only acknowledges.
+ * What the directory's configuration wants to see.
  */
-export interface EmptyResult {}
+export interface WorkspaceOpenResult {
+  responseHeaderPrefixes: string[];
+}
 /**
  * A directory that the host no longer serves.
  */
 export interface WorkspaceCloseParams {
   directory: string;
 }
+/**
+ * Result of a method that only acknowledges.
+ */
+export interface EmptyResult {}
 /**
  * A slash command that a user typed.
  */
@@ -201,6 +212,14 @@ export interface RequestFinishedParams {
   aborted?: boolean;
 }
 /**
+ * A session has come to rest; told twice after an error.
+ */
+export interface SessionIdleParams {
+  directory: string;
+  sessionId: string;
+  parentId?: string;
+}
+/**
  * Params of a method that needs none.
  */
 export interface EmptyParams {}
@@ -212,6 +231,7 @@ export interface ToastShowParams {
   message: string;
   variant: "error" | "info" | "success" | "warning";
   title?: string;
+  durationS?: number;
 }
 /**
  * Give up a request that is under way; it is answered with `REQUEST_CANCELLED`.

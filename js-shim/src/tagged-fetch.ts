@@ -75,7 +75,8 @@ export async function sendAsPlanned(sidecar: Sidecar, request: TaggedRequest): P
     sidecar.tell("request/finished", { ...about, ttfbS: (performance.now() - leftAt) / 1000, ...rest })
   try {
     const response = await request.send()
-    finish({ status: response.status, headers: pick(response.headers, sidecar.headerPrefixes) })
+    const prefixes = [...sidecar.headerPrefixes, ...tag.host.headerPrefixes]
+    finish({ status: response.status, headers: pick(response.headers, prefixes) })
     return response
   } catch (error) {
     finish({ headers: {}, aborted: signal?.aborted || undefined })

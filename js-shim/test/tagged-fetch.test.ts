@@ -18,7 +18,7 @@ afterEach(() => {
   globalThis.fetch = real
 })
 
-const host = { directory: "/d" } as Host
+const host = { directory: "/d", headerPrefixes: ["x-quota-"] } as Host
 const tag: Tag = {
   host,
   sessionId: "s",
@@ -136,7 +136,7 @@ test("a planned request is asked about, sent, and told of; its response is the v
   const { sidecar, wire } = sidecarSaying({ result: { plan: { kind: "send", unheardOf: true } } })
   const response = new Response("b", {
     status: 429,
-    headers: { "X-RateLimit-Left": "0", "set-cookie": "no" },
+    headers: { "X-RateLimit-Left": "0", "X-Quota-Left": "3", "set-cookie": "no" },
   })
   const body = '{"messages":[],"stream":true,"tools":[{}]}'
   const url = "http://x/v1/chat/completions"
@@ -145,7 +145,8 @@ test("a planned request is asked about, sent, and told of; its response is the v
   const about = { requestId: expect.any(String), directory: "/d", sessionId: "s", target: tag.target }
   const shape = { sizeBytes: body.length, hasImages: false, hasTools: true, stream: true }
   const plan = { ...about, messageId: "m", agent: "build", wire: "openai-chat", body: shape }
-  const finished = { ...about, ttfbS: expect.any(Number), status: 429, headers: { "x-ratelimit-left": "0" } }
+  const headers = { "x-ratelimit-left": "0", "x-quota-left": "3" }
+  const finished = { ...about, ttfbS: expect.any(Number), status: 429, headers }
   expect(wire).toEqual([
     ["request/plan", plan, 250, undefined],
     ["request/finished", finished],

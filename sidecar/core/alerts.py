@@ -54,10 +54,17 @@ class Verdict(Struct, frozen=True):
     mark: Mark | None
 
 
+def counts(window: Timed) -> bool:
+    """Say whether anything about *window* may be news."""
+    if not binds(window, None) or (window.unlimited and not window.blocked) or share(window) is None:
+        return False
+    return window.period_s is None or window.period_s >= SHORTEST_S
+
+
 def judge(window: Timed, read_at: float, mark: Mark | None, now: float) -> Verdict:
-    """Judge a *window* as it was at *read_at*; *mark* is the one that was left last."""
+    """Judge a *window* that counts, as it was at *read_at*; *mark* is the one that was left last."""
     left = share(window)
-    if left is None or not _counts(window) or (mark is not None and read_at <= mark.at <= now):
+    if left is None or (mark is not None and read_at <= mark.at <= now):
         return Verdict(None, mark)  # nothing to say, or somebody has judged this reading or a newer one
     if mark is not None and mark.at > now:  # the clock was set back: of the mark only the level is true
         mark = Mark(mark.level, read_at)
@@ -75,12 +82,6 @@ def judge(window: Timed, read_at: float, mark: Mark | None, now: float) -> Verdi
     resets_at = window.resets_at if mark is None or has_turned else _later(mark.resets_at, window.resets_at)
     is_same = mark is not None and (level, resets_at) == (mark.level, mark.resets_at)
     return Verdict(news, mark if is_same else Mark(level, read_at, resets_at))
-
-
-def _counts(window: Timed) -> bool:
-    if not binds(window, None) or (window.unlimited and not window.blocked):
-        return False
-    return window.period_s is None or window.period_s >= SHORTEST_S
 
 
 def _has_turned(mark: Mark, window: Timed, now: float) -> bool:

@@ -38,6 +38,8 @@ class Freshness(Struct, frozen=True):
     timeout_s: float
     refresh: bool = False
     """Ask even where the cache is fresh."""
+    patient: bool = False
+    """Ask once in `cache_s` at most, after an error or a reset too: nobody waits for the answer."""
 
 
 class Quotas:
@@ -105,6 +107,8 @@ class _Renewal(Struct):
         ]
         turns_at = min(resets, default=None)
         attempt = Attempt(last.attempted_at, last.error is not None, last.retry_at, turns_at)
+        if self.freshness.patient:
+            attempt = Attempt(last.attempted_at, failed=False, retry_at=last.retry_at)
         return is_due(attempt, now, self.freshness.cache_s, refresh=self.freshness.refresh)
 
     async def run(self) -> None:

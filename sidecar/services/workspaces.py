@@ -5,6 +5,7 @@ from typing import Final
 
 import anyio
 import anyio.to_thread
+import structlog
 
 from sidecar.adapters.config import Config, ConfigLoader
 from sidecar.protocol import WorkspaceCloseParams, WorkspaceOpenParams
@@ -12,6 +13,8 @@ from sidecar.services.errors import RelativeDirectoryError, UnknownWorkspaceErro
 
 LOOK_AGAIN_S: Final = 2.0
 """For what happens with every request, files are looked at again after this at the earliest."""
+
+log = structlog.get_logger()
 
 
 class Workspaces:
@@ -31,6 +34,8 @@ class Workspaces:
         """
         if not Path(params.directory).is_absolute():
             raise RelativeDirectoryError("params of workspace/open: directory must be absolute")
+        if params.host_version:
+            log.info("host.version", version=params.host_version)
         is_new = params.directory not in self._open
         if is_new or params.providers is not None:
             named = ((provider.id, provider.name) for provider in params.providers or ())

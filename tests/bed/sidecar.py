@@ -91,7 +91,8 @@ class Sidecar:
         """Shake hands and open these workspaces."""
         self.initialize()
         for directory in directories:
-            assert self.ask("workspace/open", directory=str(directory)) == {}
+            opened = self.ask("workspace/open", directory=str(directory))
+            assert opened == {"responseHeaderPrefixes": []}
 
     def frame(self, matches: Callable[[Any], bool], within_s: float = DEADLINE_S) -> Any:
         """Return the next frame that matches, and keep the others for later."""

@@ -1,0 +1,153 @@
+"""What the user is told without having asked: a threshold crossed, a window that is back, a setup problem.
+
+It looks when a workspace is opened and when a session comes to rest, in the background: nobody waits for it.
+Each thing is told by one of all processes that see it.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Final
+from uuid import uuid4
+
+import anyio.to_thread
+import msgspec
+from msgspec import Struct
+
+from sidecar.adapters.config import Config
+from sidecar.adapters.gateways import Gateway
+from sidecar.adapters.store import State, Store
+from sidecar.core.alerts import THRESHOLDS, counts, judge
+from sidecar.core.freshness import may_still_be_shown
+from sidecar.core.headroom import share
+from sidecar.protocol import SessionIdleParams, ToastShowParams
+from sidecar.quota.windows import Window
+from sidecar.services.errors import UnknownWorkspaceError
+from sidecar.services.quotas import Freshness, Quotas
+from sidecar.services.workspaces import Workspaces
+from sidecar.texts import toasts
+
+SETUP_AGAIN_S: Final = 86400.0
+"""The same problems are told again after this at the earliest, in whichever OpenCode."""
+
+Show = Callable[[ToastShowParams], None]
+
+
+class Notice(Struct, frozen=True, order=True):
+    """One thing to tell; they sort by how much it matters."""
+
+    rank: float
+    """What is left in percent; beyond 100 where that doesn't say it."""
+    variant: toasts.Variant
+    line: str
+
+
+_SETUP_RANK: Final = 101.0
+_BACK_RANK: Final = 102.0
+
+
+class Alerts:
+    """Tells by toasts. At most one look at a directory is under way, and one more waits for its end."""
+
+    def __init__(
+        self, workspaces: Workspaces, quotas: Quotas, store: Store, clock: Callable[[], float]
+    ) -> None:
+        """Remember in *store* what was told; *clock* gives Unix seconds."""
+        self._workspaces = workspaces
+        self._quotas = quotas
+        self._store = store
+        self._clock = clock
+        self._again: dict[str, bool] = {}
+        """The directories that are looked at, and whether somebody wants another look."""
+
+    async def opened(self, directory: str, show: Show) -> None:
+        """Tell what is wrong with the configuration of a workspace."""
+        if config := await self._config(directory):
+            _tell(directory, await self._setup_problem(config), show)
+
+    async def idle(self, params: SessionIdleParams, show: Show) -> None:
+        """Look around after a session of the user's own has come to rest; a subagent's parent goes on."""
+        directory = params.directory
+        if params.parent_id is not None:
+            return
+        if directory in self._again:
+            self._again[directory] = True
+            return
+        try:
+            self._again[directory] = True
+            while self._again[directory]:
+                self._again[directory] = False
+                if config := await self._config(directory):
+                    _tell(directory, await self._quota_news(config) + await self._setup_problem(config), show)
+        finally:
+            del self._again[directory]
+
+    async def _config(self, directory: str) -> Config | None:
+        """Return what is configured; None where nothing is to be told."""
+        try:
+            config = await anyio.to_thread.run_sync(self._workspaces.config, directory)
+        except UnknownWorkspaceError:
+            return None  # closed meanwhile
+        return config if config.settings.enabled and config.settings.toasts else None
+
+    async def _setup_problem(self, config: Config) -> list[Notice]:
+        if not config.problems:
+            return []
+        digest = hashlib.sha256(msgspec.json.encode(config.problems)).hexdigest()[:16]
+        claim = f"toast:setup:{digest}"
+        if not await self._store.claim(claim, uuid4().hex, SETUP_AGAIN_S, self._clock()):
+            return []
+        return [Notice(_SETUP_RANK, "warning", toasts.setup_problem(len(config.problems)))]
+
+    async def _quota_news(self, config: Config) -> list[Notice]:
+        settings = config.settings
+        freshness = Freshness(settings.quota_cache_s, settings.quota_timeout_s, patient=True)
+        await self._quotas.read(config.gateways, freshness)
+        now = self._clock()
+        state = await self._store.load(now)  # readings and marks of one instant
+        looks = [look for gateway in config.gateways for look in _looks(gateway, state, now)]
+        return [notice for look in looks if (notice := await self._judge(look, state, now))]
+
+    async def _judge(self, look: "_Look", state: State, now: float) -> Notice | None:
+        old = state.marks.get(look.mark)
+        verdict = judge(look.window, look.read_at, old, now)
+        if verdict.mark == old or not await self._store.swap(look.mark, old, verdict.mark):
+            return None
+        if verdict.news == "back":
+            return Notice(_BACK_RANK, "success", toasts.back(look.label, look.window, now))
+        left = share(look.window)
+        if verdict.news is None or left is None:
+            return None
+        variant = "error" if left <= THRESHOLDS[0] else "warning"
+        return Notice(left, variant, toasts.low(look.label, look.window, now))
+
+
+class _Look(Struct, frozen=True):
+    """A window as it was read last, and the name of its mark."""
+
+    mark: str
+    label: str
+    window: Window
+    read_at: float
+
+
+def _looks(gateway: Gateway, state: State, now: float) -> Iterator[_Look]:
+    """Yield what may be judged of *gateway*: of a good last reading, what has not turned since."""
+    key = gateway.key()
+    snapshot = state.quotas.get(key)
+    if snapshot is None or snapshot.error is not None or snapshot.read_at is None:
+        return  # what was read before an error is old: it says nothing of now
+    tightest: dict[tuple[str, str, str | None], Window] = {}
+    for window in snapshot.windows:
+        name = (window.name, window.unit, window.currency)
+        if counts(window) and may_still_be_shown(snapshot.read_at, window.resets_at, now):
+            tightest[name] = min(tightest.get(name, window), window, key=lambda row: share(row) or 0)
+    for name, window in tightest.items():
+        mark = ":".join(["toast", key.digest(), *(part or "" for part in name)])
+        yield _Look(mark, gateway.label, window, snapshot.read_at)
+
+
+def _tell(directory: str, notices: list[Notice], show: Show) -> None:
+    if notices:
+        notices.sort()
+        text = toasts.message([notice.line for notice in notices])
+        show(ToastShowParams(directory, text, notices[0].variant, toasts.TITLE, toasts.STAYS_S))
