@@ -46,8 +46,7 @@ def reading_of(row: Row) -> Reading:
     """Return what the preset of *row* reads."""
     mapping = presets.load(row["preset"])
     if mapping.is_passive:
-        headers = row["example"]["headers"]
-        return read(mapping, Reply(None, headers if isinstance(headers, dict) else {}), Context(NOW))
+        return read(mapping, Reply(None, row["example"]["headers"]), Context(NOW))
     exchange = Exchange(mapping, config_of(mapping))
     for body in bodies_of(row):
         assert exchange.next()
