@@ -38,7 +38,8 @@ class Application:
         self.status = StatusService(places, environ, self._store, quotas, clock, started_at)
         self.workspaces = Workspaces(self.loader)
         self.commands = Commands(self.workspaces, self.status)
-        self.requests = Requests(Answers(self.workspaces, clock), self._store, clock)
+        self.answers = Answers(self.workspaces, clock)
+        self.requests = Requests(self.answers, self._store, clock)
         self.alerts = Alerts(self.workspaces, quotas, self._store, clock)
 
     def write_host_file(self) -> None:

@@ -50,10 +50,15 @@ if TYPE_CHECKING:
 RESPONSE_HEADER_PREFIXES: Final = [
     "retry-after",
     "llm_provider-retry-after",
+    "ratelimit",
     "x-ratelimit-",
+    "x-usage-ratelimit-",
+    "x-quota-snapshot-",
     "anthropic-ratelimit-",
+    "helicone-ratelimit-",
     "x-codex-",
     "x-litellm-key-",
+    "x-venice-balance-",
 ]
 """Everything that our presets read in ordinary answers, and when a refusal says to come back."""
 
@@ -193,7 +198,7 @@ class Server:
         if application.workspaces.open(params) and self._shows_toasts:
             opened = application.alerts.opened
             self._tasks.start_soon(self._in_background, opened, params.directory, self._show)
-        return WorkspaceOpenResult([])
+        return WorkspaceOpenResult(await application.answers.headers(params.directory))
 
     async def _workspace_close(self, params: WorkspaceCloseParams) -> EmptyResult:
         (await self._ready()).workspaces.close(params)

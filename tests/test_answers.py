@@ -98,9 +98,9 @@ async def test_a_provider_that_nobody_configured_is_heard(heard: Heard) -> None:
 
 
 async def test_a_preset_for_one_provider_reads_no_other(heard: Heard) -> None:
-    await heard.hear("other", GROQ)
-    await heard.hear("groq", GROQ)
-    assert [provider for provider, _ in await heard.known()] == ["groq"]
+    for provider in ("other", "openai"):
+        await heard.hear(provider, {"x-codex-primary-used-percent": "40"})
+    assert [provider for provider, _ in await heard.known()] == ["openai"]
 
 
 async def test_what_one_model_says_of_itself_stays_beside_another_models(heard: Heard) -> None:

@@ -17,12 +17,11 @@ from sidecar.adapters.config import Config
 from sidecar.adapters.gateways import Gateway
 from sidecar.adapters.store import State, Store
 from sidecar.core.alerts import THRESHOLDS, counts, judge
-from sidecar.core.freshness import may_still_be_shown
 from sidecar.core.headroom import share
 from sidecar.protocol import SessionIdleParams, ToastShowParams
 from sidecar.quota.windows import Window
 from sidecar.services.errors import UnknownWorkspaceError
-from sidecar.services.quotas import Freshness, Quotas
+from sidecar.services.quotas import Freshness, Quotas, windows_that_tell
 from sidecar.services.workspaces import Workspaces
 from sidecar.texts import toasts
 
@@ -101,10 +100,11 @@ class Alerts:
     async def _quota_news(self, config: Config) -> list[Notice]:
         settings = config.settings
         freshness = Freshness(settings.quota_cache_s, settings.quota_timeout_s, patient=True)
-        await self._quotas.read(config.gateways, freshness)
+        gateways = await self._quotas.gateways(config)
+        await self._quotas.read(gateways, freshness)
         now = self._clock()
         state = await self._store.load(now)  # readings and marks of one instant
-        looks = [look for gateway in config.gateways for look in _looks(gateway, state, now)]
+        looks = [look for gateway in gateways for look in _looks(gateway, state, now)]
         return [notice for look in looks if (notice := await self._judge(look, state, now))]
 
     async def _judge(self, look: "_Look", state: State, now: float) -> Notice | None:
@@ -137,9 +137,9 @@ def _looks(gateway: Gateway, state: State, now: float) -> Iterator[_Look]:
     if snapshot is None or snapshot.error is not None or snapshot.read_at is None:
         return  # what was read before an error is old: it says nothing of now
     tightest: dict[tuple[str, str, str | None], Window] = {}
-    for window in snapshot.windows:
+    for window in windows_that_tell(snapshot, now):
         name = (window.name, window.unit, window.currency)
-        if counts(window) and may_still_be_shown(snapshot.read_at, window.resets_at, now):
+        if counts(window):
             tightest[name] = min(tightest.get(name, window), window, key=lambda row: share(row) or 0)
     for name, window in tightest.items():
         mark = ":".join(["toast", key.digest(), *(part or "" for part in name)])
