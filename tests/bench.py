@@ -19,6 +19,7 @@ from tests.bed.home import Home, provider
 from tests.bed.opencode import Serve
 from tests.bed.processes import REPOSITORY
 from tests.bed.replies import json_reply
+from tests.bed.store_month import simulate
 
 SIDECAR: Final = [sys.executable, "-I", "-m", "sidecar", "serve"]
 BUN: Final = REPOSITORY / "js-shim" / "node_modules" / ".bin" / "bun"
@@ -36,6 +37,7 @@ def main() -> int:
     with Home() as home:
         rows += _shim_rows(home)
         rows += _gateway_rows(home)
+    rows += _store_rows()
     rows += _start_rows()
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in [("what", "measured", "limit"), tuple("-" * width for width in widths), *rows]:
@@ -141,6 +143,16 @@ def _timed_status(ask: Ask, home: Home, arguments: str) -> float:
     took = (time.perf_counter() - began) * 1000
     assert text.count(" of 100 left") == GATEWAYS, text
     return took
+
+
+def _store_rows() -> list[Row]:
+    month = simulate()
+    size = f"{month.size_bytes / 1e6:.1f} MB"
+    return [
+        ("store after a simulated month, state.db and its -wal", size, "5 MB"),
+        ("loading it, nobody has written since, p50", _ms(month.unchanged_ms), "1 ms"),
+        ("loading it, another sidecar has written, p50", _ms(month.changed_ms), "-"),
+    ]
 
 
 def _start_rows() -> list[Row]:
