@@ -96,13 +96,13 @@ class Events:
 class Serve:
     """`opencode serve` on a free port, with a client; use as a context manager.
 
-    A restart is another `Serve` on the same home.
+    A restart, or a second OpenCode beside the first, is another `Serve` on the same home.
     """
 
     def __init__(self, home: Home) -> None:
         self.home = home
         self.events = Events()
-        self._log_path = home.path / "serve.log"
+        self._log_path = home.path / f"serve-{len([*home.path.glob('serve-*.log')])}.log"
         with self._log_path.open("wb") as log:
             command = [opencode_binary(), "serve", "--port", "0", "--hostname", "127.0.0.1", "--print-logs"]
             self.process = start(command, home.env, home.project, output=log)
