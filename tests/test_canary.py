@@ -129,6 +129,23 @@ def status(home: Home, *arguments: str) -> bytes:
     return done.stdout + done.stderr
 
 
+def doctor(home: Home, *arguments: str) -> bytes:
+    """Let the doctor look, also into a log that a mistake has left with every key in it."""
+    logs = home.state / "logs"
+    logs.mkdir(exist_ok=True)
+    log = logs / "1.log"
+    log.write_text("".join(f"ValueError: {key}\n{{}}\n" for key in KEYS.values()))
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "sidecar", "doctor", *arguments],
+        cwd=home.project, env=home.env, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    log.unlink()
+    assert done.returncode == 1
+    assert b"HTTP 401" in done.stdout
+    assert b"not shown" in done.stdout
+    return done.stdout + done.stderr
+
+
 def test_no_part_of_a_key_is_ever_written_logged_printed_or_sent_to_the_host(
     home: Home, gateway: Gateway
 ) -> None:
@@ -142,6 +159,7 @@ def test_no_part_of_a_key_is_ever_written_logged_printed_or_sent_to_the_host(
         assert written_under(home) == {}, "while the database is open, with its log beside it"
         child.end()
     outputs = [child.received, child.log.encode(), status(home), status(home, "--json", "--refresh")]
+    outputs += [doctor(home), doctor(home, "--json")]
     assert [found_in(output) for output in outputs] == [[]] * len(outputs)
     assert written_under(home) == {}
     assert_the_trap_was_set(gateway, first)
@@ -169,7 +187,7 @@ def test_a_traceback_in_the_log_shows_no_value_of_a_variable(home: Home, gateway
     broken = (
         "import sidecar.adapters.quota_http as module\n"
         "def broken(request):\n"
-        "    key = request.key and request.key.reveal()\n"
+        "    keys = [value.reveal() for value in request.headers.values()]\n"
         "    raise RuntimeError('a mistake of ours')\n"
         "module._headers = broken\n"
         "from sidecar.cli import main\n"

@@ -109,6 +109,17 @@ def test_a_provider_with_a_key_and_without_a_gateway_is_named_with_the_preset_th
     ]
 
 
+def test_a_provider_whose_ordinary_answers_tell_needs_no_gateway(home: Home) -> None:
+    install(home)
+    home.write_opencode({})
+    home.write_auth(anthropic=KEY)
+    assert doctor(home, 0)["Gateways, asked now"] == [
+        "  none",
+        "  anthropic                  not configured · key: auth.json",
+        "                             its ordinary answers tell what is left",
+    ]
+
+
 def test_keys_are_told_by_their_sources(home: Home, gateway: Gateway) -> None:
     configure(home, gateway)
     home.write_auth(campus="third-key-0123456789")

@@ -47,7 +47,7 @@ def test_a_store_in_use_is_told_with_size_rows_permissions_and_users(home: Home,
     assert state == f"  state        on disk · {FILE}"
     size = (home.state / "state.db").stat().st_size // 1024
     assert file == f"  file         {size} KiB · folder 0700, file 0600"
-    assert "· quota 1 ·" in rows
+    assert "claim 0 ·" in rows and "· quota 1 ·" in rows
     assert contents(home) == before
     with Sidecar(home.env, home.path) as child:
         child.open(home.project)

@@ -25,6 +25,7 @@ from sidecar.adapters.quota_http import QuotaFetchError, QuotaHttp
 from sidecar.adapters.secrets import Placeholders, Secret, UnresolvedError
 from sidecar.adapters.store_facts import look_at_store
 from sidecar.plain import is_object
+from sidecar.quota import presets
 from sidecar.services.status import key_report, problem_report
 from sidecar.texts import doctor_findings as words
 from sidecar.texts.doctor_data import (
@@ -130,8 +131,8 @@ class Doctor:
     def _unconfigured(self, config: Config, host: HostConfig, keys: KeyFinder) -> Iterator[ProviderReport]:
         """Yield providers that have a key and no gateway: OpenCode's, and services that we know."""
         gateways = {*config.switched_off, *(gateway.provider_id for gateway in config.gateways)}
-        hosts_own, presets = {*host.providers, *host.auth}, self._presets.names()
-        for provider_id in sorted({*hosts_own, *presets} - gateways):
+        hosts_own, names = {*host.providers, *host.auth}, self._presets.names()
+        for provider_id in sorted({*hosts_own, *names} - gateways):
             variables = host.providers[provider_id].variables if provider_id in host.providers else ()
             try:
                 credential = keys.find(provider_id, None, variables)
@@ -139,10 +140,10 @@ class Doctor:
                 continue
             if not credential:
                 continue
-            fits = provider_id in presets and self._is_service(provider_id)
+            fits = provider_id in names and self._is_service(provider_id)
             if fits or provider_id in hosts_own:
                 preset = provider_id if fits else None
-                yield ProviderReport(provider_id, credential.used.source, preset)
+                yield ProviderReport(provider_id, credential.used.source, preset, _heard_by(provider_id))
 
     def _is_service(self, name: str) -> bool:
         """Say whether the preset *name* is of one service, which can be asked without another word."""
@@ -150,7 +151,13 @@ class Doctor:
             mapping = self._presets.load(name)
         except PresetRefusedError:
             return False
-        return mapping.base_url is not None and not mapping.is_passive
+        return bool(mapping.base_url and mapping.requests and not mapping.config)
+
+
+def _heard_by(provider_id: str) -> str | None:
+    """Return the preset that reads this provider's ordinary answers, and not everybody's."""
+    heard = presets.heard_from(provider_id)
+    return heard[0] if heard and provider_id in presets.passive()[heard[0]].providers else None
 
 
 def _file(name: str, document: Document | None) -> FileReport:

@@ -88,7 +88,9 @@ class ProviderReport(Struct, frozen=True, omit_defaults=True):
     provider_id: str
     key_source: str
     preset: str | None = None
-    """The one that fits."""
+    """The one that would ask it."""
+    heard_by: str | None = None
+    """The one that reads its ordinary answers, without any configuration."""
 
 
 StoreTrouble = Literal["no_folder", "read_only", "damaged", "newer", "busy", "refused"]

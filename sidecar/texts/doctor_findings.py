@@ -129,7 +129,8 @@ def _place(problem: ProblemReport) -> str:
 
 
 def _nothing_configured(report: DoctorReport) -> Iterator[Finding]:
-    if report.gateways or report.config_problems or report.switched_off:
+    is_heard = any(row.heard_by for row in report.providers)
+    if report.gateways or report.config_problems or report.switched_off or is_heard:
         return
     fits = next((row for row in report.providers if row.preset), None)
     entry = f'"providerId": "{fits.provider_id}", "preset": "{fits.preset}"' if fits else ""

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from sidecar.texts.doctor_data import DoctorReport, Finding, HostReport, ProbeReport, StoreReport
+from sidecar.texts.doctor_data import (
+    DoctorReport,
+    Finding,
+    HostReport,
+    ProbeReport,
+    ProviderReport,
+    StoreReport,
+)
 from sidecar.texts.doctor_findings import title
 from sidecar.texts.failures import fetch_failure
 from sidecar.texts.figures import age, columns, fit, visible, wrap
@@ -90,9 +97,18 @@ def _gateways(report: DoctorReport) -> Rows:
         yield _row("switched off", list(report.switched_off))
     for provider in report.providers:
         first = f"  {fit(provider.provider_id, GATEWAY)} "
-        hint = f'"preset": "{provider.preset}" fits' if provider.preset else "no preset is made for it"
-        parts = ["not configured", f"key: {provider.key_source}", hint]
-        yield wrap(parts, first, " " * columns(first), WIDTH)
+        yield wrap(list(_provider(provider)), first, " " * columns(first), WIDTH)
+
+
+def _provider(provider: ProviderReport) -> Iterator[str]:
+    yield "not configured"
+    yield f"key: {provider.key_source}"
+    if provider.preset:
+        yield f'"preset": "{provider.preset}" fits'
+    if provider.heard_by:
+        yield "its ordinary answers tell what is left"
+    elif not provider.preset:
+        yield "no preset is made for it"
 
 
 def _gateway(gateway: ProbeReport) -> Iterator[str]:
