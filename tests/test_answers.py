@@ -107,9 +107,9 @@ async def test_what_one_model_says_of_itself_stays_beside_another_models(heard: 
     await heard.hear("groq", GROQ, "big")
     await heard.hear("groq", GROQ | {"x-ratelimit-remaining-requests": "1"}, "small")
     await heard.hear("groq", GROQ | {"x-ratelimit-remaining-requests": "14000"}, "big")
-    rows = [(row.label, [(window.remaining, window.models) for window in row.windows])
+    rows = [(row.model, [(window.remaining, window.models) for window in row.windows])
             for row in await heard.report("GROQ")]  # fmt: skip
-    assert rows == [("groq · big", [(14000, ("big",))]), ("groq · small", [(1, ("small",))])]
+    assert rows == [("big", [(14000, ("big",))]), ("small", [(1, ("small",))])]
 
 
 async def test_a_refusal_tells_too_and_what_says_nothing_changes_nothing(
@@ -205,7 +205,7 @@ async def test_configured_gateways_come_first_and_others_while_they_tell(heard: 
     heard.machine.gateways({"providerId": "zoo", "mapping": OWN})
     await heard.hear("groq", GROQ)
     await heard.hear("team", LITELLM)
-    assert await heard.shown() == [("zoo", []), ("groq · m", ["requests"]), ("team", ["key budget"])]
+    assert await heard.shown() == [("zoo", []), ("groq", ["requests"]), ("team", ["key budget"])]
     heard.now += 120
     assert await heard.shown() == [("zoo", []), ("team", ["key budget"])]
     heard.now += 7 * 86400

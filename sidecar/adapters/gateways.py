@@ -51,7 +51,11 @@ class Gateway(Struct, frozen=True):
 
     def of_model(self, model: str) -> "Gateway":
         """Return the part of it that tells of *model* alone."""
-        return msgspec.structs.replace(self, model=model, label=f"{self.label} · {model}")
+        return msgspec.structs.replace(self, model=model)
+
+    def title(self) -> str:
+        """Return what to call it in one line."""
+        return self.label if self.model is None else f"{self.label} · {self.model}"
 
     def url_of(self, path: str) -> str:
         """Return where a request with *path* goes: always to the base's own origin."""

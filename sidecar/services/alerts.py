@@ -143,7 +143,7 @@ def _looks(gateway: Gateway, state: State, now: float) -> Iterator[_Look]:
             tightest[name] = min(tightest.get(name, window), window, key=lambda row: share(row) or 0)
     for name, window in tightest.items():
         mark = ":".join(["toast", key.digest(), *(part or "" for part in name)])
-        yield _Look(mark, gateway.label, window, snapshot.read_at)
+        yield _Look(mark, gateway.title(), window, snapshot.read_at)
 
 
 def _tell(directory: str, notices: list[Notice], show: Show) -> None:

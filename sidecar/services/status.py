@@ -96,6 +96,7 @@ def gateway_report(
     return GatewayReport(
         provider_id=gateway.provider_id,
         label=gateway.label,
+        model=gateway.model,
         key=key_report(gateway),
         windows=windows_that_tell(snapshot, now),
         account_name=snapshot.account_name,

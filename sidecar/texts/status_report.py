@@ -45,6 +45,8 @@ class GatewayReport(Struct, frozen=True, omit_defaults=True):
     read_at: float | None = None
     failure: FailureReport | None = None
     requests_today: int = 0
+    model: str | None = None
+    """The one model of which the windows tell."""
     is_heard: bool = False
     """Its figures come with ordinary answers; it can't be asked."""
 
@@ -109,6 +111,8 @@ def _gateway(gateway: GatewayReport, now: float, width: int) -> list[str]:
     name = gateway.label
     if gateway.provider_id != gateway.label:
         name += f" ({gateway.provider_id})"
+    if gateway.model:
+        name += f" · {gateway.model}"
     if gateway.account_name:
         name += f" · {gateway.account_name}"
     when = age(now - gateway.read_at) if gateway.windows and gateway.read_at is not None else ""
