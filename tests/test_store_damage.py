@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from sidecar.adapters.file_lock import FileLock
+from sidecar.adapters.sqlite_file import KEPT_ASIDE
+from sidecar.adapters.sqlite_schema import KEEP_USAGE_HOURS
 from sidecar.adapters.sqlite_store import DATABASE, RETRY_S
 from sidecar.adapters.store import CountRequest, HourUsage, Mark, PutQuota, QuotaSnapshot
 from tests.bed.store_user import KEPT, NOW
@@ -268,3 +270,31 @@ async def test_a_file_without_what_its_version_promises_is_replaced(
     await store.apply([COUNT])
     assert (store.trouble, len(damaged_copies(folder))) == (None, 1)
     assert (await new_store().load(NOW)).quotas == {key(): SNAPSHOT}
+
+
+async def test_of_many_damaged_files_the_newest_are_kept(
+    new_store: NewStore, folder: Path, clock: Clock
+) -> None:
+    store = new_store()
+    for _ in range(KEPT_ASIDE + 2):
+        clock.now += 1
+        await store.apply([COUNT])
+        await store.aclose()
+        (folder / DATABASE).write_bytes(b"not a database" * 100)
+    await store.apply([COUNT])
+    newest = [f"state.db.damaged-{int(clock.now) - back}" for back in range(KEPT_ASIDE)]
+    assert damaged_copies(folder) == sorted(newest)
+    assert len([path for path in folder.iterdir() if "damaged" in path.name]) <= 3 * KEPT_ASIDE
+
+
+async def test_what_is_too_old_and_cannot_be_dropped_keeps_nothing_from_being_read(
+    new_store: NewStore, clock: Clock, users: StoreUsers
+) -> None:
+    store = new_store()
+    clock.now -= KEEP_USAGE_HOURS * 3600 + 3600
+    await store.apply([COUNT, CountRequest(clock.now, "p", "old", failed=False)])
+    user = users.start()
+    assert user.ask("limit 1") == "limit"
+    assert user.ask("load") == "1"
+    assert user.counts(1) != [KEPT]
+    assert await counted(store) == 1

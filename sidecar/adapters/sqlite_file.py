@@ -21,6 +21,9 @@ from sidecar.adapters.file_lock import FileLock
 BUSY_S: Final = 2.0
 """How long a call waits for others."""
 
+KEPT_ASIDE: Final = 3
+"""So many damaged files are kept, the newest; a disk that wears out may leave one after the other."""
+
 _DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")
 """The last is no table where one must be: a page, or the -shm that leads to it, was overwritten."""
 
@@ -69,23 +72,24 @@ class DatabaseFile:
         self._disconnect()
         self._lock.close()
 
-    def mend(self, suffix: str) -> None:
-        """Set the file aside if it is damaged, with *suffix* on its name, and save what can be read.
+    def mend(self, now: float) -> None:
+        """Set the file aside if it is damaged, with the time on its name, and save what can be read.
 
-        Raises `DamagedError` or sqlite3.Error.
+        Raises `DamagedError`, sqlite3.Error or OSError.
         """
         try:
             if not self._lock.take_alone(BUSY_S):
                 raise DamagedError(held=True)
             if not self._is_damaged():  # another sidecar was first
                 return
-            aside = self._path.with_name(self._path.name + suffix)
+            aside = self._path.with_name(f"{self._path.name}.damaged-{int(now)}")
             try:
                 self._rename(aside)
             except OSError as error:
                 raise DamagedError(held=False) from error
-            log.warning("store.set_aside", suffix=suffix)
+            log.warning("store.set_aside", name=aside.name)
             self._save_from(aside)
+            self._drop_oldest()
         finally:
             self._lock.release()
 
@@ -159,6 +163,15 @@ class DatabaseFile:
     def _save_from(self, aside: Path) -> None:
         with closing(_open(aside)) as old, closing(self._connect()) as new:
             schema.copy_readable(old, new)
+
+    def _drop_oldest(self) -> None:
+        copies: dict[str, list[Path]] = {}
+        for path in self._path.parent.glob(f"{self._path.name}.damaged-*"):
+            time = path.name.rpartition(".damaged-")[2].partition("-")[0]  # without -wal and -shm
+            copies.setdefault(time, []).append(path)
+        for time in sorted(copies)[:-KEPT_ASIDE]:
+            for path in copies[time]:
+                path.unlink(missing_ok=True)
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:

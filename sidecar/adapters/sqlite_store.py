@@ -127,7 +127,7 @@ class SqliteStore:
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
-        self._file.mend(f".damaged-{int(self._clock())}")
+        self._file.mend(self._clock())
         return self._use(call)
 
     def _use(self, call: Callable[[sqlite3.Connection], T]) -> T:

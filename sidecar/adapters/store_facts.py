@@ -34,7 +34,7 @@ def look_at_store(folder: Path, environ: Mapping[str, str]) -> StoreReport:
                 lock.share(BUSY_S)
             return _opened(report, file)
         finally:
-            lock.release()
+            lock.close()
     except OSError as error:
         return _in_memory(nothing, "refused", error.strerror)
 
