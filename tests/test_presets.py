@@ -2,29 +2,15 @@
 
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidecar.core.headroom import binds
 from sidecar.quota import presets
 from sidecar.quota.mapping import Context, Reading, Reply, read
 from sidecar.quota.windows import Window
 from tests.recorded import NOW, RECORDED, Row, expected, id_of, reading_of, rounded
-
-scalars = st.one_of(
-    st.none(), st.booleans(), st.integers(-(10**30), 10**30), st.floats(), st.text(max_size=20),
-    st.sampled_from(["12.5", "None", "2026-12-01T00:00:00Z", "-1", ""]),
-)  # fmt: skip
-NAMES = (
-    "key", "tokens", "cost", "limit", "used", "remaining", "resets_at", "currency", "data", "info", "usage",
-    "limit_remaining", "spend", "max_budget", "litellm_budget_table", "budget_reset_at", "blocked",
-)  # fmt: skip
-bodies: st.SearchStrategy[Any] = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
-    max_leaves=20,
-)
 
 
 def by(preset: str, body: object) -> Reading:
@@ -40,10 +26,29 @@ def test_every_preset_has_a_recorded_reply_and_loads() -> None:
     assert {row["preset"] for row in RECORDED} == set(presets.names())
 
 
+@pytest.mark.parametrize("name", presets.names())
+def test_a_preset_says_what_it_shows_and_comes_from_one_place(name: str) -> None:
+    mapping = presets.load(name)
+    assert mapping.summary
+    assert mapping.summary.isprintable()
+    assert len(mapping.summary) <= 110
+    assert mapping.base_url is None or mapping.base_url.startswith("https://")
+    assert bool(mapping.providers) <= mapping.is_passive
+
+
 def test_there_is_no_preset_of_another_name() -> None:
     for name in ("", "Neutral", "../presets/neutral", "neutral.toml"):
         with pytest.raises(KeyError):
             presets.load(name)
+
+
+def test_headers_that_many_services_share_are_left_to_presets_that_know_the_service() -> None:
+    assert presets.heard_from("groq") == ["groq", "helicone", "litellm-headers", "ratelimit-headers"]
+    assert presets.heard_from("my-gateway") == [
+        "helicone", "litellm-headers", "openai-headers", "ratelimit-headers",
+    ]  # fmt: skip
+    for provider_id in ("openai", "azure", "azure-cognitive-services", "venice"):
+        assert "openai-headers" not in presets.heard_from(provider_id)
 
 
 @pytest.mark.parametrize(
@@ -135,24 +140,50 @@ def test_litellm_reads_the_budget_that_applies(info: object, windows: list[Windo
     assert by("litellm", {"info": info}).windows == windows
 
 
-@given(bodies, st.sampled_from(("neutral", "openrouter", "litellm")))
-def test_no_reply_makes_a_preset_fail_and_every_reading_can_be_stored(body: Any, preset: str) -> None:
-    reading = by(preset, body)
-    assert msgspec.json.decode(msgspec.json.encode(reading), type=Reading) == reading
-
-
-@given(bodies, bodies)
-def test_a_bad_half_never_hides_a_good_one(bad: Any, key: Any) -> None:
-    half = {"limit": 10, "used": 4}
-    tokens = Window("tokens", "tokens", limit=10, used=4, remaining=6, percent_remaining=60.0)
-    assert tokens in by("neutral", {"key": key, "tokens": half, "cost": bad}).windows
-    cost = msgspec.structs.replace(tokens, name="cost", unit="cost", currency="USD")
-    assert cost in by("neutral", {"key": key, "cost": half | {"currency": "USD"}, "tokens": bad}).windows
-
-
 @given(st.integers(0, 10**12), st.integers(0, 10**12), st.sampled_from(("limit", "used", "remaining")))
 def test_any_two_of_the_neutral_figures_give_the_third(used: int, remaining: int, absent: str) -> None:
     whole = {"limit": used + remaining, "used": used, "remaining": remaining}
     partial = {name: str(value) for name, value in whole.items() if name != absent}
     (window,) = by("neutral", {"tokens": partial}).windows
     assert (window.limit, window.used, window.remaining) == (used + remaining, used, remaining)
+
+
+REFUSALS: list[tuple[str, Any]] = [
+    ("zai", {"code": 401, "msg": "token expired or incorrect", "success": False}),
+    ("minimax", {"base_resp": {"status_code": 1004, "status_msg": "token expired"}, "model_remains": []}),
+    ("minimax", {"data": {"base_resp": {"status_code": 1004}}}),
+    ("one-api", {"subscription": {"error": {"message": "no", "type": "upstream_error"}}, "usage": {}}),
+    ("new-api", {"code": False, "message": "no such token"}),
+    ("new-api", {"code": "404"}),
+    ("new-api", "<!doctype html>"),
+    ("sub2api", {"isValid": False, "status": "disabled"}),
+    ("siliconflow", {"code": 30001, "message": "Api key is invalid", "status": False, "data": None}),
+]
+
+
+@pytest.mark.parametrize(("preset", "body"), REFUSALS, ids=repr)
+def test_an_error_with_http_200_is_known_as_one(preset: str, body: Any) -> None:
+    assert by(preset, body) == Reading([], is_refusal=True)
+
+
+def test_the_account_is_a_name_and_never_a_part_of_a_key() -> None:
+    """Replies write their keys as `sk-or-v1-0e6...1c96`, some in a field that is called a label."""
+    named = {row["preset"]: account for row in RECORDED if (account := reading_of(row).account)}
+    assert (named["litellm"], named["bifrost"], named.get("openrouter")) == ("opencode", "dev", None)
+    assert [account for account in named.values() if "sk-" in account or "..." in account] == []
+
+
+@pytest.mark.parametrize(
+    ("model", "binding"),
+    [
+        ("claude-opus-4-5", ["5h", "7d", "7d opus"]),
+        ("claude-sonnet-4-5", ["5h", "7d", "7d sonnet"]),
+        ("claude-haiku-4-5", ["5h", "7d"]),
+    ],
+)
+def test_limits_of_one_family_of_models_bind_no_other(model: str, binding: list[str]) -> None:
+    body = {
+        part: {"utilization": 1} for part in ("five_hour", "seven_day", "seven_day_opus", "seven_day_sonnet")
+    }
+    body |= {"extra_usage": {"is_enabled": True, "monthly_limit": 1, "used_credits": 1}}
+    assert [window.name for window in by("claude-plan", body).windows if binds(window, model)] == binding
