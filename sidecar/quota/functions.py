@@ -1,4 +1,4 @@
-"""The functions that the mapping language adds to JMESPath: figures, maps as rows, a key that is null."""
+"""The functions that the mapping language adds to JMESPath: figures, maps as rows, null keys, split texts."""
 
 import operator
 from collections.abc import Callable
@@ -46,6 +46,11 @@ class MappingFunctions(functions.Functions):
             return None
         start = text.find(marker)
         return None if start < 0 else as_number(_leading_number(text[start + len(marker) :].lstrip()))
+
+    @functions.signature({"types": []}, {"types": ["string"]})
+    def _func_split(self, text: Any, separator: str) -> list[str] | None:
+        """Return the parts of *text* between *separator*, trimmed: of `a=1&b=2` by `&` they are two."""
+        return [part.strip() for part in text.split(separator)] if isinstance(text, str) else None
 
 
 def _ratio(left: Number, right: Number) -> Number:

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
+from urllib.parse import unquote
 
 from sidecar.quota.windows import as_number
 
@@ -29,7 +30,7 @@ def as_instant(value: object) -> float | None:
 def _from_text(value: object) -> float | None:
     if not isinstance(value, str) or not 10 <= len(value) <= 50:
         return None
-    text = value.strip()
+    text = unquote(value).strip()  # headers that look like queries write 00%3A00%3A00
     try:
         moment = datetime.fromisoformat(text) if text[:1].isdigit() else parsedate_to_datetime(text)
     except ValueError:

@@ -44,12 +44,15 @@ def passive() -> dict[str, Mapping]:
 
 def heard_from(provider_id: str) -> list[str]:
     """Return which presets read *provider_id*'s ordinary answers: its own before those for everybody."""
-    found = [
-        name
-        for name, mapping in passive().items()
-        if any(fnmatchcase(provider_id, glob) for glob in mapping.providers)
-    ]
+    found = [name for name, mapping in passive().items() if _hears(mapping.providers, provider_id)]
     return sorted(found, key=lambda name: provider_id not in passive()[name].providers)
+
+
+def _hears(globs: list[str], provider_id: str) -> bool:
+    """Say whether *provider_id* is meant: by one of the globs, and by none that starts with `!`."""
+    if any(glob.startswith("!") and fnmatchcase(provider_id, glob[1:]) for glob in globs):
+        return False
+    return any(fnmatchcase(provider_id, glob) for glob in globs)
 
 
 def parse(toml: str) -> Mapping:
@@ -57,8 +60,19 @@ def parse(toml: str) -> Mapping:
     try:
         data = tomllib.loads(toml)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise MappingError("", f"it is not TOML: {error}") from error
+        raise MappingError("", f"it is not TOML: {error}{_cure(toml, str(error))}") from error
     return from_data(data)
+
+
+def _cure(toml: str, message: str) -> str:
+    """Name the mistake that most people made."""
+    if toml.lstrip().startswith("{"):
+        return "; this is JSON: give the file a name that ends in .json, or put it into `mapping`"
+    if "Invalid value" in message:
+        return "; every value but numbers and true or false stands in quotes"
+    if "Expected newline" in message:
+        return "; quotes inside a value need the other kind around it: 'headers.\"x-name\"'"
+    return ""
 
 
 def line_of(toml: str, place: str) -> int | None:
