@@ -8,7 +8,7 @@ import pytest
 from tests.bed.gateways import Gateway
 from tests.bed.home import MODEL, Home, provider
 from tests.bed.opencode import Serve, no_session_error, text_of
-from tests.bed.processes import PLUGIN
+from tests.bed.processes import PLUGIN, wait_until
 from tests.bed.replies import json_reply, model_answer
 from tests.gateways.proxy import PRICED, LiteLlm
 
@@ -90,6 +90,28 @@ def test_a_quota_without_a_database_and_a_wrong_key_are_named_with_their_status(
         text = status(serve)
     assert "! HTTP 500: the gateway has a fault" in text
     assert "! HTTP 401: the gateway refuses the key; check where it is from" in text
+
+
+def test_a_chat_tells_what_is_left_of_its_keys_budget_without_any_configuration(
+    home: Home, litellm: LiteLlm
+) -> None:
+    home.write_opencode({"litellm": at(litellm, BUDGETED)})
+    with Serve(home) as serve, no_session_error(serve):
+        chat(serve, "litellm")
+        wait_until(lambda: "75%  $7.50 of $10.00 left" in status(serve), "the first answer's figures")
+        litellm.hand_out(KEYS | {BUDGETED: {"spend": 9.7, "max_budget": 10.0}})
+        chat(serve, "litellm")
+        wait_until(lambda: "3%  $0.30 of $10.00 left" in status(serve), "the second answer's figures")
+        chat(serve, "litellm")
+        toast = serve.events.wait_for("tui.toast.show")
+    assert (toast["variant"], "Team LiteLLM" in toast["message"]) == ("error", True)
+
+
+def test_a_key_without_a_budget_is_unlimited(home: Home, litellm: LiteLlm) -> None:
+    home.write_opencode({"litellm": at(litellm, FREE)})
+    with Serve(home) as serve, no_session_error(serve):
+        chat(serve, "litellm")
+        wait_until(lambda: "unlimited, $0.00 used" in status(serve), "the answer's figures")
 
 
 def test_a_refusal_upstream_keeps_its_status_and_its_wait_under_another_name(litellm: LiteLlm) -> None:
