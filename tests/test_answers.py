@@ -10,12 +10,19 @@ from sidecar.adapters.memory_store import MemoryStore
 from sidecar.adapters.quota_http import QuotaHttp
 from sidecar.adapters.store import PutQuota, QuotaSnapshot
 from sidecar.core.account import Account, account_of
-from sidecar.protocol import RequestFinishedParams, Target, WorkspaceOpenParams
+from sidecar.protocol import (
+    RequestFinishedParams,
+    SessionIdleParams,
+    Target,
+    ToastShowParams,
+    WorkspaceOpenParams,
+)
 from sidecar.quota import presets
 from sidecar.quota.mapping_checks import headers_read
 from sidecar.quota.windows import Window
 from sidecar.server import RESPONSE_HEADER_PREFIXES
 from sidecar.services import workspaces
+from sidecar.services.alerts import Alerts
 from sidecar.services.answers import Answers
 from sidecar.services.quotas import Freshness, Quotas
 from sidecar.services.requests import Requests
@@ -64,7 +71,8 @@ class Heard:
     async def known(self) -> list[tuple[str, tuple[Window, ...]]]:
         """Return what was kept: by account's provider, each snapshot's windows."""
         quotas = (await self.store.load(self.now)).quotas
-        return sorted((key.account.provider_id, row.windows) for key, row in quotas.items())
+        rows = [(key.account.provider_id, row.windows) for key, row in quotas.items()]
+        return sorted(rows, key=lambda row: row[0])
 
     async def report(self, only: str | None = None) -> list[GatewayReport]:
         service = StatusService(
@@ -110,6 +118,15 @@ async def test_what_one_model_says_of_itself_stays_beside_another_models(heard: 
     rows = [(row.model, [(window.remaining, window.models) for window in row.windows])
             for row in await heard.report("GROQ")]  # fmt: skip
     assert rows == [("big", [(14000, ("big",))]), ("small", [(1, ("small",))])]
+
+
+async def test_what_several_presets_read_in_one_answer_is_shown_as_one(heard: Heard) -> None:
+    await heard.hear("team", LITELLM | GROQ)
+    assert len(await heard.known()) == 2
+    assert await heard.shown() == [("team", ["key budget", "requests"])]
+    heard.now += 1
+    await heard.hear("team", LITELLM)
+    assert await heard.shown() == [("team", ["key budget"]), ("team", ["requests"])]
 
 
 async def test_a_refusal_tells_too_and_what_says_nothing_changes_nothing(
@@ -210,6 +227,18 @@ async def test_configured_gateways_come_first_and_others_while_they_tell(heard: 
     assert await heard.shown() == [("zoo", []), ("team", ["key budget"])]
     heard.now += 7 * 86400
     assert await heard.shown() == [("zoo", [])]
+
+
+async def test_what_was_heard_is_told_by_toasts_too(heard: Heard) -> None:
+    shown: list[ToastShowParams] = []
+    alerts = Alerts(heard.workspaces, heard.quotas, heard.store, lambda: heard.now)
+    idle = SessionIdleParams(str(heard.machine.project), "s")
+    for spent in ("5", "9.6", "9.7"):
+        heard.now += 60
+        await heard.hear("team", LITELLM | {"x-litellm-key-spend": spent})
+        await alerts.idle(idle, shown.append)
+    (toast,) = shown
+    assert (toast.variant, toast.message) == ("error", "team, key budget: 4% left ($0.40 of $10.00)")
 
 
 async def test_who_listens_is_never_fetched(heard: Heard) -> None:

@@ -42,8 +42,9 @@ class Answers:
             config = await self._workspaces.recent_config(params.directory)
         except UnknownWorkspaceError:
             return []
+        now = self._clock()
         gateways = config.heard(params.target.provider_id)
-        return [row for gateway in gateways for row in _readings(gateway, params, self._clock())]
+        return [row for gateway in gateways for row in _readings(gateway, params, now)]
 
 
 def _readings(gateway: Gateway, params: RequestFinishedParams, now: float) -> Iterator[PutQuota]:

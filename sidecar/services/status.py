@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from sidecar import __version__
 from sidecar.adapters.config import OUR_FILES, Config
 from sidecar.adapters.documents import Problem
@@ -56,12 +58,11 @@ class StatusService:
             snapshots = await self._quotas.read(gateways, freshness)
         now = self._clock()
         requests = _requests_today((await self._store.load(now)).usage, now)
+        rows = [gateway_report(row, snapshots.get(row.key()), requests, now) for row in gateways]
         return StatusReport(
             at=now,
             version=__version__,
-            gateways=tuple(
-                gateway_report(gateway, snapshots.get(gateway.key()), requests, now) for gateway in gateways
-            ),
+            gateways=tuple(_joined(rows)),
             problems=tuple(problem_report(problem, self._environ) for problem in config.problems),
             store_trouble=self._store.trouble,
             is_enabled=settings.enabled,
@@ -105,6 +106,16 @@ def gateway_report(
         requests_today=requests.get(gateway.provider_id, 0),
         is_heard=gateway.mapping.is_passive,
     )
+
+
+def _joined(rows: list[GatewayReport]) -> list[GatewayReport]:
+    """Make one of what several presets read in the same answer."""
+    joined: dict[object, GatewayReport] = {}
+    for index, row in enumerate(rows):
+        key = (row.provider_id, row.label, row.model, row.read_at) if row.is_heard and row.windows else index
+        first = joined.get(key)
+        joined[key] = replace(first, windows=first.windows + row.windows) if first else row
+    return list(joined.values())
 
 
 def key_report(gateway: Gateway) -> KeyReport:
