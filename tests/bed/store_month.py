@@ -78,8 +78,8 @@ def _size(folder: Path) -> int:
 
 
 def _minute(now: float, minute: int, chance: random.Random) -> list[Mutation]:
-    share = 1 - minute / MINUTES
-    quotas = [PutQuota(_key(number), _snapshot(now, share, number)) for number in range(GATEWAYS)]
+    snapshot = _snapshot(now, 1 - minute / MINUTES)
+    quotas = [PutQuota(key, snapshot) for key in _KEYS]
     requests = [
         CountRequest(now, f"gateway-{model % 5}", f"vendor/model-{model}-large", chance.random() < 0.01)
         for model in chance.choices(range(MODELS), k=REQUESTS // MINUTES + (chance.random() < 0.25))
@@ -87,13 +87,15 @@ def _minute(now: float, minute: int, chance: random.Random) -> list[Mutation]:
     return [*quotas, *requests]
 
 
-def _key(number: int) -> QuotaKey:
-    return QuotaKey(Account(f"gateway-{number}", f"https://gateway-{number}.example", "0" * 16), "1" * 16)
+_KEYS: Final = [
+    QuotaKey(Account(f"gateway-{number}", f"https://gateway-{number}.example", "0" * 16), "1" * 16)
+    for number in range(GATEWAYS)
+]
 
 
-def _snapshot(now: float, share: float, number: int) -> QuotaSnapshot:
+def _snapshot(now: float, share: float) -> QuotaSnapshot:
     windows = tuple(
-        Window(name, "tokens", limit=10_000_000, used=number, percent_remaining=share * 100,
+        Window(name, "tokens", limit=10_000_000, used=1_234_567, percent_remaining=share * 100,
                resets_at=now + 3600, period_s=_DAY_S)
         for name in WINDOWS
     )  # fmt: skip
