@@ -90,7 +90,14 @@ def test_every_key_that_a_window_can_have(home: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", ["x-left: 3\n", '{"X-Left": "3"}', '{"headers": {"x-left": 3}}', '{"x-left": ["3"]}']
+    "headers",
+    [
+        "x-left: 3\n",
+        "HTTP/1.1 301\r\nx-left: 9\r\n\r\nHTTP/1.1 200\r\nx-left: 3\r\n",
+        '{"X-Left": "3"}',
+        '{"headers": {"x-left": 3}}',
+        '{"x-left": ["3"]}',
+    ],
 )
 def test_headers_are_lines_or_json(home: Home, headers: str) -> None:
     mapping = """
@@ -161,6 +168,12 @@ limit = "data.x"
         (("--preset", "neutrl"), "{}", 3, "there is no preset 'neutrl'; did you mean 'neutral'?"),
         (("--preset", "neutral"), "<html>", 3,
          "the reply on stdin is not JSON: Expecting value: line 1 column 1 (char 0)"),
+        (("--preset", "neutral"), "HTTP/1.1 200 OK\n\n{}", 3,
+         "stdin starts with headers; leave out curl's -i, and give them with --headers"),
+        (("--preset", "neutral", "--headers", "empty"), "{}", 3,
+         "empty: it holds no headers; curl -D writes them as `name: value` lines"),
+        (("--mapping", "json.toml"), "{}", 3, "json.toml: it is not TOML: Invalid statement (at line 1, column 1); "
+         "this is JSON: give the file a name that ends in .json, or put it into `mapping`"),
         (("--preset", "neutral"), "1 2", 3, "stdin holds 2 replies; the mapping makes 1 request"),
         (("--preset", "neutral"), "[" * 100_000, 3, "the reply on stdin is not JSON: "),
         (("--preset", "neutral"), "", 0, "no figure was found; --explain shows what each expression finds"),
@@ -182,6 +195,8 @@ def test_what_can_not_be_used_is_named_with_the_cure(
     write(home, "mine.toml", MINE)
     write(home, "broken.toml", "x = \n")
     write(home, "broken.json", "{")
+    write(home, "json.toml", "{}")
+    write(home, "empty", "\n")
     write(home, "ok.toml", 'ok = "body.fine"\n' + MINE.replace("data", "body"))
     done = run(home, "map", *arguments, stdin=stdin)
     assert (done.returncode, done.stdout) == (code, "" if code else "[]\n")
@@ -189,26 +204,94 @@ def test_what_can_not_be_used_is_named_with_the_cure(
     assert done.stderr.count("\n") == 1
 
 
-def test_explain_shows_what_each_expression_finds(home: Home) -> None:
+def test_explain_shows_what_is_asked_and_what_each_expression_finds(home: Home) -> None:
     text = """
         account = "body.who"
+        [[requests]]
+        path = "/now"
         [[windows]]
         rows = "body.rows"
-        name = "{row.n}"
+        name = "{row.n} {period}"
         unit = "cost"
         limit = "row.cap"
         used = "row.spent"
+        period = "1d"
+        models = ["{row.n}-*", "x"]
     """
-    body = {"rows": [{"n": "a", "cap": "long " * 20, "spent": 1}], "more": 1}
+    body = {"rows": [{"n": "a", "cap": "long " * 20}, {"n": "b", "spent": 1}], "more": 1}
     done = run(home, "map", "--mapping", write(home, "m.toml", text), "--explain", stdin=json.dumps(body))
+    long = "long " * 20
     assert done.stderr == (
-        'windows[0].rows   body.rows  ->  [{"n": "a", "cap": "long long long long long long long long…\n'
-        'windows[0].limit  row.cap  ->  "long long long long long long long long long long long lon…\n'
-        "windows[0].used   row.spent  ->  1\n"
-        'windows[0].name   row.n  ->  "a"\n'
-        "account           body.who  ->  nothing\n"
+        "asks  GET /now, Authorization: Bearer {key}\n"
+        "account               body.who  ->  nothing\n"
+        'windows[0].rows       body.rows  ->  [{"n": "a", "cap": "long long long long long long long long…\n'
+        'windows[0].limit      row.cap  ->  "long long long long long long long long long long long lon…'
+        "  ! not a figure\n"
+        "windows[0].used       row.spent  ->  1\n"
+        'windows[0].name       {row.n} {period}  ->  "a daily"\n'
+        'windows[0].period     1d  ->  "1d"\n'
+        'windows[0].models[0]  {row.n}-*  ->  "a"\n'
+        'windows[0].models[1]  x  ->  "x"\n'
+        f"quota-sidecar: windows[0].limit finds {long!r}, which is not a figure; "
+        "split() and number_after() cut texts\n"
     )
-    assert json.loads(done.stdout) == [{"name": "a", "unit": "cost", "used": 1}]
+    assert json.loads(done.stdout) == [
+        {"name": "b daily", "unit": "cost", "used": 1, "period_s": 86400, "models": ["b-*", "x"]}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "value", "remark"),
+    [
+        (
+            'resets_in = "body.x"',
+            "in 3h",
+            "windows[0].resets_in finds 'in 3h', which is not a length of time; split() ",
+        ),
+        (
+            'resets_at = "body.x"',
+            "tomorrow",
+            "windows[0].resets_at finds 'tomorrow', which is not a time; split() and ",
+        ),
+        ('limit = "body.x"', "3 USD", "windows[0].limit finds '3 USD', which is not a figure; split() and "),
+        (
+            'period = "{body.x}"',
+            "a while",
+            "windows[0].period finds 'a while', which is not a length of time; ",
+        ),
+        (
+            'calendar = "{body.x}"',
+            "never",
+            "windows[0].calendar finds 'never', which is not an edge of the calendar; ",
+        ),
+        ('rows = "body.x"', 3, "windows[0].rows finds 3, which is not a list; see entries(); "),
+        (
+            'fraction_remaining = "body.x"',
+            40,
+            "w: 4000% left is more than all; percent_ is 0 to 100 and fraction_ 0 to ",
+        ),
+        ('limit = "body.x"', 1, "w: more used than the limit allows; are limit and used swapped?"),
+    ],
+)
+def test_what_was_found_and_makes_no_sense_is_told(
+    home: Home, fields: str, value: object, remark: str
+) -> None:
+    text = f'[[windows]]\nname = "w"\nunit = "requests"\nused = "`5`"\n{fields}\n'
+    done = run(home, "map", "--mapping", write(home, "m.toml", text), stdin=json.dumps({"x": value}))
+    assert done.returncode == 0
+    assert done.stderr.startswith(f"quota-sidecar: {remark}")
+
+
+def test_a_parameter_or_a_capture_without_a_value_shows_in_what_is_asked(home: Home) -> None:
+    text = SEVERAL.format(first="", second="", used="body.n")
+    done = run(
+        home, "map", "--mapping", write(home, "m.toml", text), "--explain", stdin='{"rat": 2} {"n": 3}'
+    )
+    assert done.stderr.startswith(
+        "asks  GET /rate, Authorization: Bearer {key}\n"
+        "asks  GET /{config.team}/used: not made, because /{config.team}/used has no value\n"
+        "requests[0].capture.rate  body.rate  ->  nothing\n"
+    )
 
 
 def own_presets(home: Home) -> Path:
@@ -258,7 +341,7 @@ def test_every_mapping_on_the_page_works_and_the_first_reads_the_pages_reply(hom
     mappings = [block for block in blocks() if "[[windows]]" in block]
     for block in mappings:
         from_data(tomllib.loads(block))
-    assert len(mappings) == 3
+    assert len(mappings) == 4
     (reply,) = (block for block in blocks() if block.startswith('{"success"'))
     assert mapped(home, "--mapping", write(home, "mine.toml", mappings[0]), stdin=reply) == [
         {"name": "budget", "unit": "cost", "limit": 10, "used": 2.5, "remaining": 7.5,

@@ -1,6 +1,7 @@
 """Reads what is given to `quota-sidecar map`: a mapping, recorded replies, headers, parameters, a time."""
 
 import json
+import re
 from collections.abc import Iterable
 from collections.abc import Mapping as AbcMapping
 from pathlib import Path
@@ -54,7 +55,11 @@ def headers(file: Path) -> dict[str, str]:
     """Return the headers in *file*, by lower-case name: `name: value` lines as curl -D writes, or JSON."""
     text = _text(file)
     if not text.lstrip().startswith("{"):
-        return _joined(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        last = re.split(r"\r?\n(?=HTTP/)", text)[-1]  # curl -L writes one block for each redirect too
+        found = _joined(line.split(":", 1) for line in last.splitlines() if ":" in line)
+        if not found:
+            raise InputError(f"{file}: it holds no headers; curl -D writes them as `name: value` lines")
+        return found
     try:
         data = json.loads(text)
     except ValueError as error:
@@ -113,6 +118,8 @@ def _bodies(mapping: Mapping, raw: bytes) -> list[Any]:
 
 def _documents(raw: bytes) -> list[Any]:
     """Return the JSON texts that stand one after another in *raw*."""
+    if raw.startswith(b"HTTP/"):
+        raise InputError("stdin starts with headers; leave out curl's -i, and give them with --headers")
     decoder = json.JSONDecoder()
     try:
         text = raw.decode("utf-8-sig").strip()

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", metavar="NAME=VALUE", action="append", default=[], help="a parameter of the mapping"
     )
     parser.add_argument(
-        "--explain", action="store_true", help="print to stderr what each expression finds (in the first row)"
+        "--explain", action="store_true", help="print to stderr what is asked and what each expression finds"
     )
 
 
@@ -67,9 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _read(arguments: argparse.Namespace) -> Any:
     from sidecar.adapters import reply_files
     from sidecar.adapters.paths import find_places
+    from sidecar.quota.explain import explain
     from sidecar.quota.mapping import read
-    from sidecar.quota.mapping_checks import explain
-    from sidecar.texts.explanation import render
+    from sidecar.texts.explanation import remarks, render
 
     places = find_places(os.environ)
     mapping = (
@@ -81,6 +81,6 @@ def _read(arguments: argparse.Namespace) -> Any:
     config = reply_files.parameters(arguments.config, mapping)
     now = reply_files.instant(arguments.now) if arguments.now else time.time()
     reply, context = reply_files.answered(mapping, config, sys.stdin.buffer.read(), headers, now)
-    if arguments.explain:
-        sys.stderr.write(render(explain(mapping, reply, context)))
+    explanation = explain(mapping, reply, context)
+    sys.stderr.write((render(explanation) if arguments.explain else "") + remarks(explanation))
     return read(mapping, reply, context)

@@ -20,7 +20,7 @@ from sidecar.quota.mapping import NO_AUTH, Context, Mapping, Reading, Reply, Req
 NOTHING: Final = Reply(None, {})
 
 PARAMETER: Final = re.compile(r"\{(config|captured)\.\w+\}")
-"""A text of a JSON body that is replaced; braces mean much else there, as in GraphQL."""
+"""All that is replaced in the texts of a JSON body: braces mean much else there, as in GraphQL."""
 
 
 class Request(Struct, frozen=True):
@@ -120,7 +120,7 @@ def _segment(value: Any) -> Any:
 
 def _fill_json(value: Any, scope: AbcMapping[str, Any]) -> Any:
     if isinstance(value, str):
-        return _fill(value, scope) if PARAMETER.fullmatch(value) else value
+        return PARAMETER.sub(lambda insert: _fill(insert[0], scope), value)
     if is_object(value):
         return {key: _fill_json(item, scope) for key, item in value.items()}
     if is_list(value):

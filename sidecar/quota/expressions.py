@@ -117,21 +117,34 @@ def _parse(expression: str) -> Node:
     except RecursionError as error:
         raise ExpressionError("it is nested too deeply") from error
     except jmespath.exceptions.JMESPathError as error:
-        raise ExpressionError(_why_not(expression, str(error))) from error
+        raise ExpressionError(_why_not(expression, getattr(error, "lex_position", None))) from error
 
 
-def _why_not(expression: str, message: str) -> str:
-    reason = message.splitlines()[0].rstrip(":").removeprefix("Bad jmespath expression: ")
-    text = f"{_shown(expression)} is not JMESPath: {reason}"
-    if "(NUMBER)" in message:
-        return f"{text}; a number stands in backticks: `0`"
-    if "Unknown token '-'" in message:
-        return f'{text}; a name with a - stands in double quotes: headers."x-name"'
-    if "Unknown token '='" in message:
-        return f"{text}; equal is written =="
-    if expression.startswith("{"):
-        return f"{text}; this is an expression, which needs no braces"
-    return text
+def _why_not(expression: str, at: int | None) -> str:
+    """Say where JMESPath stops to understand, and what most people meant there."""
+    before, rest = expression[:at], expression[at:] if at is not None else ""
+    where = f"at {_shown(rest)}" if rest.strip() else "it ends too early"
+    cure = next((cure for pattern, cure in _CURES if re.search(pattern, f"{before}\0{rest}")), "")
+    number = re.match(r"-?[\d.]+", rest)
+    cure = cure.replace("{number}", number[0] if number else "")
+    return f"{_shown(expression)} is not JMESPath, {where}" + (f"; {cure}" if cure else "")
+
+
+_CURES: Final = (
+    (r"^\{", "this is an expression, which needs no braces"),
+    (r"^(\$|\0\.|\0\$)", "a field of the reply is written body.name"),
+    (r"^not ", "not is written !(...)"),
+    (r"\0/", "to divide, write divide(a, b)"),
+    (r"\0\+", "to add, write add(a, b)"),
+    (r"\0\*", "to multiply, write multiply(a, b)"),
+    (r"\s\0-\s", "to subtract, write subtract(a, b)"),
+    (r"[=<>(,]\s*\0-?\d", "a number stands in backticks: `{number}`"),
+    (r"\w\0-", 'a name with a - stands in double quotes: "x-name"'),
+    (r"\0=", "equal is written =="),
+    (r"\0\?", "there is no ? : here; use `when`, && and ||"),
+    (r"[\[.]\0?'", 'a field is written .name, or ."x-name" in double quotes'),
+)
+"""What most people mean, by the text with a NUL where it stops to be JMESPath."""
 
 
 def _shown(expression: str) -> str:
@@ -171,6 +184,13 @@ def _foreign_root(root: str, names: tuple[str, ...]) -> str:
         return f"{root} stands in backticks: `{root}`"
     if root == "row":
         return "there is no `row` here: only a window that has `rows` sees one"
+    if root in ("body", "key", "headers"):
+        cure = (
+            "`auth` carries the key"
+            if root == "key"
+            else "an earlier request's `capture` keeps what it finds"
+        )
+        return f"there is no {_shown(root)} here, only {', '.join(names)}; {cure}"
     owner = "row" if "row" in names else "body"
     return (
         f"there is no {_shown(root)} here, only {', '.join(names)}; a field of the reply is written "
@@ -184,7 +204,9 @@ def _check_function(node: Node) -> None:
     table: dict[str, Any] = MappingFunctions.FUNCTION_TABLE
     row = table.get(node["value"])
     if row is None:
-        raise ExpressionError(f"there is no function {_shown(node['value'])}")
+        raise ExpressionError(
+            f"there is no function {_shown(node['value'])}; there are {', '.join(sorted(table))}"
+        )
     wanted, given = len(row["signature"]), len(node["children"])
     is_variadic = bool(wanted) and row["signature"][-1].get("variadic")
     if given < wanted or (given > wanted and not is_variadic):

@@ -75,7 +75,7 @@ class RequestMapping(Struct, frozen=True, forbid_unknown_fields=True):
     """The header that carries the key, or `none`."""
     headers: dict[HeaderName, str] = {}
     json: dict[str, Any] | None = None
-    """The body of a POST; a text that is nothing but `{config.NAME}` or `{captured.NAME}` is replaced."""
+    """The body of a POST; `{config.NAME}` and `{captured.NAME}` in its texts are replaced."""
     capture: dict[Word, Expression] = {}
     """What later requests and the windows see as `captured.NAME`."""
     optional: bool = False
@@ -94,7 +94,7 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
     )
     """Made in this order. Empty: nothing is fetched; the headers of ordinary answers are read."""
     providers: list[str] = []
-    """Globs of provider ids whose ordinary answers are read without any configuration."""
+    """Globs of provider ids whose ordinary answers are read without any configuration; `!` excepts some."""
     config: dict[Word, str] = {}
     """What the user has to say, and how it is described to him: `{config.NAME}`."""
     account: Expression | None = None

@@ -9,8 +9,8 @@ import msgspec
 
 from sidecar.plain import is_list, is_object
 from sidecar.quota.exchange import PARAMETER
-from sidecar.quota.expressions import ExpressionError, check, fields_of, inserts, uses, value_of
-from sidecar.quota.mapping import NO_AUTH, Context, Mapping, Reply, RequestMapping, WindowMapping, rows_of
+from sidecar.quota.expressions import ExpressionError, check, fields_of, inserts, uses
+from sidecar.quota.mapping import NO_AUTH, Mapping, RequestMapping, WindowMapping
 from sidecar.quota.periods import as_calendar_rule, as_period
 
 SCOPE: Final = ("body", "headers", "captured", "config")
@@ -56,30 +56,21 @@ def config_used(mapping: Mapping) -> set[str]:
     return {name for _, expression in _expressions(mapping) for name in fields_of(expression, "config")}
 
 
-def explain(mapping: Mapping, reply: Reply, context: Context) -> list[tuple[str, str, Any]]:
-    """Return place, expression and what it finds, for every expression; in a window's first row."""
-    scope = context.scope(reply)
-    found: list[tuple[str, str, Any]] = []
-    for place, expression in _expressions(mapping):
-        if place.startswith("requests"):
-            continue
-        row = re.match(r"windows\[(\d+)\]", place)
-        rows = (
-            rows_of(mapping.windows[int(row[1])].rows, scope) if row and not place.endswith(".rows") else []
-        )
-        found.append((place, expression, value_of(expression, {**scope, "row": rows[0] if rows else None})))
-    return found
-
-
 def _why_not(message: str) -> MappingError:
     at = _AT.search(message)
     place, reason = (at[1] if at else ""), _AT.sub("", message)
+    if (place in ("windows", "requests")) and reason.endswith("got `object`"):
+        return MappingError(place, f"each stands under [[{place}]], with two brackets")
+    if "`str" in reason and re.search(r"got `(int|float|bool)`", reason):
+        return MappingError(place, "it stands in quotes, and a number in an expression in backticks: `100`")
     unknown = re.fullmatch(r"Object contains unknown field `(.*)`", reason)
     if unknown is None:
         return MappingError(place, reason)
     owner = WindowMapping if place.startswith("windows") else RequestMapping if place else Mapping
-    near = get_close_matches(unknown[1], owner.__struct_fields__, 1)
+    near = get_close_matches(unknown[1].lower(), owner.__struct_fields__, 1)
     cure = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(owner.__struct_fields__)}"
+    if owner is not Mapping and unknown[1] in Mapping.__struct_fields__:
+        cure = "it stands before the first [[...]]"
     return MappingError(f"{place}.{unknown[1]}".lstrip("."), f"unknown key; {cure}")
 
 
@@ -200,8 +191,8 @@ def _of_request(index: int, request: RequestMapping) -> Iterator[tuple[str, str]
     for name, value in request.headers.items():
         yield from _inserted(f"{place}.headers.{name}", value)
     for path, text in _texts_of(request.json, f"{place}.json"):
-        if PARAMETER.fullmatch(text):
-            yield from _inserted(path, text)
+        for insert in PARAMETER.finditer(text):
+            yield path, insert[0].strip("{}")
     for name, expression in request.capture.items():
         yield f"{place}.capture.{name}", expression
 
