@@ -56,6 +56,7 @@ RESPONSE_HEADER_PREFIXES: Final = [
     "x-quota-snapshot-",
     "anthropic-ratelimit-",
     "helicone-ratelimit-",
+    "modelscope-ratelimit-",
     "x-codex-",
     "x-litellm-key-",
     "x-venice-balance-",
