@@ -172,8 +172,8 @@ limit = "data.x"
          "stdin starts with headers; leave out curl's -i, and give them with --headers"),
         (("--preset", "neutral", "--headers", "empty"), "{}", 3,
          "empty: it holds no headers; curl -D writes them as `name: value` lines"),
-        (("--mapping", "json.toml"), "{}", 3, "json.toml: it is not TOML: Invalid statement (at line 1, column 1); "
-         "this is JSON: give the file a name that ends in .json, or put it into `mapping`"),
+        (("--mapping", "json.toml"), "{}", 3, "json.toml: it is not TOML: Invalid statement (at line 1, "
+         "column 1); this is JSON: give the file a name that ends in .json, or put it into `mapping`"),
         (("--preset", "neutral"), "1 2", 3, "stdin holds 2 replies; the mapping makes 1 request"),
         (("--preset", "neutral"), "[" * 100_000, 3, "the reply on stdin is not JSON: "),
         (("--preset", "neutral"), "", 0, "no figure was found; --explain shows what each expression finds"),
