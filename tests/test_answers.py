@@ -203,6 +203,24 @@ async def test_another_key_has_heard_nothing_yet(heard: Heard) -> None:
     assert await heard.shown() == []
 
 
+@pytest.mark.parametrize(
+    ("login", "names"),
+    [
+        ({"type": "oauth", "accountId": "account-" + "a" * 24, "refresh": KEY_B}, "account-" + "a" * 24),
+        ({"type": "oauth", "refresh": KEY_B, "access": KEY_A}, KEY_B),
+        ({"type": "oauth", "refresh": 5}, None),
+        ("broken", None),
+    ],
+)
+async def test_a_logins_figures_belong_to_its_account(heard: Heard, login: object, names: str | None) -> None:
+    heard.machine.write(heard.machine.auth, {"team": login})
+    await heard.hear("team", LITELLM)
+    (key,) = (await heard.store.load(NOW)).quotas
+    assert key.account == account_of("team", "", names)
+    (row,) = await heard.report()
+    assert row.key.source == ("OpenCode's login" if names else "none (keyless)")
+
+
 async def test_an_account_without_key_and_origin_is_named_by_its_provider(heard: Heard) -> None:
     await heard.hear("team", LITELLM)
     (key,) = (await heard.store.load(NOW)).quotas

@@ -65,10 +65,17 @@ class KeyFinder(Struct, frozen=True):
         )
 
     def find_hosts(self, provider_id: str, host_variables: Iterable[str]) -> Credential | None:
-        """Return the key that OpenCode itself uses, as far as we can tell; None for keyless."""
-        variables = (*host_variables, default_variable(provider_id))
-        source = self._host_source(provider_id, variables)
-        return Credential(source) if source else None
+        """Return what OpenCode itself uses, as far as we can tell; None for keyless.
+
+        Of a login it is what names the account: fit to tell accounts apart, not to be sent.
+        """
+        sources = (
+            *self._config(provider_id),
+            *self._auth(provider_id),
+            *self._login(provider_id),
+            *self._environment((*host_variables, default_variable(provider_id))),
+        )
+        return Credential(sources[0]) if sources else None
 
     def _sources(self, provider_id: str, api_key_env: str | None) -> Iterator[KeySource]:
         yield from self._environment([api_key_env or default_variable(provider_id)])
@@ -102,6 +109,13 @@ class KeyFinder(Struct, frozen=True):
             key = entry.get("key")
             if isinstance(key, str) and key.strip():
                 yield KeySource(words.auth(), Secret(key.strip()))
+
+    def _login(self, provider_id: str) -> Iterator[KeySource]:
+        entry = self.auth.get(provider_id)
+        if is_object(entry) and entry.get("type") != "api":
+            for name in ("accountId", "refresh"):
+                if isinstance(value := entry.get(name), str) and value.strip():
+                    yield KeySource(words.login(), Secret(value.strip()))
 
 
 def key_finder(environ: Mapping[str, str], host: HostConfig, placeholders: Placeholders) -> KeyFinder:

@@ -13,6 +13,10 @@ def auth() -> str:
     return "auth.json"
 
 
+def login() -> str:
+    return "OpenCode's login"
+
+
 def entry_header() -> str:
     return "headers.Authorization of its entry"
 
