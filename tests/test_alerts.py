@@ -125,7 +125,7 @@ def left(percent: float, **reset: object) -> dict[str, Any]:
 
 LOW = "Campus gateway, cost: 18% left ($9.00 of $50.00)"
 LOWER = "Campus gateway, cost: 4% left ($2.00 of $50.00)"
-BACK = "Campus gateway, cost: back with 100% left ($50.00 of $50.00)"
+BACK = "Campus gateway, cost: back with 100% left"
 
 
 async def test_a_gateway_that_drains_and_comes_back_is_told_three_times(bed: Bed, gateway: Gateway) -> None:
@@ -146,7 +146,7 @@ async def test_a_gateway_that_drains_and_comes_back_is_told_three_times(bed: Bed
 async def test_a_reset_is_named(bed: Bed, gateway: Gateway) -> None:
     gateway.quota(left(18, resets_at="2026-12-01T00:00:00Z"))
     bed.configure(gateway)
-    assert await bed.opencode().idle() == [f"{LOW}, resets in 9d 23h"]
+    assert await bed.opencode().idle() == [f"{LOW}\nresets in 9d 23h"]
 
 
 async def test_of_several_opencodes_that_look_at_once_one_asks_and_one_tells(
@@ -162,6 +162,21 @@ async def test_of_several_opencodes_that_look_at_once_one_asks_and_one_tells(
     assert len(gateway.requests) == 1
     assert [await one.later() for one in several] == [[]] * 5
     assert await bed.opencode().idle() == []
+
+
+async def test_who_is_not_the_first_to_note_it_tells_nothing(
+    bed: Bed, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bed.configure(gateway.quota(left(18)))
+    one = bed.opencode()
+
+    async def taken(*_: object) -> bool:
+        return False
+
+    with monkeypatch.context() as between:
+        between.setattr(one.store, "swap", taken)
+        assert await one.idle() == []
+    assert await one.idle() == [LOW]
 
 
 async def test_a_subagents_rest_is_nobodys_business(bed: Bed, gateway: Gateway) -> None:
@@ -252,8 +267,7 @@ async def test_what_one_look_finds_is_one_toast_the_worst_first(
     gateway.quota(left(4))
     gateways[1].quota(left(60))
     assert await opencode.later() == [
-        "• Campus gateway, cost: 4% left ($2.00 of $50.00)\n"
-        "• Robotics lab, cost: back with 60% left ($30.00 of $50.00)"
+        "• Campus gateway, cost: 4% left ($2.00 of $50.00)\n• Robotics lab, cost: back with 60% left"
     ]
 
 
@@ -309,8 +323,8 @@ async def test_a_directory_that_was_closed_meanwhile_is_not_looked_at(bed: Bed, 
     assert (await one.opened(), await one.idle(), gateway.requests) == ([], [], [])
 
 
-ONE_THING = "One thing to mend in the configuration: /quota_status says what and where."
-TWO_THINGS = "2 things to mend in the configuration: /quota_status says what and where."
+ONE_THING = "One thing to mend in the configuration:\n/quota_status says what and where."
+TWO_THINGS = "2 things to mend in the configuration:\n/quota_status says what and where."
 
 
 async def test_a_fault_is_told_once_when_a_workspace_opens_or_later_and_what_is_new_is_told(

@@ -238,3 +238,13 @@ def test_a_clock_that_was_set_back_costs_no_toast_and_adds_none(values: list[flo
         for watcher in (steady, moved):
             watcher.look(window(value, NOW + DAY))
     assert moved.told == steady.told
+
+
+def test_a_reset_that_a_wrong_clock_reckoned_is_forgotten_when_the_clock_is_right() -> None:
+    watcher = Watcher()
+    watcher.now += 365 * DAY
+    watcher.look(window(18, watcher.now + HOUR))
+    watcher.now = NOW
+    watcher.look(window(17, NOW + HOUR))
+    watcher.look(window(16, NOW + HOUR + DAY), after_s=DAY)
+    assert watcher.told == ["low at 18", "low at 16"]

@@ -37,7 +37,7 @@ class Notice(Struct, frozen=True, order=True):
     rank: float
     """What is left in percent; beyond 100 where that doesn't say it."""
     variant: toasts.Variant
-    line: str
+    text: toasts.Sentence
 
 
 _SETUP_RANK: Final = 101.0
@@ -149,5 +149,5 @@ def _looks(gateway: Gateway, state: State, now: float) -> Iterator[_Look]:
 def _tell(directory: str, notices: list[Notice], show: Show) -> None:
     if notices:
         notices.sort()
-        text = toasts.message([notice.line for notice in notices])
+        text = toasts.message([notice.text for notice in notices])
         show(ToastShowParams(directory, text, notices[0].variant, toasts.TITLE, toasts.STAYS_S))

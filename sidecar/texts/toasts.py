@@ -5,48 +5,54 @@ from typing import Final, Literal
 
 from sidecar.core.headroom import share
 from sidecar.quota.windows import Window
-from sidecar.texts.figures import amount, columns, duration, fit, percent
+from sidecar.texts.figures import amount, columns, duration, fit, percent, wrap
 
 TITLE: Final = "Quota sidecar"
 
 STAYS_S: Final = 10.0
 """Twice the host's default: it comes when an answer has just ended, which is what a person reads first."""
 
-MOST_LINES: Final = 3
+COLUMNS: Final = 54
+"""What the TUI's toasts hold in a line. It would break elsewhere itself, within a figure too: `$50.` `00`."""
+
+MOST_THINGS: Final = 3
 _NAME_COLUMNS: Final = 30
 
 Variant = Literal["success", "warning", "error"]
 
 
-def low(label: str, window: Window, now: float) -> str:
+Sentence = tuple[str, ...]
+"""One thing to tell, in parts between which a line may end."""
+
+
+def low(label: str, window: Window, now: float) -> Sentence:
     """Say how little is left of *window*."""
-    return _line(label, window, "blocked by the gateway" if window.blocked else _left(window), now)
+    return _sentence(label, window, "blocked by the gateway" if window.blocked else _left(window), now)
 
 
-def back(label: str, window: Window, now: float) -> str:
+def back(label: str, window: Window, now: float) -> Sentence:
     """Say that *window* has come back."""
-    return _line(label, window, f"back with {_left(window)}", now)
+    return _sentence(label, window, f"back with {percent(share(window) or 0)} left", now)
 
 
-def setup_problem(count: int) -> str:
+def setup_problem(count: int) -> Sentence:
     things = "One thing" if count == 1 else f"{count} things"
-    return f"{things} to mend in the configuration: /quota_status says what and where."
+    return f"{things} to mend in the configuration:", "/quota_status says what and where."
 
 
-def message(lines: Sequence[str]) -> str:
-    """Return the text of a toast: one thing as a sentence, several as a list, the first ones in full."""
-    if len(lines) == 1:
-        return lines[0]
-    told = [f"• {line}" for line in lines[:MOST_LINES]]
-    rest = len(lines) - len(told)
-    return "\n".join([*told, f"and {rest} more: /quota_status"] if rest else told)
+def message(sentences: Sequence[Sentence]) -> str:
+    """Return the text of a toast: one thing as it is, several as a list, the first ones in full."""
+    first, rest = ("", "") if len(sentences) == 1 else ("• ", "  ")
+    told = [line for parts in sentences[:MOST_THINGS] for line in wrap([*parts], first, rest, COLUMNS)]
+    more = len(sentences) - MOST_THINGS
+    return "\n".join([*told, f"and {more} more: /quota_status"] if more > 0 else told)
 
 
-def _line(label: str, window: Window, what: str, now: float) -> str:
-    line = f"{_short(label)}, {_short(window.name)}: {what}"
-    if window.resets_at is not None and window.resets_at > now:
-        line += f", resets in {duration(window.resets_at - now)}"
-    return line
+def _sentence(label: str, window: Window, what: str, now: float) -> Sentence:
+    said = f"{_short(label)}, {_short(window.name)}: {what}"
+    if window.resets_at is None or window.resets_at <= now:
+        return (said,)
+    return said, f"resets in {duration(window.resets_at - now)}"
 
 
 def _left(window: Window) -> str:
