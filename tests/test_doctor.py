@@ -188,8 +188,7 @@ def test_presets_of_the_users_own_are_listed_and_a_bad_one_is_refused(home: Home
     ]
     assert problems(page)[:2] == [
         "1. One thing to mend in ~/.config/opencode/quota-presets/wrong.toml",
-        "- line 4, windows[0].limit: 'body.[' is not JMESPath: Invalid jmespath expression: Incomplete "
-        "expression",
+        "- line 4, windows[0].limit: 'body.[' is not JMESPath, it ends too early",
     ]
 
 
