@@ -96,7 +96,7 @@ def test_a_report_of_two_gateways_reads_as_a_whole() -> None:
         (Window("calls", "requests", percent_remaining=50), "  calls      ■■■■■■······   50%"),
         (Window("calls", "requests", remaining=3, percent_remaining=50),
          "  calls      ■■■■■■······   50%  3 left"),
-        (Window("a very long name", "tokens", used=1), "  a very lo… 1 used, limit unknown"),
+        (Window("a very long name", "tokens", used=1), "  a very long name 1 used, limit unknown"),
     ],
 )  # fmt: skip
 def test_a_window_reads(window: Window, line: str) -> None:
@@ -281,3 +281,16 @@ def test_nothing_in_an_answer_ends_its_block(report: str) -> None:
     assert (title, blank) == ("What is left:", "")
     assert [line for line in block if line and not line.startswith("    ")] == []
     assert [line[4:] for line in block] == [line.rstrip() for line in report.split("\n")]
+
+
+def test_the_longest_name_of_a_report_decides_the_names_column_up_to_sixteen() -> None:
+    def lines(name: str, width: int = 76) -> list[str]:
+        two = text_of(gateway(TOKENS), gateway(Window(name, "tokens", used=1)), width=width).splitlines()
+        return [line for line in two if line.startswith(("  tokens", f"  {name[:5]}"))]
+
+    assert lines("requests/min") == [
+        "  tokens       ■■■■■■■■■···  75%  750K of 1M left · resets in 10d",
+        "  requests/min 1 used, limit unknown",
+    ]
+    assert lines("requests by the minute")[1] == "  requests by the… 1 used, limit unknown"
+    assert lines("requests/min", 60)[1] == "  requests/… 1 used, limit unknown"

@@ -11,7 +11,8 @@ from sidecar.texts.failures import fetch_failure
 from sidecar.texts.figures import age, amount, bar, columns, duration, fit, percent, visible, wrap
 from sidecar.texts.threshold import ThresholdReport
 
-NAME_COLUMNS = 10
+NAME_COLUMNS = (10, 16)
+"""At least and at most: the longest name of a report's windows decides."""
 BAR_COLUMNS = 12
 
 
@@ -82,10 +83,27 @@ def render(report: StatusReport, width: int) -> str:
     if not report.is_enabled:
         off = _words(_OFF.format(file=report.config_file), "", width)
         return _join([off, _health(report, width), _threshold(report, width)])
-    blocks = [_gateway(gateway, report.at, width) for gateway in report.gateways]
+    layout = _layout(report, width)
+    blocks = [_gateway(gateway, report.at, layout) for gateway in report.gateways]
     if not blocks:
         blocks = [_nothing_to_show(report, width)]
     return _join([*blocks, _problems(report, width), _health(report, width), _threshold(report, width)])
+
+
+class _Layout(Struct, frozen=True):
+    """The columns of a report."""
+
+    width: int
+    name: int
+    bar: int
+
+
+def _layout(report: StatusReport, width: int) -> _Layout:
+    least, most = NAME_COLUMNS
+    if width < 64:
+        return _Layout(width, least, BAR_COLUMNS // 2)
+    longest = max((columns(row.name) for gateway in report.gateways for row in gateway.windows), default=0)
+    return _Layout(width, min(max(longest, least), most), BAR_COLUMNS)
 
 
 def no_such_gateway(name: str, known: list[str]) -> str:
@@ -107,8 +125,8 @@ def _join(blocks: list[list[str]]) -> str:
     return "\n\n".join("\n".join(visible(line) for line in block) for block in blocks if block)
 
 
-def _gateway(gateway: GatewayReport, now: float, width: int) -> list[str]:
-    name = gateway.label
+def _gateway(gateway: GatewayReport, now: float, layout: _Layout) -> list[str]:
+    name, width = gateway.label, layout.width
     if gateway.provider_id != gateway.label:
         name += f" ({gateway.provider_id})"
     if gateway.model:
@@ -122,18 +140,18 @@ def _gateway(gateway: GatewayReport, now: float, width: int) -> list[str]:
     elif not gateway.windows:
         lines += _words(_NOTHING_HEARD if gateway.is_heard else _NOTHING_KNOWN, "  ", width)
     for window in gateway.windows:
-        lines += _window(window, now, width)
+        lines += _window(window, now, layout)
     return lines + _footnotes(gateway, width)
 
 
-def _window(window: Window, now: float, width: int) -> list[str]:
-    first = f"  {fit(window.name, NAME_COLUMNS)} "
+def _window(window: Window, now: float, layout: _Layout) -> list[str]:
+    first = f"  {fit(window.name, layout.name)} "
     indent = " " * columns(first)
-    first += _gauge(window, BAR_COLUMNS if width >= 64 else BAR_COLUMNS // 2)
+    first += _gauge(window, layout.bar)
     parts = [left] if (left := _left(window)) else []
     if window.resets_at is not None and window.resets_at > now:
         parts.append(f"resets in {duration(window.resets_at - now)}")
-    return wrap(parts, first, indent, width) or [first]
+    return wrap(parts, first, indent, layout.width) or [first]
 
 
 def _gauge(window: Window, bar_columns: int) -> str:
