@@ -236,6 +236,7 @@ async def test_in_a_home_that_cannot_be_written_chats_go_on_and_nothing_is_lost_
     if not is_new:
         with Sidecar(home.env, home.path) as before:
             before.open(home.project)
+            status(before, home)
             before.send(FINISHED * 7)
             assert before.end() == 0
     home.state.parent.mkdir(parents=True, exist_ok=True)
