@@ -38,7 +38,7 @@ def bodies_of(row: Row) -> list[Any]:
     if "replies" in row:
         return row["replies"]
     if any(request.name for request in mapping.requests):
-        return [row["example"][request.name] for request in mapping.requests]
+        return [row["example"].get(request.name) for request in mapping.requests]
     return [*[None] * (len(mapping.requests) - 1), row["example"]]
 
 
