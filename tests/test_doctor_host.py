@@ -88,3 +88,19 @@ def test_a_plugin_that_is_not_where_it_is_said_to_be_or_cannot_start_is_told(
     for works in (["../../moved/js-shim", {"command": ["x"]}], ["opencode-quota-sidecar@0.1.0"]):
         home.write_opencode(providers, plugin=works)
         doctor(home, 0)
+
+
+@pytest.mark.parametrize("spec", ["file://[", "file://", "another-plugin", "./\0", "/", "file:///etc/passwd"])
+def test_an_entry_that_is_not_ours_is_left_alone(home: Home, gateway: Gateway, spec: str) -> None:
+    configure(home, gateway)
+    home.write_opencode({"campus": provider(gateway.base_url, name="Campus", key=KEY)}, plugin=spec)
+    page = doctor(home, 1)
+    assert page["OpenCode"][1:] == ["  plugin       ! not loaded"]
+    assert len(problems(page)) == 3
+
+
+def test_an_entry_may_name_a_file_of_the_plugin(home: Home, gateway: Gateway) -> None:
+    configure(home, gateway)
+    entry = f"{PLUGIN}/src/index.ts"
+    home.write_opencode({"campus": provider(gateway.base_url, name="Campus", key=KEY)}, plugin=entry)
+    assert entry in "".join(doctor(home, 0)["OpenCode"])

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from shutil import which
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
 import msgspec
 
@@ -94,19 +94,28 @@ def _trouble(plugin: HostPlugin, environ: Mapping[str, str]) -> PluginTrouble | 
         return None
     if _manifest(folder) is None:
         return "no_folder"
-    inside = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
-    has_python = folder.resolve().parent.joinpath(".venv", *inside).exists()
-    is_found = has_python or plugin.has_command or environ.get("QUOTA_SIDECAR_COMMAND")
+    is_found = _has_python(folder) or plugin.has_command or environ.get("QUOTA_SIDECAR_COMMAND")
     return None if is_found else "no_environment"
 
 
+def _has_python(shim: Path) -> bool:
+    """Say whether the checkout around *shim* has the environment that the plugin starts the sidecar from."""
+    inside = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
+    try:
+        return shim.resolve().parent.joinpath(".venv", *inside).exists()
+    except (OSError, RuntimeError):
+        return False
+
+
 def _folder(setting: Setting) -> Path | None:
-    """Return the folder that an entry names; None for the name of a package."""
+    """Return the folder that an entry names, itself or by a file in it; None for the name of a package."""
     if setting.text.startswith("file://"):
-        return Path(unquote(urlsplit(setting.text).path))
-    if setting.text.startswith((".", "/")):
-        return setting.document.file.parent / setting.text
-    return None
+        path = Path(url2pathname(setting.text.removeprefix("file://")))
+    elif setting.text.startswith((".", "/")):
+        path = setting.document.file.parent / setting.text
+    else:
+        return None
+    return next((place for place in (path, *list(path.parents)[:2]) if _manifest(place) is not None), path)
 
 
 def _manifest(folder: Path) -> str | None:
