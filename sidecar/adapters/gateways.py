@@ -19,7 +19,7 @@ from sidecar.adapters.settings import GatewayEntry
 from sidecar.adapters.store import QuotaKey
 from sidecar.core.account import Account, account_of
 from sidecar.quota.mapping import DEFAULT_PATH, Mapping
-from sidecar.quota.mapping_checks import MappingError, config_used, from_data
+from sidecar.quota.mapping_checks import MappingError, config_used, from_data, headers_read
 from sidecar.texts import problems as words
 
 RESERVED_HEADERS: Final = frozenset(
@@ -41,6 +41,8 @@ class Gateway(Struct, frozen=True):
     headers: dict[str, Secret] = {}
     config: dict[str, str] = {}
     """The parameters of the mapping."""
+    hears: frozenset[str] = frozenset()
+    """The headers of ordinary answers that it reads."""
     model: str | None = None
     """The one model of which its figures tell; else they are the whole account's."""
 
@@ -134,7 +136,8 @@ class GatewayBuilder(Struct, frozen=True):
         credential = self.keys.find_hosts(provider_id, host.variables if host else ())
         key = credential.used.key.reveal() if credential else None
         account = account_of(provider_id, base.origin if base else "", key)
-        return Gateway(provider_id, self._name(provider_id), mapping, account, base, credential)
+        hears = frozenset(headers_read(mapping))
+        return Gateway(provider_id, self._name(provider_id), mapping, account, base, credential, hears=hears)
 
     def _unresolved_key(self, provider_id: str) -> Iterator[Problem]:
         """Name the place of OpenCode's own key for the provider if it can't be filled in."""

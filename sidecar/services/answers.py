@@ -11,7 +11,6 @@ from sidecar.adapters.gateways import Gateway
 from sidecar.adapters.store import PutQuota, QuotaSnapshot
 from sidecar.protocol import RequestFinishedParams
 from sidecar.quota.mapping import Context, Reply, read
-from sidecar.quota.mapping_checks import headers_read
 from sidecar.services.errors import UnknownWorkspaceError
 from sidecar.services.quotas import without_secrets
 from sidecar.services.workspaces import Workspaces
@@ -31,8 +30,7 @@ class Answers:
             config = await self._workspaces.recent_config(directory)
         except UnknownWorkspaceError:  # closed meanwhile
             return []
-        listening = [gateway.mapping for gateway in config.gateways if gateway.mapping.is_passive]
-        return sorted({name for mapping in listening for name in headers_read(mapping)})
+        return sorted({name for gateway in config.gateways for name in gateway.hears})
 
     async def heard(self, params: RequestFinishedParams) -> list[PutQuota]:
         """Return what is to be remembered of a response."""
@@ -43,7 +41,8 @@ class Answers:
         except UnknownWorkspaceError:
             return []
         now = self._clock()
-        gateways = config.heard(params.target.provider_id)
+        listening = config.heard(params.target.provider_id)
+        gateways = [row for row in listening if not row.hears.isdisjoint(params.headers)]
         return [row for gateway in gateways for row in _readings(gateway, params, now)]
 
 
