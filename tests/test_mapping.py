@@ -115,6 +115,7 @@ def test_a_stated_share_is_kept_beside_the_figures() -> None:
         ("split(body.spread, 'of')[1]", 1000.5),
         ("length(split(body.header, ';'))", 4),
         ("sum(body.rows[].to_number(n))", 3),
+        ("get(body, join('', ['ce', 'nts']))", 250),
     ],
 )
 def test_figures_are_computed_from_what_replies_write(expression: str, figure: float) -> None:

@@ -34,6 +34,11 @@ class MappingFunctions(functions.Functions):
         """Turn a map into rows: `{"a": 1}` is `[{"key": "a", "value": 1}]`."""
         return [{"key": key, "value": item} for key, item in value.items()] if is_object(value) else None
 
+    @functions.signature({"types": []}, {"types": []})
+    def _func_get(self, value: Any, key: Any) -> Any:
+        """Return what *value* holds under a computed *key*."""
+        return value.get(key) if is_object(value) and isinstance(key, str) else None
+
     @functions.signature({"types": []}, {"types": ["string"]})
     def _func_is_null(self, value: Any, key: str) -> bool:
         """Say whether *key* is there and null: a missing one says nothing."""
