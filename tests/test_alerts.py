@@ -271,6 +271,20 @@ async def test_what_one_look_finds_is_one_toast_the_worst_first(
     ]
 
 
+async def test_what_turns_within_the_hour_or_binds_no_model_is_not_told(bed: Bed, gateway: Gateway) -> None:
+    figures = {"unit": "requests", "limit": "body.limit", "used": "body.used"}
+    mapping = {"windows": [
+        figures | {"name": "a minute's", "period": "1m"},
+        figures | {"name": "shown only", "models": []},
+        figures | {"name": "a day's", "period": "1d"},
+    ]}  # fmt: skip
+    gateway.quota({"limit": 100, "used": 97})
+    bed.machine.gateways(
+        {"providerId": "p", "label": "Gateway", "baseURL": gateway.base_url, "mapping": mapping}
+    )
+    assert await bed.opencode().idle() == ["Gateway, a day's: 3% left (3 of 100)"]
+
+
 async def test_two_windows_of_one_name_are_told_as_the_tighter_one(bed: Bed, gateway: Gateway) -> None:
     twice = {"windows": [
         {"name": "calls", "unit": "requests", "limit": f"body.{row}.limit", "used": f"body.{row}.used"}
