@@ -4,7 +4,7 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import manifest from "../package.json" with { type: "json" }
-import { SHOWS_TOASTS } from "./host.ts"
+import { showsToasts } from "./host.ts"
 import type { Launch, Note } from "./launch.ts"
 import {
   ErrorCode,
@@ -164,11 +164,7 @@ export class Sidecar {
 
   async #greet(life: Life) {
     this.#killUnlessAnswered(life, HELLO_MS)
-    const params = {
-      protocolMajor: PROTOCOL_MAJOR,
-      shimVersion: manifest.version,
-      showsToasts: SHOWS_TOASTS,
-    }
+    const params = { protocolMajor: PROTOCOL_MAJOR, shimVersion: manifest.version, showsToasts }
     const reply = await life.peer.call("initialize", params).reply
     if (life !== this.#life || !reply) return
     const detail = reply.error?.message ?? "initialize"

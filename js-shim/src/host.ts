@@ -2,14 +2,7 @@
  * OpenCode's side: every call to it and every shape that we take from it. A second host is a second file.
  */
 import type { PluginInput } from "@opencode-ai/plugin"
-import type {
-  CatalogueModel,
-  CatalogueProvider,
-  SessionIdleParams,
-  Target,
-  ToastShowParams,
-  WorkspaceOpenParams,
-} from "./protocol.gen.ts"
+import type { SessionIdleParams, Target, ToastShowParams, WorkspaceOpenParams } from "./protocol.gen.ts"
 import { setBounded } from "./tagged-fetch.ts"
 
 type Loose = Record<string, unknown>
@@ -19,7 +12,7 @@ type Facts = Omit<WorkspaceOpenParams, "directory">
 const MAX_SESSIONS = 512
 
 /** Nobody sees one in `opencode run`: it prints an answer and ends. */
-export const SHOWS_TOASTS = !process.argv.includes("run")
+export const showsToasts = !process.argv.includes("run")
 
 /** One directory of the host. */
 export class Host {
@@ -52,10 +45,8 @@ export class Host {
     const { info, sessionID: sessionId } = Object(properties)
     if (type === "session.created" || type === "session.updated") this.#remember(info)
     if (type !== "session.idle") return undefined
-    if (!this.#parents.has(sessionId)) {
-      const { data } = await this.#client.session.get({ path: { id: sessionId } })
-      this.#remember(data)
-    }
+    if (!this.#parents.has(sessionId))
+      this.#remember((await this.#client.session.get({ path: { id: sessionId } })).data)
     const params = { directory: this.directory, sessionId, parentId: this.#parents.get(sessionId) }
     return this.#parents.has(sessionId) ? params : undefined
   }
@@ -79,12 +70,12 @@ export class Host {
   }
 }
 
-function projectProvider({ id, name, source, models }: Loose): CatalogueProvider {
+function projectProvider({ id, name, source, models }: Loose) {
   const projected = Object.values<Loose>(Object(models)).map(projectModel)
   return { id: String(id), models: projected, name: text(name), source: text(source) }
 }
 
-function projectModel(model: Loose): CatalogueModel {
+function projectModel(model: Loose) {
   const { context, output } = Object(model.limit)
   const { input, output: answer, cache } = Object(model.cost)
   const { read, write } = Object(cache)

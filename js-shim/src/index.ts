@@ -15,6 +15,7 @@ import { headerFor, replaceFetch, sendAsPlanned, type TaggedRequest, type Tags }
 
 const WORLD = Symbol.for("opencode-quota-sidecar.world.1")
 const OPEN_MS = 5_000
+const REPORT_S = 30
 
 type Workspace = { host: Host; options: unknown; ours: Set<string> }
 
@@ -98,7 +99,7 @@ class World {
     if (typed.amidWork) this.commands.settle(tag)
     if (reply) return reply
     if (typed.amidWork) {
-      this.#toast({ directory: tag.host.directory, message: text, variant: "info" })
+      this.#toast({ directory: tag.host.directory, message: text, variant: "info", durationS: REPORT_S })
       return sendAsPlanned(this.#sidecar, request)
     }
     if (!isTitle) await tag.host.say(tag.sessionId, tag.agent, tag.target, text)

@@ -64,7 +64,9 @@ test("it opens its directory, tells who rests, shows toasts, and notes the heade
         ({ length }) => length === 2,
       ),
     ).toEqual([open, { ...open, hostVersion: "1.2.3" }])
-    expect(sent("initialize")).toEqual([{ protocolMajor: 1, shimVersion: expect.any(String), showsToasts: true }])
+    expect(sent("initialize")).toEqual([
+      { protocolMajor: 1, shimVersion: expect.any(String), showsToasts: true },
+    ])
     const shown = { message: "m", variant: "info", title: undefined, duration: 2000 }
     expect(
       await until(
