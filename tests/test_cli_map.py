@@ -107,8 +107,10 @@ def test_headers_are_lines_or_json(home: Home, headers: str) -> None:
         unit = "requests"
         remaining = 'headers."x-left"'
     """
-    arguments = ("--mapping", write(home, "m.toml", mapping), "--headers", write(home, "h", headers))
-    assert mapped(home, *arguments) == [{"name": "left", "unit": "requests", "remaining": 3}]
+    arguments = ("--mapping", write(home, "m.toml", mapping))
+    left = [{"name": "left", "unit": "requests", "remaining": 3}]
+    assert mapped(home, *arguments, "--headers", write(home, "h", headers), stdin="{}") == left
+    assert mapped(home, *arguments, stdin=headers) == left
 
 
 def test_a_mapping_may_be_json_with_comments(home: Home) -> None:

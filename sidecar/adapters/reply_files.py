@@ -53,17 +53,20 @@ def _is_json(file: Path) -> bool:
 
 def headers(file: Path) -> dict[str, str]:
     """Return the headers in *file*, by lower-case name: `name: value` lines as curl -D writes, or JSON."""
-    text = _text(file)
+    found = _headers(_text(file), str(file))
+    if not found:
+        raise InputError(f"{file}: it holds no headers; curl -D writes them as `name: value` lines")
+    return found
+
+
+def _headers(text: str, source: str) -> dict[str, str]:
     if not text.lstrip().startswith("{"):
         last = re.split(r"\r?\n(?=HTTP/)", text)[-1]  # curl -L writes one block for each redirect too
-        found = _joined(line.split(":", 1) for line in last.splitlines() if ":" in line)
-        if not found:
-            raise InputError(f"{file}: it holds no headers; curl -D writes them as `name: value` lines")
-        return found
+        return _joined(line.split(":", 1) for line in last.splitlines() if ":" in line)
     try:
         data = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"{file}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{source}: {error}") from error
     rows = data["headers"] if is_object(data.get("headers")) else data
     return _joined(
         (name, item) for name, value in rows.items() for item in (value if is_list(value) else [value])
@@ -93,9 +96,14 @@ def instant(text: str) -> float:
 def answered(
     mapping: Mapping, config: AbcMapping[str, str], raw: bytes, headers: dict[str, str], now: float
 ) -> tuple[Reply, Context]:
-    """Return what expressions see when *raw* was the answer: the last reply, or one for each request."""
+    """Return what expressions see when *raw* was the answer: the last reply, or one for each request.
+
+    Where only headers are read, they may be *raw* themselves.
+    """
     if mapping.is_passive:
-        return Reply(None, headers), Context(now, {}, config)
+        return Reply(None, headers or _headers(raw.decode("utf-8-sig", "replace"), "stdin")), Context(
+            now, {}, config
+        )
     exchange = Exchange(mapping, config)
     for body in _bodies(mapping, raw):
         exchange.answer(Reply(body, headers), now)
