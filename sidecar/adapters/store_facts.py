@@ -42,6 +42,8 @@ def look_at_store(folder: Path, environ: Mapping[str, str]) -> StoreReport:
 def _can_create(folder: Path) -> bool:
     """Say whether the folder is there, or can be made, and can be written into."""
     while not folder.exists():
+        if folder.is_symlink():  # to nothing, or to itself
+            return False
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
