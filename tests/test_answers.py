@@ -260,7 +260,7 @@ async def test_what_was_heard_is_told_by_toasts_too(heard: Heard) -> None:
 
 
 async def test_who_listens_is_never_fetched(heard: Heard) -> None:
-    heard.machine.gateways({"providerId": "team", "baseURL": "http://127.0.0.1:9", "mapping": OWN})
+    heard.machine.gateways({"providerId": "team", "mapping": OWN})
     gateways = await heard.quotas.gateways(await heard.config())
     assert await heard.quotas.read(gateways, Freshness(1, 1, refresh=True)) == {}
     snapshot = QuotaSnapshot((BUDGET,), read_at=1.0, attempted_at=1.0)
@@ -281,6 +281,17 @@ async def test_files_are_looked_at_again_after_two_seconds_at_the_earliest(
     await heard.hear("team", LITELLM | {"x-litellm-key-spend": "9"})
     ((_, (window,)),) = await heard.known()
     assert window.used == 5
+
+
+def test_what_only_a_fetch_needs_has_no_effect_on_who_listens_and_is_told(machine: Machine) -> None:
+    fetched = {"baseURL": BASE, "quotaPath": "/q", "apiKeyEnv": "TEAM_KEY", "headers": {"x-a": "b"}}
+    machine.gateways({"providerId": "team", "mapping": OWN} | fetched)
+    config = machine.load()
+    assert [gateway.account for gateway in config.gateways] == [Account("team", "", "local:")]
+    told = "has no effect here: nothing is fetched, the headers of ordinary answers are read"
+    assert [(problem.path, problem.message) for problem in config.problems] == [
+        (f"gateways[0].{name}", told) for name in fetched
+    ]
 
 
 def test_the_handshake_asks_for_every_header_that_our_presets_read() -> None:

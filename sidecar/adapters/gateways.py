@@ -149,6 +149,7 @@ class GatewayBuilder(Struct, frozen=True):
         host = self.providers.get(entry.provider_id)
         mapping = self._mapping(entry, document, path, found)
         if mapping.is_passive:
+            found.extend(Finding((*path, key), words.nothing_to_fetch()) for key in _only_fetched(entry))
             heard, config = self.listener(entry.provider_id, mapping), self._config(entry, document, mapping)
             return msgspec.structs.replace(heard, label=entry.label or heard.label, config=config)
         base = self._base_url(entry, host, document, mapping)
@@ -184,9 +185,10 @@ class GatewayBuilder(Struct, frozen=True):
 
     def _with_path(self, mapping: Mapping, entry: GatewayEntry, document: Document) -> Mapping:
         """Return *mapping* with its one request at the entry's own path."""
+        if mapping.is_passive:
+            return mapping
         if len(mapping.requests) != 1:
-            reason = words.several_requests() if mapping.requests else words.nothing_to_fetch()
-            raise _RefusedError(reason, "quotaPath" if entry.quota_path else "mapping")
+            raise _RefusedError(words.several_requests(), "quotaPath" if entry.quota_path else "mapping")
         quota_path = self._fill(entry.quota_path or DEFAULT_PATH, document, "quotaPath")
         if not quota_path.startswith("/"):
             raise _RefusedError(words.bad_path(), "quotaPath")
@@ -261,6 +263,17 @@ class GatewayBuilder(Struct, frozen=True):
             return self.placeholders.fill(text, document.file)
         except UnresolvedError as error:
             raise _RefusedError(str(error), *steps) from error
+
+
+def _only_fetched(entry: GatewayEntry) -> list[str]:
+    """Return the keys of *entry* that say how it is asked."""
+    keys = {
+        "baseURL": entry.base_url,
+        "quotaPath": entry.quota_path,
+        "apiKeyEnv": entry.api_key_env,
+        "headers": entry.headers,
+    }
+    return [key for key, value in keys.items() if value]
 
 
 def _parse(url: str, *steps: str) -> urls.Endpoint:

@@ -151,7 +151,7 @@ def bad_path() -> str:
 
 
 def nothing_to_fetch() -> str:
-    return "can't be set here: the preset fetches nothing, it reads the headers of ordinary answers"
+    return "has no effect here: nothing is fetched, the headers of ordinary answers are read"
 
 
 def bad_header(name: str) -> str:
