@@ -1,4 +1,4 @@
-"""What the doctor says of gateways and keys: asked now, with the cure for every failure; and who is not asked."""
+"""What the doctor says of gateways and keys: asked now, each failure with its cure; and who is not asked."""
 
 import pytest
 
