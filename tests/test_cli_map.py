@@ -361,3 +361,9 @@ def test_the_page_names_every_field_and_function_and_help_prints_it(home: Home) 
     fields = {*Mapping.__struct_fields__, *RequestMapping.__struct_fields__, *WindowMapping.__struct_fields__}
     assert {name for name in {*fields, *ours} if not re.search(rf"`[^`]*\b{name}\b", page)} == set()
     assert run(home, "map", "--help").stdout.endswith(page)
+
+
+def test_the_readme_names_every_preset() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    section = readme[readme.index("### Presets") : readme.index("### A gateway that no preset knows")]
+    assert set(presets.names()) - set(re.findall(r"`([a-z0-9-]+)`", section)) == set()
