@@ -33,7 +33,7 @@ def config_of(mapping: Mapping) -> dict[str, str]:
 
 
 def bodies_of(row: Row) -> list[Any]:
-    """Return the bodies of a fetched row, one for each request."""
+    """Return the bodies of a fetched row, one for each request of its preset; None for a failure."""
     mapping = presets.load(row["preset"])
     if "replies" in row:
         return row["replies"]
@@ -49,7 +49,6 @@ def reading_of(row: Row) -> Reading:
         return read(mapping, Reply(None, row["example"]["headers"]), Context(NOW))
     exchange = Exchange(mapping, config_of(mapping))
     for body in bodies_of(row):
-        assert exchange.next()
         exchange.answer(Reply(body, {}), NOW)
     assert exchange.next() is None
     return exchange.reading(NOW)

@@ -139,6 +139,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"windows": [W], "requests": [{}] * 4}, "requests: Expected `array` of length <= 3"),
     ({"windows": [W], "requests": []}, "requests: without requests only headers can be read, no body"),
+    ({"windows": [W], "every": "{body.x}"}, "every: '{body.x}' can't be read; write it like 5m, 90s, 1 hour"),
     (
         {"windows": [W], "providers": ["x"]},
         "providers: only for a mapping that reads ordinary answers: requests",

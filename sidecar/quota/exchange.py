@@ -50,12 +50,18 @@ class Exchange:
         self._replies: list[Reply] = []
 
     def next(self) -> Request | None:
-        """Return the next request, or None when all were answered; raise `CaptureError`."""
-        if len(self._replies) == len(self._mapping.requests):
-            return None
-        return fill_request(
-            self._mapping.requests[len(self._replies)], {"captured": self._captured, "config": self._config}
-        )
+        """Return the next request, or None when all were answered; raise `CaptureError`.
+
+        An optional one that lacks what it needs is passed over, as if it had failed.
+        """
+        for request in self._mapping.requests[len(self._replies) :]:
+            try:
+                return fill_request(request, {"captured": self._captured, "config": self._config})
+            except CaptureError:
+                if not request.optional:
+                    raise
+                self._replies.append(NOTHING)
+        return None
 
     def answer(self, reply: Reply, now: float) -> None:
         """Take the reply to the last request; `NOTHING` if an optional one failed."""

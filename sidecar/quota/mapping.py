@@ -79,7 +79,7 @@ class RequestMapping(Struct, frozen=True, forbid_unknown_fields=True):
     capture: dict[Word, Expression] = {}
     """What later requests and the windows see as `captured.NAME`."""
     optional: bool = False
-    """A failure of this request is as if its reply were empty."""
+    """A failure of this request, or of what it needs from earlier ones, is as if its reply were empty."""
 
 
 class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,6 +93,8 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
         default_factory=lambda: [RequestMapping()]
     )
     """Made in this order. Empty: nothing is fetched; the headers of ordinary answers are read."""
+    every: str | None = None
+    """Asked no more often than this, not even for a refresh: some services refuse who asks more."""
     providers: list[str] = []
     """Globs of provider ids whose ordinary answers are read without any configuration; `!` excepts some."""
     config: dict[Word, str] = {}
@@ -101,6 +103,12 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
     """What the gateway calls the key or its owner."""
     ok: Expression | None = None
     """True for a reply that is no error: many gateways refuse with HTTP 200."""
+
+    @property
+    def every_s(self) -> float:
+        """Return how many seconds must lie between two fetches, whatever else is wanted."""
+        period = as_period(self.every)
+        return period.length_s(None) if period else 0.0
 
     @property
     def is_passive(self) -> bool:

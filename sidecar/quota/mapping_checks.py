@@ -99,6 +99,8 @@ def _check_requests(mapping: Mapping) -> None:
         raise MappingError("requests", "give every request a name of its own, or none")
     if mapping.is_passive and any(uses(expression, "body") for _, expression in _expressions(mapping)):
         raise MappingError("requests", "without requests only headers can be read, no body")
+    if mapping.every is not None and as_period(mapping.every) is None:
+        raise MappingError("every", f"{mapping.every!r} can't be read; write it like 5m, 90s, 1 hour")
     if mapping.providers and not mapping.is_passive:
         raise MappingError("providers", "only for a mapping that reads ordinary answers: requests = []")
     known: set[str] = set()

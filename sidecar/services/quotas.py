@@ -102,6 +102,8 @@ class _Renewal(Struct):
         now = self.clock()
         if self.asked_at < last.attempted_at <= now:  # somebody has asked since we wanted to know
             return False
+        if last.attempted_at <= now < last.attempted_at + self.gateway.mapping.every_s:
+            return False
         resets = [
             row.resets_at for row in last.windows if row.resets_at and row.resets_at > last.attempted_at
         ]
