@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -115,8 +116,8 @@ def test_a_gateway_that_drains_under_two_opencodes_gives_exactly_the_promised_to
         gateway.quota(left(percent))
         grow_old(configured)
         before = len(gateway.seen("/v1/quota"))
-        for serve, session in sessions:
-            chat(serve, session)
+        with ThreadPoolExecutor() as at_once:
+            list(at_once.map(chat, *zip(*sessions, strict=True)))
         wait_until_asked(configured)
         told.extend(expected)
         wait_until(lambda: len(shown(one, other)) >= len(told), f"{expected} at {percent} %")
