@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidecar.quota.mapping import Context, Mapping, Reply, read
@@ -139,6 +139,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     ({"windows": [W], "requests": [{}] * 4}, "requests: Expected `array` of length <= 3"),
     ({"windows": [W], "requests": []}, "requests: without requests only headers can be read, no body"),
+    (
+        {"windows": [W], "login": {"campus": "access"}},
+        "login: it needs `base_url`: a login's token goes there",
+    ),
     ({"windows": [W], "every": "{body.x}"}, "every: '{body.x}' can't be read; write it like 5m, 90s, 1 hour"),
     (
         {"windows": [W], "providers": ["x"]},
@@ -193,6 +197,7 @@ def test_a_mapping_that_can_not_work_is_refused_with_its_place_and_the_cure(
     assert str(refused.value).startswith(message)
 
 
+@example("body.x == `monthly`", "used")
 @given(
     st.text(min_size=1, max_size=60), st.sampled_from(["used", "when", "rows", "name", "period", "currency"])
 )

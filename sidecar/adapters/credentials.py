@@ -28,8 +28,15 @@ class Credential(Struct, frozen=True):
     """Sources that hold a key too, weaker ones; the same key or another."""
     host_uses: str | None = None
     """The source of OpenCode's own key, when that is another key."""
+    identity: Secret | None = None
+    """What names the account of a login, whose token changes by the hour."""
     is_named: bool = False
     """It stands in the variable that `apiKeyEnv` names, so it is meant for this gateway wherever that is."""
+
+    def secrets(self) -> list[Secret]:
+        """Return everything that must not be shown."""
+        found = [source.key for source in (self.used, *self.shadowed)]
+        return [*found, self.identity] if self.identity else found
 
 
 class KeyFinder(Struct, frozen=True):
@@ -42,13 +49,20 @@ class KeyFinder(Struct, frozen=True):
     """`provider.<id>.options.apiKey` of the global configuration, filled in."""
 
     def find(
-        self, provider_id: str, api_key_env: str | None, host_variables: Iterable[str]
+        self,
+        provider_id: str,
+        api_key_env: str | None,
+        host_variables: Iterable[str],
+        token: str | None = None,
     ) -> Credential | None:
         """Return the credential of *provider_id*; None for keyless.
 
+        Where there is no key it is *token* of OpenCode's login: `access` or `refresh`, None for neither.
         Raises `UnresolvedError` when the only key that there is can't be filled in.
         """
         sources = list(self._sources(provider_id, api_key_env))
+        if not sources and token and (login := next(self._login(provider_id, (token,)), None)):
+            return Credential(login, identity=next(self._login(provider_id), login).key)
         if not sources:
             configured = self.config_keys.get(provider_id)
             if isinstance(configured, UnresolvedError):
@@ -110,10 +124,12 @@ class KeyFinder(Struct, frozen=True):
             if isinstance(key, str) and key.strip():
                 yield KeySource(words.auth(), Secret(key.strip()))
 
-    def _login(self, provider_id: str) -> Iterator[KeySource]:
+    def _login(
+        self, provider_id: str, names: tuple[str, ...] = ("accountId", "refresh")
+    ) -> Iterator[KeySource]:
         entry = self.auth.get(provider_id)
         if is_object(entry) and entry.get("type") != "api":
-            for name in ("accountId", "refresh"):
+            for name in names:
                 if isinstance(value := entry.get(name), str) and value.strip():
                     yield KeySource(words.login(), Secret(value.strip()))
 

@@ -78,8 +78,8 @@ class Gateway(Struct, frozen=True):
 
     def secrets(self) -> list[str]:
         """Return every secret that is used or was found for it, to recognise them in replies."""
-        sources = (self.credential.used, *self.credential.shadowed) if self.credential else ()
-        return [secret.reveal() for secret in (*(row.key for row in sources), *self.headers.values())]
+        keys = self.credential.secrets() if self.credential else []
+        return [secret.reveal() for secret in (*keys, *self.headers.values())]
 
 
 class _RefusedError(ValueError):
@@ -153,12 +153,12 @@ class GatewayBuilder(Struct, frozen=True):
             heard, config = self.listener(entry.provider_id, mapping), self._config(entry, document, mapping)
             return msgspec.structs.replace(heard, label=entry.label or heard.label, config=config)
         base = self._base_url(entry, host, document, mapping)
-        credential = self._credential(entry, host)
+        credential = self._credential(entry, host, _token(mapping, entry.provider_id, base))
         if credential and not self._belongs(credential, base, entry, host):
             raise _RefusedError(words.key_of_another_origin(), "baseURL")
         if credential and entry.api_key_env and not credential.is_named:
             found.append(Finding((*path, "apiKeyEnv"), words.another_source(credential.used.source)))
-        key = credential.used.key.reveal() if credential else None
+        key = (credential.identity or credential.used.key).reveal() if credential else None
         gateway = Gateway(
             provider_id=entry.provider_id,
             label=entry.label or self._name(entry.provider_id),
@@ -240,9 +240,11 @@ class GatewayBuilder(Struct, frozen=True):
             return True
         return self._inherited(host.base_url).origin == base.origin
 
-    def _credential(self, entry: GatewayEntry, host: HostProvider | None) -> Credential | None:
+    def _credential(
+        self, entry: GatewayEntry, host: HostProvider | None, token: str | None
+    ) -> Credential | None:
         variables = host.variables if host else ()
-        credential = self.keys.find(entry.provider_id, entry.api_key_env, variables)
+        credential = self.keys.find(entry.provider_id, entry.api_key_env, variables, token)
         if credential is None and entry.api_key_env:
             raise _RefusedError(words.no_such_variable(), "apiKeyEnv")
         if credential and not sendable(credential.used.key.reveal()):
@@ -274,6 +276,13 @@ def _only_fetched(entry: GatewayEntry) -> list[str]:
         "headers": entry.headers,
     }
     return [key for key, value in keys.items() if value]
+
+
+def _token(mapping: Mapping, provider_id: str, base: urls.Endpoint) -> str | None:
+    """Return which token of a login may be sent: one goes to the mapping's own place and nowhere else."""
+    if not mapping.base_url or _parse(mapping.base_url, "preset").origin != base.origin:
+        return None
+    return mapping.login.get(provider_id)
 
 
 def _parse(url: str, *steps: str) -> urls.Endpoint:

@@ -4,6 +4,7 @@ An expression is JMESPath over a scope; a template is text in which the value re
 """
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, cast
@@ -108,7 +109,10 @@ def uses(expression: str, root: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _compile(expression: str) -> ParsedResult:
-    return jmespath.compile(expression)
+    with warnings.catch_warnings():
+        # A text between backticks without quotes of its own: JMESPath still reads it, and warns.
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        return jmespath.compile(expression)
 
 
 def _parse(expression: str) -> Node:

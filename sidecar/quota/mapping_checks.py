@@ -43,6 +43,7 @@ def from_data(data: Any) -> Mapping:
         raise _why_not(str(error)) from error
     _check_windows(mapping)
     _check_requests(mapping)
+    _check_login_and_every(mapping)
     return mapping
 
 
@@ -99,8 +100,6 @@ def _check_requests(mapping: Mapping) -> None:
         raise MappingError("requests", "give every request a name of its own, or none")
     if mapping.is_passive and any(uses(expression, "body") for _, expression in _expressions(mapping)):
         raise MappingError("requests", "without requests only headers can be read, no body")
-    if mapping.every is not None and as_period(mapping.every) is None:
-        raise MappingError("every", f"{mapping.every!r} can't be read; write it like 5m, 90s, 1 hour")
     if mapping.providers and not mapping.is_passive:
         raise MappingError("providers", "only for a mapping that reads ordinary answers: requests = []")
     known: set[str] = set()
@@ -110,6 +109,13 @@ def _check_requests(mapping: Mapping) -> None:
             if ".capture." not in place:
                 _check_declared(place, expression, "captured", known)
         known.update(request.capture)
+
+
+def _check_login_and_every(mapping: Mapping) -> None:
+    if mapping.login and not mapping.base_url:
+        raise MappingError("login", "it needs `base_url`: a login's token goes there and nowhere else")
+    if mapping.every is not None and as_period(mapping.every) is None:
+        raise MappingError("every", f"{mapping.every!r} can't be read; write it like 5m, 90s, 1 hour")
 
 
 def _check_request(place: str, request: RequestMapping) -> None:
