@@ -98,3 +98,8 @@ test("it opens its directory, tells who rests, shows toasts, and notes the heade
     await hooks.dispose?.()
   }
 })
+
+test("an OpenCode that imports the folder itself finds the plugin in it", () => {
+  const folder = join(import.meta.dir, "..")
+  expect(Bun.resolveSync(folder, "/")).toBe(join(folder, "src", "index.ts"))
+})
