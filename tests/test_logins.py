@@ -12,7 +12,7 @@ from sidecar.core.account import account_of
 from sidecar.quota import presets
 from tests.bed.gateways import Gateway
 from tests.bed.replies import json_reply
-from tests.machine import KEY_A, Machine, key_of
+from tests.machine import KEY_A, KEY_B, Machine, key_of
 
 ACCESS, REFRESH, LATER = (f"{name}-token-of-a-login-0123" for name in ("access", "refresh", "later"))
 LOGIN = {"type": "oauth", "access": ACCESS, "refresh": REFRESH, "expires": 1_795_219_200_000}
@@ -97,11 +97,19 @@ def test_a_login_does_not_follow_a_provider_to_its_proxy(machine: Machine) -> No
     assert (gateway.credential, gateway.urls()) == (None, ("GET https://proxy.example/api/oauth/usage",))
 
 
-def test_a_key_is_used_before_a_login(machine: Machine) -> None:
+def test_a_login_goes_before_keys_of_the_service_but_not_before_one_that_is_named(machine: Machine) -> None:
+    """An API key in the usual variable is of no use to an endpoint for logins."""
     machine.write(machine.auth, {"anthropic": LOGIN})
-    machine.environ["ANTHROPIC_API_KEY"] = KEY_A
+    machine.environ |= {"ANTHROPIC_API_KEY": KEY_A, "MY_TOKEN": KEY_B}
     machine.gateways({"providerId": "anthropic", "preset": "claude-plan"})
-    assert key_of(machine.only()) == KEY_A
+    found = machine.only().credential
+    assert found is not None
+    assert (found.used.key.reveal(), [source.source for source in found.shadowed]) == (
+        ACCESS,
+        ["environment ANTHROPIC_API_KEY"],
+    )
+    machine.gateways({"providerId": "anthropic", "preset": "claude-plan", "apiKeyEnv": "MY_TOKEN"})
+    assert key_of(machine.only()) == KEY_B
 
 
 async def test_a_login_is_sent_as_the_preset_says(

@@ -57,12 +57,12 @@ class KeyFinder(Struct, frozen=True):
     ) -> Credential | None:
         """Return the credential of *provider_id*; None for keyless.
 
-        Where there is no key it is *token* of OpenCode's login: `access` or `refresh`, None for neither.
+        *token* of OpenCode's login, `access` or `refresh`, goes before every key but one that is named.
         Raises `UnresolvedError` when the only key that there is can't be filled in.
         """
         sources = list(self._sources(provider_id, api_key_env))
-        if not sources and token and (login := next(self._login(provider_id, (token,)), None)):
-            return Credential(login, identity=next(self._login(provider_id), login).key)
+        if token and not api_key_env and (login := next(self._login(provider_id, (token,)), None)):
+            return Credential(login, tuple(sources), identity=next(self._login(provider_id), login).key)
         if not sources:
             configured = self.config_keys.get(provider_id)
             if isinstance(configured, UnresolvedError):

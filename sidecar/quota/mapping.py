@@ -94,7 +94,7 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
     )
     """Made in this order. Empty: nothing is fetched; the headers of ordinary answers are read."""
     login: dict[str, Literal["access", "refresh"]] = {}
-    """By provider id: which token of OpenCode's login is the key where there is none; `base_url` gets it."""
+    """By provider id: which token of OpenCode's login is the key; it goes to `base_url` and nowhere else."""
     every: str | None = None
     """Asked no more often than this, not even for a refresh: some services refuse who asks more."""
     providers: list[str] = []
