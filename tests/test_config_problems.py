@@ -104,7 +104,10 @@ def test_an_entry_that_can_not_be_used_says_why(
             {"windows": [{"name": "a", "unit": "credits", "used": "a..b"}]}, ".windows[0].used",
             "'a..b' is not JMES",
         ),
-        ({"windows": [{"name": "a", "unit": "$"}]}, ".windows[0].unit", "expected a plain word in lower case"),
+        (
+            {"windows": [{"name": "a", "unit": "$"}]}, ".windows[0].unit",
+            "expected a plain word in lower case",
+        ),
         (
             {"windows": [{"name": "a", "unit": "credits", "limt": "x"}]}, ".windows[0].limt",
             "unknown key; did you mean 'limit'?",
