@@ -288,3 +288,38 @@ def test_secrets_hide_themselves_and_no_problem_holds_one(machine: Machine) -> N
     assert KEY_A not in told
     assert KEY_B not in told
     assert repr(Secret(KEY_A)) == str(Secret(KEY_A)) == f"{Secret(KEY_A)}" == "Secret(...)"
+
+
+@pytest.mark.parametrize(
+    ("provider_id", "preset"),
+    [
+        ("deepseek", "deepseek"),
+        ("nano-gpt", "nanogpt"),
+        ("moonshotai", "moonshot"),
+        ("kimi-for-coding", "kimi"),
+        ("siliconflow", "siliconflow-com"),
+        ("openrouter", "openrouter-credits"),
+        ("anthropic", "claude-plan"),
+    ],
+)
+def test_a_preset_of_the_providers_own_service_gets_its_key(
+    machine: Machine, provider_id: str, preset: str
+) -> None:
+    machine.write(machine.auth, {provider_id: {"type": "api", "key": KEY_A}})
+    machine.gateways({"providerId": provider_id, "preset": preset})
+    assert key_of(machine.only()) == KEY_A
+
+
+def test_a_providers_key_does_not_go_to_the_service_of_another_preset(machine: Machine) -> None:
+    machine.write(machine.auth, {"openai": {"type": "api", "key": KEY_A}})
+    machine.gateways({"providerId": "openai", "preset": "deepseek"})
+    assert machine.refused() == (
+        "gateways[0].preset",
+        "is of another service than the provider 'openai', and that provider's key is not sent there; "
+        "name the key for it with apiKeyEnv, or its place with baseURL",
+    )
+    machine.environ["DEEPSEEK_KEY"] = KEY_B
+    machine.gateways({"providerId": "openai", "preset": "deepseek", "apiKeyEnv": "DEEPSEEK_KEY"})
+    assert key_of(machine.only()) == KEY_B
+    machine.gateways({"providerId": "openai", "preset": "deepseek", "baseURL": "https://mine.example"})
+    assert key_of(machine.only()) == KEY_A

@@ -110,7 +110,7 @@ def test_every_preset_that_asks_is_asked_here() -> None:
 def test_a_service_that_is_one_place_needs_no_address_and_another_wants_one(
     machine: Machine, preset: str
 ) -> None:
-    configure(machine, preset)
+    configure(machine, preset, apiKeyEnv="SERVICE_API_KEY")
     requests = recorded_requests(first_of(preset))
     if requests[0][1].startswith("/"):
         path, message = machine.refused()
@@ -131,7 +131,7 @@ def test_a_service_that_is_one_place_needs_no_address_and_another_wants_one(
 def test_what_a_preset_wants_to_know_is_asked_for(
     machine: Machine, preset: str, parameter: str, told: str
 ) -> None:
-    machine.gateways({"providerId": "service", "preset": preset})
+    machine.gateways({"providerId": "service", "preset": preset, "apiKeyEnv": "SERVICE_API_KEY"})
     path, message = machine.refused()
     assert path == "gateways[0].config"
     assert parameter in message

@@ -1,6 +1,7 @@
 """Turns configured entries into gateways that can be asked: URL, mapping, headers and key, all resolved."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -154,8 +155,8 @@ class GatewayBuilder(Struct, frozen=True):
             return msgspec.structs.replace(heard, label=entry.label or heard.label, config=config)
         base = self._base_url(entry, host, document, mapping)
         credential = self._credential(entry, host, _token(mapping, entry.provider_id, base))
-        if credential and not self._belongs(credential, base, entry, host):
-            raise _RefusedError(words.key_of_another_origin(), "baseURL")
+        if credential and not credential.is_named:
+            self._refuse_strangers(base, entry, host, mapping)
         if credential and entry.api_key_env and not credential.is_named:
             found.append(Finding((*path, "apiKeyEnv"), words.another_source(credential.used.source)))
         key = (credential.identity or credential.used.key).reveal() if credential else None
@@ -232,13 +233,16 @@ class GatewayBuilder(Struct, frozen=True):
         except _RefusedError as error:
             raise _RefusedError(error.message, setting=setting) from error
 
-    def _belongs(
-        self, credential: Credential, base: urls.Endpoint, entry: GatewayEntry, host: HostProvider | None
-    ) -> bool:
-        """Say whether the key may go to *base*: named for this entry, or the provider's at its origin."""
-        if credential.is_named or not entry.base_url or host is None or host.base_url is None:
-            return True
-        return self._inherited(host.base_url).origin == base.origin
+    def _refuse_strangers(
+        self, base: urls.Endpoint, entry: GatewayEntry, host: HostProvider | None, mapping: Mapping
+    ) -> None:
+        """Raise unless *base* is the provider's own place: its key goes there and nowhere else."""
+        own = self._inherited(host.base_url) if host and host.base_url else None
+        if own and own.origin != base.origin:
+            raise _RefusedError(words.key_of_another_origin(), "baseURL")
+        is_ours = entry.preset is not None and entry.preset not in self.presets.own()
+        if own is None and not entry.base_url and is_ours and not _is_of(entry, mapping):
+            raise _RefusedError(words.key_of_another_service(entry.provider_id), "preset")
 
     def _credential(
         self, entry: GatewayEntry, host: HostProvider | None, token: str | None
@@ -276,6 +280,13 @@ def _only_fetched(entry: GatewayEntry) -> list[str]:
         "headers": entry.headers,
     }
     return [key for key, value in keys.items() if value]
+
+
+def _is_of(entry: GatewayEntry, mapping: Mapping) -> bool:
+    """Say whether a preset of ours is for the entry's provider: by a login of it, or by their names."""
+    names = (entry.provider_id.lower(), (entry.preset or "").split("-")[0])
+    provider, service = (re.sub(r"[^a-z0-9]", "", name) for name in names)
+    return entry.provider_id in mapping.login or service in provider or provider in service
 
 
 def _token(mapping: Mapping, provider_id: str, base: urls.Endpoint) -> str | None:

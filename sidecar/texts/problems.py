@@ -166,6 +166,13 @@ def unsendable_key(source: str) -> str:
     return f"the key in {source} holds characters that can't be sent; copy it again"
 
 
+def key_of_another_service(provider_id: str) -> str:
+    return (
+        f"is of another service than the provider {quoted(provider_id)}, and that provider's key is not sent "
+        "there; name the key for it with apiKeyEnv, or its place with baseURL"
+    )
+
+
 def key_of_another_origin() -> str:
     return (
         "is another host than provider.<id>.options.baseURL, and that provider's key is not sent there; "
