@@ -156,10 +156,16 @@ async def test_an_entry_that_listens_waits_for_the_next_answer(heard: Heard) -> 
     assert row.windows == ()
 
 
-async def test_beside_an_entry_that_is_fetched_nothing_is_heard(heard: Heard) -> None:
+async def test_what_is_heard_shows_beside_an_entry_only_while_that_was_fetched_in_vain(heard: Heard) -> None:
     heard.machine.gateways({"providerId": "team", "baseURL": "http://127.0.0.1:9"})
+    (entry,) = (await anyio.to_thread.run_sync(heard.machine.load)).gateways
     await heard.hear("team", LITELLM)
-    assert await heard.known() == []
+    assert len(await heard.known()) == 1
+    assert [row.is_heard for row in await heard.report()] == [False]  # asked for this report, and refused
+    assert [(row.is_heard, len(row.windows)) for row in await heard.report()] == [(False, 0), (True, 1)]
+    good = QuotaSnapshot((BUDGET,), read_at=heard.now, attempted_at=heard.now)
+    await heard.store.apply([PutQuota(entry.key(), good)])
+    assert [row.is_heard for row in await heard.report()] == [False]
 
 
 @pytest.mark.parametrize(

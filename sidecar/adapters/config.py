@@ -42,16 +42,11 @@ class Config(Struct, frozen=True):
     listeners: Listeners = Listeners()
 
     def heard(self, provider_id: str) -> tuple[Gateway, ...]:
-        """Return what reads the ordinary answers of *provider_id*: its entries, else our presets.
-
-        An entry that is fetched is the user's choice of where to look, and nothing is heard beside it.
-        """
+        """Return what reads *provider_id*'s ordinary answers: its entries that listen, else our presets."""
         if not self.settings.enabled or not _is_enabled(self.settings, provider_id):
             return ()
-        configured = [gateway for gateway in self.gateways if gateway.provider_id == provider_id]
-        if configured:
-            return tuple(gateway for gateway in configured if gateway.mapping.is_passive)
-        return self.listeners.of(provider_id)
+        own = (row for row in self.gateways if row.provider_id == provider_id)
+        return tuple(row for row in own if row.mapping.is_passive) or self.listeners.of(provider_id)
 
 
 class ConfigLoader:

@@ -55,12 +55,14 @@ class Quotas:
         """Return every gateway of which there is something to tell, for `read`.
 
         First those that are configured; one that only listens is there once for itself, or once for each
-        model of which it has heard. Then providers without an entry whose answers still tell something.
+        model of which it has heard. Then providers whose answers still tell something, if they have no entry
+        or none that could be fetched yet: an entry is the user's choice of where to look.
         """
         now = self._clock()
         known = (await self._store.load(now)).quotas
         configured = [part for row in config.gateways for part in _parts(row, known, now) or [row]]
-        others = {key.account.provider_id for key in known} - {row.provider_id for row in config.gateways}
+        chosen = {row.provider_id for row in config.gateways if not _is_in_vain(row, known)}
+        others = {key.account.provider_id for key in known} - chosen
         heard = [row for provider_id in sorted(others) for row in config.heard(provider_id)]
         return configured + [part for row in heard for part in _parts(row, known, now)]
 
@@ -156,6 +158,12 @@ class _Renewal(Struct):
             failures=failures,
             retry_at=retry_at(now, error.retry_after_s, failures) if wants_patience else None,
         )
+
+
+def _is_in_vain(gateway: Gateway, known: Mapping[QuotaKey, QuotaSnapshot]) -> bool:
+    """Say whether it was fetched and has never told anything, like a proxy without its database."""
+    snapshot = known.get(gateway.key())
+    return snapshot is not None and snapshot.error is not None and snapshot.read_at is None
 
 
 def windows_that_tell(snapshot: QuotaSnapshot, now: float) -> tuple[Window, ...]:
