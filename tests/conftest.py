@@ -1,12 +1,13 @@
-"""Fixtures that every test may use: the event loop's guard, gateways, and a home for the real OpenCode."""
+"""Fixtures that every test may use: the event loop's guard, gateways, our client, a home for OpenCode."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 
 import hypothesis
 import pytest
 from blockbuster import blockbuster_ctx
 
+from sidecar.adapters.quota_http import QuotaHttp
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
 
@@ -41,6 +42,13 @@ def new_gateway() -> Iterator[Callable[[], Gateway]]:
     """Make as many gateways as a test needs; all are closed at its end."""
     with ExitStack() as stack:
         yield lambda: stack.enter_context(Gateway())
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[QuotaHttp]:
+    client = QuotaHttp()
+    yield client
+    await client.aclose()
 
 
 @pytest.fixture

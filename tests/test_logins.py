@@ -1,6 +1,5 @@
 """Logins as keys: which presets may send a token of OpenCode's login, where to, and whose account it is."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,13 +20,6 @@ LOGIN = {"type": "oauth", "access": ACCESS, "refresh": REFRESH, "expires": 1_795
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[QuotaHttp]:
-    client = QuotaHttp()
-    yield client
-    await client.aclose()
 
 
 @pytest.mark.parametrize(

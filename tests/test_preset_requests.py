@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,13 +36,6 @@ def recorded_requests(row: Row) -> Requests:
 
 def first_of(preset: str) -> Row:
     return next(row for row in RECORDED if row["preset"] == preset)
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[QuotaHttp]:
-    client = QuotaHttp()
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
