@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 import pytest
 
@@ -314,3 +315,21 @@ async def test_the_entries_of_a_directory_say_which_headers_they_read(heard: Hea
     heard.workspaces.open(WorkspaceOpenParams(directory, []))
     assert await heard.answers.headers(directory) == ["x-calls-left", "x-team"]
     assert await heard.answers.headers("/elsewhere") == []
+
+
+async def test_of_many_answers_at_once_one_looks_at_the_files(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    config = heard.workspaces.config
+
+    def look(directory: str) -> Config:
+        looks.append(directory)
+        return config(directory)
+
+    monkeypatch.setattr(heard.workspaces, "config", look)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(heard.hear, "team", LITELLM)
+    assert looks == [str(heard.machine.project)]
+    assert [row.requests_today for row in await heard.report()] == [20]

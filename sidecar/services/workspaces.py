@@ -1,5 +1,6 @@
 """The directories that a host serves, and the configuration that holds in each."""
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,8 @@ class Workspaces:
         self._open: dict[str, dict[str, str]] = {}
         """Per directory what the host calls its providers, by id."""
         self._recent: dict[str, tuple[float, Config]] = {}
+        self._looking: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+        """Of many who want to know at once, one looks: each look costs all others its time."""
 
     def open(self, params: WorkspaceOpenParams) -> bool:
         """Open a directory, or learn its providers; return whether it was not open yet.
@@ -47,6 +50,7 @@ class Workspaces:
         """Close a directory; one that isn't open is no error."""
         self._open.pop(params.directory, None)
         self._recent.pop(params.directory, None)
+        self._looking.pop(params.directory, None)
 
     def config(self, directory: str) -> Config:
         """Return what is configured in *directory*, read anew; takes as long as the files take.
@@ -60,10 +64,10 @@ class Workspaces:
 
     async def recent_config(self, directory: str) -> Config:
         """Return what was configured in *directory* `LOOK_AGAIN_S` ago at the earliest; else as `config`."""
-        read_at, config = self._recent.get(directory, (0.0, None))
-        if config is None or anyio.current_time() - read_at >= LOOK_AGAIN_S:
-            read_at = anyio.current_time()
-            config = await anyio.to_thread.run_sync(self.config, directory)
-            if directory in self._open:
-                self._recent[directory] = (read_at, config)
+        async with self._looking[directory]:
+            read_at, config = self._recent.get(directory, (0.0, None))
+            if config is None or anyio.current_time() - read_at >= LOOK_AGAIN_S:
+                config = await anyio.to_thread.run_sync(self.config, directory)
+                if directory in self._open:
+                    self._recent[directory] = (anyio.current_time(), config)
         return config
