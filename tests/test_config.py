@@ -170,3 +170,18 @@ def test_a_strange_opencode_file_is_no_business_of_ours(machine: Machine, host: 
     machine.write(machine.auth, {"campus": "text", "other": {"type": "api", "key": 3}})
     machine.gateways({"providerId": "campus", "baseURL": BASE})
     assert key_of(machine.only()) is None
+
+
+def test_the_folder_of_own_presets_is_listed_once_for_all_entries(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[Path] = []
+
+    def glob(folder: Path, pattern: str) -> list[Path]:
+        listed.append(folder)
+        return [folder / pattern]
+
+    monkeypatch.setattr(Path, "glob", glob)
+    machine.gateways(*({"providerId": name, "preset": "litellm", "baseURL": BASE} for name in "abc"))
+    assert len(machine.load().gateways) == 3
+    assert listed == [machine.config / "quota-presets"]

@@ -240,7 +240,7 @@ class GatewayBuilder(Struct, frozen=True):
         own = self._inherited(host.base_url) if host and host.base_url else None
         if own and own.origin != base.origin:
             raise _RefusedError(words.key_of_another_origin(), "baseURL")
-        is_ours = entry.preset is not None and entry.preset not in self.presets.own()
+        is_ours = entry.preset is not None and entry.preset not in self.presets.own
         if own is None and not entry.base_url and is_ours and not _is_of(entry, mapping):
             raise _RefusedError(words.key_of_another_service(entry.provider_id), "preset")
 

@@ -1,5 +1,6 @@
 """The user's own presets: TOML files in `quota-presets/` beside the global configuration, as good as ours."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -31,8 +32,9 @@ class PresetFiles:
         """Look for the user's files beside the configuration in *config_folder*."""
         self.folder = config_folder / FOLDER
 
+    @cached_property
     def own(self) -> dict[str, Path]:
-        """Return the user's files by name, sorted; what isn't readable as a folder holds none."""
+        """The user's files by name, sorted, as they are now; what isn't readable as a folder holds none."""
         try:
             found = sorted(self.folder.glob("*.toml"))
         except OSError:
@@ -41,11 +43,11 @@ class PresetFiles:
 
     def names(self) -> list[str]:
         """Return every name that `load` knows, sorted."""
-        return sorted({*self.own(), *presets.names()})
+        return sorted({*self.own, *presets.names()})
 
     def rows(self) -> list[PresetRow]:
         """Return what a list of all presets shows."""
-        return [self._row(name, is_own=name in self.own()) for name in self.names()]
+        return [self._row(name, is_own=name in self.own) for name in self.names()]
 
     def _row(self, name: str, *, is_own: bool) -> PresetRow:
         try:
@@ -58,7 +60,7 @@ class PresetFiles:
 
     def text(self, name: str) -> str:
         """Return the file of preset *name*; raise KeyError, or `PresetRefusedError` for one of the user's."""
-        file = self.own().get(name)
+        file = self.own.get(name)
         if file is None:
             return presets.text(name)
         try:
@@ -78,7 +80,7 @@ class PresetFiles:
         try:
             return presets.parse(toml)
         except MappingError as error:
-            file = self.own()[name]  # ours are tested
+            file = self.own[name]  # ours are tested
             line = presets.line_of(toml, error.place)
             raise _refused(file, words.plainly(error.reason), line, error.place) from error
 

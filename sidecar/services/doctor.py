@@ -120,7 +120,7 @@ class Doctor:
             yield _file(shorten(path, self._environ), document)
 
     def _own_presets(self) -> Iterator[PresetReport]:
-        for name, path in self._presets.own().items():
+        for name, path in self._presets.own.items():
             problem = None
             try:
                 self._presets.load(name)
