@@ -1,5 +1,6 @@
 """What is told without being asked for: once among all OpenCodes, from the cache, where it is wanted."""
 
+import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -356,6 +357,12 @@ async def test_after_a_day_a_fault_is_told_again(bed: Bed, gateway: Gateway) -> 
     bed.configure(gateway, widht=60)
     assert await bed.opencode().opened() == [ONE_THING]
     bed.now += SETUP_AGAIN_S
+    assert await bed.opencode().opened() == [ONE_THING]
+
+
+async def test_a_fault_in_a_file_whose_path_is_no_text_is_told(bed: Bed, tmp_path: Path) -> None:
+    bed.machine = Machine(tmp_path / os.fsdecode(b"\xff"))
+    bed.configure(widht=60)
     assert await bed.opencode().opened() == [ONE_THING]
 
 

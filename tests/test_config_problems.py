@@ -1,5 +1,6 @@
 """What is wrong in a configuration: told with file, line and path, while the rest stays in force."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +230,12 @@ def test_a_file_that_never_was_good_is_told_and_not_used(machine: Machine, raw: 
 def test_an_empty_file_is_no_fault(machine: Machine, raw: bytes) -> None:
     machine.ours.write_bytes(raw)
     assert machine.load() == Config(Settings(), (), ())
+
+
+def test_a_file_whose_name_no_screen_shows_is_no_preset(machine: Machine) -> None:
+    folder = machine.config / "quota-presets"
+    folder.mkdir()
+    for name in (b"a\xff.toml", b"a\x1b[31m.toml", b"a\n.toml"):
+        (folder / os.fsdecode(name)).touch()
+    machine.gateways({"providerId": "campus", "baseURL": BASE, "preset": "zzz"})
+    assert machine.refused()[1] == f"there is no preset 'zzz'; there are {', '.join(presets.names())}"

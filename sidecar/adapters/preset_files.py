@@ -34,12 +34,15 @@ class PresetFiles:
 
     @cached_property
     def own(self) -> dict[str, Path]:
-        """The user's files by name, sorted, as they are now; what isn't readable as a folder holds none."""
+        """The user's files by name, sorted, as they are now; what isn't readable as a folder holds none.
+
+        A name with bytes or characters that no screen shows is none that an entry could say.
+        """
         try:
             found = sorted(self.folder.glob("*.toml"))
         except OSError:
             return {}
-        return {file.stem: file for file in found}
+        return {file.stem: file for file in found if file.stem.isprintable()}
 
     def names(self) -> list[str]:
         """Return every name that `load` knows, sorted."""

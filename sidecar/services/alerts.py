@@ -10,7 +10,6 @@ from typing import Final
 from uuid import uuid4
 
 import anyio.to_thread
-import msgspec
 from msgspec import Struct
 
 from sidecar.adapters.config import Config
@@ -91,7 +90,8 @@ class Alerts:
     async def _setup_problem(self, config: Config) -> list[Notice]:
         if not config.problems:
             return []
-        digest = hashlib.sha256(msgspec.json.encode(config.problems)).hexdigest()[:16]
+        said = repr(config.problems).encode("utf-8", "replace")  # a path may hold bytes that are no text
+        digest = hashlib.sha256(said).hexdigest()[:16]
         claim = f"toast:setup:{digest}"
         if not await self._store.claim(claim, uuid4().hex, SETUP_AGAIN_S, self._clock()):
             return []
