@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: the event loop's guard, gateways, our client, a home for OpenCode."""
+"""Fixtures that every test may use: the event loop's guard, gateways, our client, a home and a sidecar in it."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -10,6 +10,7 @@ from blockbuster import blockbuster_ctx
 from sidecar.adapters.quota_http import QuotaHttp
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
+from tests.bed.sidecar import Sidecar
 
 # The same examples in every run: what a test says must not depend on luck. `--hypothesis-profile=search`
 # looks for new ones; what it finds becomes an @example.
@@ -55,4 +56,11 @@ async def http() -> AsyncIterator[QuotaHttp]:
 def home() -> Iterator[Home]:
     """Make a home; a process that is left in it fails the test."""
     with Home() as one:
+        yield one
+
+
+@pytest.fixture
+def child(home: Home) -> Iterator[Sidecar]:
+    """Start a sidecar in the home."""
+    with Sidecar(home.env, home.path) as one:
         yield one

@@ -10,11 +10,7 @@ from tests.bed.gateways import Gateway
 from tests.bed.replies import Received, Reply
 
 KEY = "sk-distinctive-canary-0123456789"
-
-
 NOW = 1_790_000_000.0
-
-
 PATIENT_S = 20.0
 
 

@@ -3,13 +3,12 @@
 Only the files that a user wrote the keys into may hold them.
 """
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home, provider
+from tests.bed.program import patched, run
 from tests.bed.replies import Fault, Received, Reply, json_reply
 from tests.bed.sidecar import Sidecar
 
@@ -121,12 +120,9 @@ def written_under(home: Home) -> dict[str, list[tuple[str, str]]]:
 
 
 def status(home: Home, *arguments: str) -> bytes:
-    done = subprocess.run(
-        [sys.executable, "-I", "-m", "sidecar", "status", *arguments],
-        cwd=home.project, env=home.env, capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = run(home, "status", *arguments)
     assert done.returncode == 0
-    return done.stdout + done.stderr
+    return (done.stdout + done.stderr).encode()
 
 
 def doctor(home: Home, *arguments: str) -> bytes:
@@ -135,15 +131,12 @@ def doctor(home: Home, *arguments: str) -> bytes:
     logs.mkdir(exist_ok=True)
     log = logs / "1.log"
     log.write_text("".join(f"ValueError: {key}\n{{}}\n" for key in KEYS.values()))
-    done = subprocess.run(
-        [sys.executable, "-I", "-m", "sidecar", "doctor", *arguments],
-        cwd=home.project, env=home.env, capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = run(home, "doctor", *arguments)
     log.unlink()
     assert done.returncode == 1
-    assert b"HTTP 401" in done.stdout
-    assert b"not shown" in done.stdout
-    return done.stdout + done.stderr
+    assert "HTTP 401" in done.stdout
+    assert "not shown" in done.stdout
+    return (done.stdout + done.stderr).encode()
 
 
 def test_no_part_of_a_key_is_ever_written_logged_printed_or_sent_to_the_host(
@@ -189,11 +182,9 @@ def test_a_traceback_in_the_log_shows_no_value_of_a_variable(home: Home, gateway
         "def broken(request):\n"
         "    keys = [value.reveal() for value in request.headers.values()]\n"
         "    raise RuntimeError('a mistake of ours')\n"
-        "module._headers = broken\n"
-        "from sidecar.cli import main\n"
-        "main()"
+        "module._headers = broken"
     )
-    with Sidecar(home.env, home.path, ("-c", broken, "serve")) as child:
+    with Sidecar(home.env, home.path, patched(broken, "serve")) as child:
         child.open(home.project)
         answer = child.command(home.project)
         child.end()

@@ -8,7 +8,6 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 import pytest
 from msgspec import structs
@@ -19,26 +18,8 @@ from sidecar.adapters.store import PutQuota
 from sidecar.schema import documents
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
+from tests.bed.program import HANG, MAIN, patched, run
 from tests.bed.replies import Reply
-from tests.test_server_process import HANG, patched
-
-MAIN: Final = ("-m", "sidecar")
-
-
-def run(
-    home: Home, *arguments: str, program: tuple[str, ...] = MAIN, stdout: int = subprocess.PIPE, **env: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-I", *program, *arguments],
-        cwd=home.project,
-        env=home.env | env,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        timeout=30,
-        check=False,
-    )
 
 
 def with_gateways(home: Home, gateway: Gateway) -> None:
@@ -228,14 +209,14 @@ def test_a_terminal_that_knows_only_ascii_gets_the_words(home: Home, gateway: Ga
 
 
 def test_a_folder_that_is_gone_is_no_reason_to_fail(home: Home) -> None:
-    program = patched("import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir(os.getcwd())")[:2]
+    program = patched("import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir(os.getcwd())")
     done = run(home, "status", program=program)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_name_that_never_resolves_does_not_keep_the_command_from_ending(home: Home) -> None:
     home.write_gateways({"providerId": "dead", "baseURL": "http://hangs.test/v1"}, quotaTimeoutS=0.5)
-    done = run(home, "status", program=patched(HANG)[:2])
+    done = run(home, "status", program=patched(HANG))
     assert (done.returncode, "no answer in time" in done.stdout) == (0, True)
 
 

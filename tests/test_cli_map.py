@@ -1,48 +1,12 @@
-"""`quota-sidecar map` and `presets` as somebody runs them who writes a mapping, and the page about it."""
+"""`quota-sidecar map`, as somebody runs it who writes a mapping."""
 
 import json
-import re
-import subprocess
-import sys
-import textwrap
-import tomllib
-from pathlib import Path
 
 import pytest
 
-from sidecar.quota import presets
-from sidecar.quota.functions import MappingFunctions
-from sidecar.quota.mapping import Mapping, RequestMapping, WindowMapping
-from sidecar.quota.mapping_checks import from_data
-from sidecar.texts.pages import mapping_page
 from tests.bed.home import Home
-
-NOW = "2026-11-21T00:00:00Z"
-
-
-def run(home: Home, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-I", "-m", "sidecar", *arguments],
-        cwd=home.project,
-        env=home.env,
-        input=stdin,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=30,
-        check=False,
-    )
-
-
-def mapped(home: Home, *arguments: str, stdin: str = "") -> object:
-    """Return the windows of a run that had nothing to complain about."""
-    done = run(home, "map", *arguments, "--now", NOW, stdin=stdin)
-    assert (done.returncode, done.stderr) == (0, "")
-    return json.loads(done.stdout)
-
-
-def write(home: Home, name: str, text: str) -> str:
-    (home.project / name).write_text(textwrap.dedent(text), "utf-8")
-    return name
+from tests.bed.program import run
+from tests.mapping_trials import MINE, NOW, mapped, write
 
 
 def test_a_preset_prints_its_windows_with_exactly_the_known_keys(home: Home) -> None:
@@ -152,16 +116,6 @@ def test_several_replies_stand_one_after_another_or_under_their_names(
     text = SEVERAL.format(first=names[0], second=names[1], used="body.b.n" if names[0] else "body.n")
     arguments = ("--mapping", write(home, "m.toml", text), "--config", "team=red")
     assert mapped(home, *arguments, stdin=stdin) == [{"name": "red", "unit": "cost", "used": used}]
-
-
-MINE = """\
-summary = "Mine"
-
-[[windows]]
-name = "w"
-unit = "cost"
-limit = "data.x"
-"""
 
 
 @pytest.mark.parametrize(
@@ -294,76 +248,3 @@ def test_a_parameter_or_a_capture_without_a_value_shows_in_what_is_asked(home: H
         "asks  GET /{config.team}/used: not made, because /{config.team}/used has no value\n"
         "requests[0].capture.rate  body.rate  ->  nothing\n"
     )
-
-
-def own_presets(home: Home) -> Path:
-    folder = home.config / "quota-presets"
-    folder.mkdir(parents=True)
-    return folder
-
-
-def test_a_file_beside_the_configuration_is_a_preset_like_ours(home: Home) -> None:
-    (own_presets(home) / "mine.toml").write_text(MINE.replace("data.x", "body.x"), "utf-8")
-    assert mapped(home, "--preset", "mine", stdin='{"x": 4}') == [{"name": "w", "unit": "cost", "limit": 4}]
-    assert run(home, "presets", "mine").stdout == MINE.replace("data.x", "body.x")
-
-
-def test_the_list_names_every_preset_and_marks_the_users_own_and_the_refused(home: Home) -> None:
-    folder = own_presets(home)
-    (folder / "neutral.toml").write_text(
-        'summary = "My neutral"\n[[windows]]\nname = "a"\nunit = "cost"\nused = "body"'
-    )
-    (folder / "bad.toml").write_text(MINE)
-    done = run(home, "presets")
-    lines = dict(re.split(r"  +", line, maxsplit=1) for line in done.stdout.splitlines())
-    assert (done.returncode, done.stderr) == (0, "")
-    assert list(lines) == sorted({*presets.names(), "bad"})
-    assert lines["neutral"] == "My neutral (your own)"
-    assert lines["bad"].startswith(
-        f"! {folder / 'bad.toml'}, line 6: windows[0].limit: there is no 'data' here"
-    )
-    assert lines["openrouter"] == presets.load("openrouter").summary
-
-
-def test_a_preset_is_printed_as_it_stands_and_an_unknown_one_is_told(home: Home) -> None:
-    assert run(home, "presets", "litellm").stdout == presets.text("litellm")
-    done = run(home, "presets", "litelm")
-    assert (done.returncode, done.stderr) == (
-        3, "quota-sidecar: there is no preset 'litelm'; did you mean 'litellm'?\n",
-    )  # fmt: skip
-
-
-def blocks() -> list[str]:
-    """Return the indented blocks of the page, without their indentation."""
-    found = re.findall(r"(?:^ {4,}\S.*\n(?:^ *\n(?=^ {4,}\S))?)+", mapping_page(), re.MULTILINE)
-    return [textwrap.dedent(block) for block in found]
-
-
-def test_every_mapping_on_the_page_works_and_the_first_reads_the_pages_reply(home: Home) -> None:
-    mappings = [block for block in blocks() if "[[windows]]" in block]
-    for block in mappings:
-        from_data(tomllib.loads(block))
-    assert len(mappings) == 4
-    (reply,) = (block for block in blocks() if block.startswith('{"success"'))
-    assert mapped(home, "--mapping", write(home, "mine.toml", mappings[0]), stdin=reply) == [
-        {"name": "budget", "unit": "cost", "limit": 10, "used": 2.5, "remaining": 7.5,
-         "percent_remaining": 75, "resets_at": "2026-12-01T00:00:00Z", "currency": "USD"},
-        {"name": "5h", "unit": "requests", "limit": 200, "used": 50, "remaining": 150,
-         "percent_remaining": 75, "period_s": 18000},
-        {"name": "7d", "unit": "requests", "limit": 2000, "used": 1, "remaining": 1999,
-         "percent_remaining": 99.95, "period_s": 604800},
-    ]  # fmt: skip
-
-
-def test_the_page_names_every_field_and_function_and_help_prints_it(home: Home) -> None:
-    page = mapping_page()
-    ours = [name.removeprefix("_func_") for name in vars(MappingFunctions) if name.startswith("_func_")]
-    fields = {*Mapping.__struct_fields__, *RequestMapping.__struct_fields__, *WindowMapping.__struct_fields__}
-    assert {name for name in {*fields, *ours} if not re.search(rf"`[^`]*\b{name}\b", page)} == set()
-    assert run(home, "map", "--help").stdout.endswith(page)
-
-
-def test_the_readme_names_every_preset() -> None:
-    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
-    section = readme[readme.index("### Presets") : readme.index("### A gateway that no preset knows")]
-    assert set(presets.names()) - set(re.findall(r"`([a-z0-9-]+)`", section)) == set()

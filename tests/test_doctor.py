@@ -13,10 +13,10 @@ from sidecar import __version__
 from sidecar.adapters.installation import PACKAGES
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
-from tests.bed.page import configure, contents, doctor, install, problems, run
+from tests.bed.page import configure, contents, doctor, install, problems
 from tests.bed.processes import PLUGIN, REPOSITORY
+from tests.bed.program import patched, run
 from tests.bed.replies import Reply
-from tests.test_server_process import patched
 
 
 def test_where_all_is_well_the_page_is_short_and_ends_with_that(home: Home, gateway: Gateway) -> None:
@@ -203,7 +203,7 @@ def test_as_data_it_is_the_same_in_snake_case_with_iso_times(home: Home, gateway
 
 
 def test_without_a_home_it_says_that_it_could_not_be_done(home: Home) -> None:
-    program = patched("import pathlib\ndef no(*_): raise RuntimeError('no home')\npathlib.Path.home = no")[:2]
+    program = patched("import pathlib\ndef no(*_): raise RuntimeError('no home')\npathlib.Path.home = no")
     done = subprocess.run(
         [sys.executable, "-I", *program, "doctor"], env={"PATH": "/bin"}, cwd=home.project,
         capture_output=True, text=True, timeout=30, check=False,

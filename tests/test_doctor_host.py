@@ -11,7 +11,7 @@ from tests.bed.gateways import Gateway
 from tests.bed.home import Home, provider
 from tests.bed.page import KEY, configure, contents, doctor, install, problems
 from tests.bed.processes import PLUGIN, opencode_binary
-from tests.test_server_process import patched
+from tests.bed.program import patched
 
 
 def test_the_real_opencode_says_its_version_and_leaves_nothing_behind(home: Home, gateway: Gateway) -> None:
@@ -45,7 +45,7 @@ def test_an_opencode_that_is_none_is_told_and_ended(
 ) -> None:
     configure(home, gateway)
     install(home, script)
-    impatient = patched("import sidecar.adapters.host_program as module; module.VERSION_S = 0.5")[:2]
+    impatient = patched("import sidecar.adapters.host_program as module; module.VERSION_S = 0.5")
     page = doctor(home, 1, impatient)
     assert page["OpenCode"][0] == f"  program      {row} · ~/bin/opencode"
     assert problem is None or problems(page) == problem

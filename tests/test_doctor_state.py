@@ -15,9 +15,9 @@ from sidecar.adapters.log_files import read_logs
 from sidecar.texts.doctor_data import LogLine, LogReport
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
-from tests.bed.page import configure, contents, doctor, problems, run
+from tests.bed.page import configure, contents, doctor, problems
+from tests.bed.program import patched, run
 from tests.bed.sidecar import Sidecar
-from tests.test_server_process import patched
 
 NOW = 1_795_219_200.0
 """2026-11-21T00:00:00Z"""
@@ -71,7 +71,7 @@ def test_a_store_that_cannot_be_written_is_told(home: Home, gateway: Gateway) ->
         "connect = sqlite3.connect\n"
         "sqlite3.connect = lambda name, *args, **more: "
         "connect(str(name).replace('mode=rw', 'mode=ro'), *args, **more)"
-    )[:2]
+    )
     page = doctor(home, 1, read_only)
     assert page["Store"][:2] == [
         "  state        ! in memory only · SQLITE_READONLY",
@@ -82,7 +82,7 @@ def test_a_store_that_cannot_be_written_is_told(home: Home, gateway: Gateway) ->
 
 def test_a_store_that_another_program_locks_is_told(home: Home, gateway: Gateway) -> None:
     with_store(home, gateway)
-    impatient = patched("import sidecar.adapters.store_facts as module; module.BUSY_S = 0.1")[:2]
+    impatient = patched("import sidecar.adapters.store_facts as module; module.BUSY_S = 0.1")
     with database(home) as db:
         db.execute("BEGIN IMMEDIATE")
         page = doctor(home, 1, impatient)

@@ -1,7 +1,5 @@
-"""What is left at gateways: from the cache, or asked once, by one task of one process, politely."""
+"""What is left at gateways: from the cache, or asked once, by one task of one process."""
 
-import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -11,90 +9,26 @@ import anyio
 import msgspec
 import pytest
 
-from sidecar.adapters import urls
-from sidecar.adapters.credentials import Credential, KeySource
-from sidecar.adapters.gateways import Gateway as Configured
-from sidecar.adapters.quota_http import QuotaHttp
-from sidecar.adapters.secrets import Secret
-from sidecar.adapters.sqlite_store import SqliteStore
 from sidecar.adapters.store import PutQuota, QuotaError, QuotaSnapshot
 from sidecar.core.account import account_of
 from sidecar.core.freshness import may_still_be_shown
-from sidecar.quota import presets
 from sidecar.quota.windows import Window
-from sidecar.services.quotas import FETCH_CLAIM_S, Freshness, Quotas
+from sidecar.services.quotas import FETCH_CLAIM_S, Freshness
+from tests.asking import CACHED, NEUTRAL, NOTHING, NOW, REFRESH, Bench, arrived, configured, left
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
 from tests.bed.processes import wait_until
-from tests.bed.replies import Fault, Received, Reply, json_reply
+from tests.bed.program import patched, run
+from tests.bed.replies import Fault, Received, Reply
 from tests.bed.sidecar import Sidecar
 
-NOW = 1_790_000_000.0
-NEUTRAL = presets.load("neutral")
-CACHED = Freshness(cache_s=60, timeout_s=10)
-REFRESH = Freshness(cache_s=60, timeout_s=10, refresh=True)
 HASTY = Freshness(cache_s=60, timeout_s=0.2)
-
-
-class Clock:
-    """Time that passes when a test says so, and a hair with every look, as it does."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        self.now += 1e-4
-        return self.now
-
-
-class Bench:
-    """The service on a real store and a real client, with a clock of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.clock = Clock()
-        self.store = SqliteStore(folder, self.clock)
-        self.http = QuotaHttp()
-        self.quotas = Quotas(self.store, self.http, self.clock)
-
-    async def read(self, *gateways: Configured, how: Freshness = CACHED) -> QuotaSnapshot:
-        """Return the first gateway's snapshot, without the hairs of its times."""
-        found = await self.quotas.read(gateways, how)
-        return found.get(gateways[0].key(), NOTHING)
-
-    async def left(self, gateway: Configured, how: Freshness = CACHED) -> object:
-        snapshot = await self.read(gateway, how=how)
-        return snapshot.windows[0].remaining if snapshot.windows else None
-
-
-NOTHING = QuotaSnapshot()
 
 
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    one = Bench(tmp_path / "state")
-    yield one
-    await one.http.aclose()
-    await one.store.aclose()
-
-
-def configured(gateway: Gateway, key: str | None = None, name: str = "campus") -> Configured:
-    base = urls.parse(gateway.base_url)
-    return Configured(
-        provider_id=name,
-        label=name,
-        base=base,
-        mapping=NEUTRAL,
-        account=account_of(name, base.origin, key),
-        credential=Credential(KeySource("environment K", Secret(key))) if key else None,
-    )
-
-
-def arrived(gateway: Gateway) -> Received:
-    return gateway.wait_for_request(lambda _: True)
-
-
-def left(remaining: int) -> Reply:
-    return json_reply({"tokens": {"limit": 100, "remaining": remaining}})
+    async with Bench(tmp_path / "state") as one:
+        yield one
 
 
 async def test_a_reply_is_shown_for_sixty_seconds_and_then_asked_for_again(
@@ -184,17 +118,14 @@ async def test_each_account_and_url_is_asked_for_itself(
     assert keys == {"Bearer key-of-alice-0123456789", "Bearer key-of-bob-0123456789abc"}
 
 
-NOTING_CLAIMS = (
-    "-c",
+NOTING_CLAIMS = patched(
     "import os, sidecar.adapters.sqlite_store as module\n"
     "claim = module.SqliteStore.claim\n"
     "async def noted(self, *args):\n"
     "    granted = await claim(self, *args)\n"
     "    os.write(2, b'won\\n' if granted else b'lost\\n')\n"
     "    return granted\n"
-    "module.SqliteStore.claim = noted\n"
-    "from sidecar.cli import main\n"
-    "main()",
+    "module.SqliteStore.claim = noted",
     "serve",
 )
 """The same program, telling on stderr how each of its claims went."""
@@ -285,108 +216,9 @@ async def test_wherever_a_caller_gives_up_the_next_one_is_served(
     assert bench.store.trouble is None
 
 
-@pytest.mark.parametrize(
-    ("reply", "kind", "status"),
-    [
-        (Reply(401), "status", 401),
-        (Reply(200, b"<html>"), "not-json", 200),
-        (json_reply({"hello": "world"}), "no-window", 200),
-        (Reply(hold=(Fault.CUT,)), "protocol", None),
-    ],
-)
-async def test_an_error_keeps_the_last_good_value_and_is_tried_again_after_ten_seconds(
-    bench: Bench, gateway: Gateway, reply: Reply, kind: str, status: int | None
-) -> None:
-    gateway.script("/v1/quota", left(9), reply, left(8))
-    one = configured(gateway)
-    good = await bench.read(one)
-    bench.clock.now += 60
-    failed = await bench.read(one)
-    assert failed == QuotaSnapshot(
-        windows=good.windows,
-        read_at=good.read_at,
-        attempted_at=failed.attempted_at,
-        error=QuotaError(kind, status),
-    )
-    assert failed.attempted_at > NOW + 60
-    bench.clock.now += 9
-    assert (await bench.read(one), len(gateway.requests)) == (failed, 2)
-    bench.clock.now += 1
-    assert (await bench.left(one), (await bench.read(one)).error) == (8, None)
-
-
 def test_an_old_value_may_be_shown_until_its_reset_has_passed() -> None:
     assert may_still_be_shown(NOW, NOW + 5, NOW + 4.9)
     assert not may_still_be_shown(NOW, NOW + 5, NOW + 5)
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-async def test_a_stated_wait_is_kept_to_the_second_and_refresh_does_not_override_it(
-    bench: Bench, gateway: Gateway, status: int
-) -> None:
-    gateway.script("/v1/quota", Reply(status, headers={"retry-after": "100"}), left(5))
-    one = configured(gateway)
-    failed = await bench.read(one)
-    assert (failed.error, failed.failures) == (QuotaError("status", status), 1)
-    retry_at = failed.attempted_at + 100
-    assert failed.retry_at == retry_at
-    bench.clock.now = retry_at - 1
-    assert (await bench.read(one, how=REFRESH), len(gateway.requests)) == (failed, 1)
-    bench.clock.now = retry_at
-    assert (await bench.left(one), (await bench.read(one)).failures) == (5, 0)
-
-
-async def test_without_a_stated_wait_it_doubles_to_a_quarter_of_an_hour(
-    bench: Bench, gateway: Gateway
-) -> None:
-    gateway.script("/v1/quota", Reply(503))
-    one, waits = configured(gateway), list[float]()
-    for _ in range(7):
-        failed = await bench.read(one, how=REFRESH)
-        waits.append((failed.retry_at or 0) - failed.attempted_at)
-        bench.clock.now = failed.retry_at or 0
-    assert (waits, len(gateway.requests)) == ([30, 60, 120, 240, 480, 900, 900], 7)
-
-
-@pytest.mark.parametrize("stated", ["0", "-5", "soon", "Mon, 21 Sep 2020 14:14:20 GMT", "9" * 12])
-async def test_a_stated_wait_that_makes_no_sense_is_a_guess_instead(
-    bench: Bench, gateway: Gateway, stated: str
-) -> None:
-    gateway.script("/v1/quota", Reply(429, headers={"retry-after": stated}))
-    failed = await bench.read(configured(gateway))
-    assert failed.retry_at == failed.attempted_at + 30
-
-
-async def test_a_success_clears_the_count_of_refusals(bench: Bench, gateway: Gateway) -> None:
-    gateway.script("/v1/quota", Reply(503), left(5), Reply(503))
-    one = configured(gateway)
-    for _ in range(2):
-        await bench.read(one, how=REFRESH)
-        bench.clock.now += 60
-    assert (await bench.read(one, how=REFRESH)).failures == 1
-
-
-KEY = "sk-Zebra-Quokka-Numbat-417"
-
-
-@pytest.mark.parametrize("echoed", [KEY, KEY.upper(), f"key {KEY[4:10]}", KEY[-6:], f"...{KEY[8:]}"])
-async def test_texts_that_share_six_characters_with_any_key_are_dropped_before_storing(
-    bench: Bench, new_gateway: Callable[[], Gateway], tmp_path: Path, echoed: str
-) -> None:
-    gateway, other = new_gateway(), new_gateway()
-    gateway.quota({"key": echoed, "cost": {"currency": echoed, "limit": 4, "used": 1}})
-    other.quota({"key": echoed, "tokens": {"limit": 4}})
-    ones = [configured(gateway, KEY), configured(other, "another-key-0123456789", "other")]
-    found = await bench.quotas.read(ones, CACHED)
-    assert [found[one.key()].account_name for one in ones] == [None, None]
-    assert found[ones[0].key()].windows == (Window("cost", "cost", 4, 1, 3, 75.0),)
-    stored = b"".join([path.read_bytes() for path in (tmp_path / "state").iterdir()])
-    assert echoed.casefold().encode() not in stored.lower()
-
-
-async def test_five_shared_characters_are_no_secret(bench: Bench, gateway: Gateway) -> None:
-    gateway.quota({"key": f"pool {KEY[3:8]}", "tokens": {"limit": 4}})
-    assert (await bench.read(configured(gateway, KEY))).account_name == f"pool {KEY[3:8]}"
 
 
 async def test_fifty_slow_gateways_are_asked_at_once(bench: Bench, gateway: Gateway) -> None:
@@ -405,17 +237,6 @@ async def test_fifty_slow_gateways_are_asked_at_once(bench: Bench, gateway: Gate
     assert ([snapshot.error for snapshot in found.values()], len(found)) == ([None] * 50, 50)
 
 
-async def test_one_gateway_that_stalls_costs_only_its_own_timeout(
-    bench: Bench, new_gateway: Callable[[], Gateway]
-) -> None:
-    stalls, works = new_gateway(), new_gateway().script("/v1/quota", left(3))
-    stalls.script("/v1/quota", Reply(hold=(Fault.STALL,)))
-    ones = [configured(stalls, name="stalls"), configured(works, name="works")]
-    await bench.read(ones[1])  # the client is there: its imports take no part of the time
-    found = await bench.quotas.read(ones, Freshness(cache_s=60, timeout_s=1, refresh=True))
-    assert [found[one.key()].error for one in ones] == [QuotaError("timeout"), None]
-
-
 async def test_a_row_of_another_version_without_windows_is_no_error(bench: Bench, gateway: Gateway) -> None:
     one = configured(gateway.script("/v1/quota", left(3)))
     await bench.store.apply([PutQuota(one.key(), QuotaSnapshot())])
@@ -427,9 +248,5 @@ def test_the_command_line_shares_the_servers_cache(home: Home, gateway: Gateway)
     home.write_gateways({"providerId": "campus", "baseURL": gateway.base_url})
     started = time()
     for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-I", "-m", "sidecar", "status"],
-            env=home.env, cwd=home.project, capture_output=True, text=True, timeout=20, check=True,
-        )  # fmt: skip
-        assert "7 of 100 left" in done.stdout
+        assert "7 of 100 left" in run(home, "status").stdout
     assert len(gateway.requests) == 1 or time() - started > 60

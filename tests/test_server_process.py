@@ -1,4 +1,4 @@
-"""The real child over real pipes: handshake, workspaces, faults around it, and its end."""
+"""The real child over real pipes: handshake, workspaces, and faults around it."""
 
 import json
 import os
@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,9 @@ from sidecar.server import RESPONSE_HEADER_PREFIXES
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
 from tests.bed.processes import wait_until
-from tests.bed.replies import Fault, Reply
+from tests.bed.program import patched
+from tests.bed.replies import Reply
 from tests.bed.sidecar import SERVE, Sidecar
-
-END_S = 1.5
-"""The sidecar's second, and half of one for a machine that is busy."""
 
 QUOTA = {"tokens": {"limit": 1000, "used": 250}}
 HANDSHAKE = {
@@ -33,17 +30,6 @@ HANDSHAKE = {
     "sidecarVersion": __version__,
     "responseHeaderPrefixes": RESPONSE_HEADER_PREFIXES,
 }
-
-
-@pytest.fixture
-def child(home: Home) -> Iterator[Sidecar]:
-    with Sidecar(home.env, home.path) as one:
-        yield one
-
-
-def patched(code: str) -> tuple[str, ...]:
-    """Build the arguments of the same program with something changed in it first."""
-    return ("-c", f"{code}\nfrom sidecar.cli import main\nmain()", "serve")
 
 
 def entry(gateway: Gateway, **more: object) -> dict[str, Any]:
@@ -102,7 +88,7 @@ def test_prints_and_writes_to_fd_1_go_to_stderr_and_the_wire_stays_whole(home: H
         "    return plan(self, params)\n"
         "requests.Requests.plan = stray\n"
     )
-    with Sidecar(home.env, home.path, patched(stray)) as child:
+    with Sidecar(home.env, home.path, patched(stray, "serve")) as child:
         child.open(home.project)
         assert child.ask("request/plan", **PARAMS["request/plan"]) == {"plan": {"kind": "pass"}}
         assert child.end() == 0
@@ -189,106 +175,6 @@ def test_a_gateway_is_called_what_the_host_calls_its_provider(
     child.ask("workspace/open", directory=str(home.project), providers=[named, unnamed])
     text = child.answer(child.begin_command(home.project))["text"]
     assert "    Campus AI (campus)" in text
-
-
-def test_shutdown_is_answered_and_ends_it_with_stdin_still_open(child: Sidecar) -> None:
-    child.initialize()
-    assert child.ask("shutdown") == {}
-    assert child.process.wait(END_S) == 0
-
-
-@pytest.mark.parametrize(
-    "tail", [b"", b'{"jsonrpc":"2.0","id":1,"meth', b'{"jsonrpc":"2.0","id":1,"method":"ping"}']
-)
-def test_eof_ends_it_within_a_second_also_in_the_middle_of_a_line(child: Sidecar, tail: bytes) -> None:
-    child.initialize()
-    child.send(tail)
-    assert (child.end(END_S), child.log) == (0, "")
-
-
-def test_eof_before_the_first_byte_ends_it(child: Sidecar) -> None:
-    assert (child.end(), child.received, child.log) == (0, b"", "")
-
-
-def test_eof_ends_it_within_a_second_and_tells_what_hangs(
-    home: Home, child: Sidecar, gateway: Gateway
-) -> None:
-    gateway.script("/v1/quota", Reply(hold=(Fault.STALL,)))
-    home.write_gateways(entry(gateway))
-    child.open(home.project)
-    hanging = child.begin_command(home.project)
-    gateway.wait_for_request(lambda _: True)
-    assert child.end(END_S) == 0
-    assert child.answer(hanging) == {"code": -32005, "message": "the sidecar is ending"}
-
-
-HANG = (
-    "import os, socket, threading\n"
-    "real = socket.getaddrinfo\n"
-    "def hang(host, *rest, **more):\n"
-    "    if str(host).endswith('.test'):\n"
-    "        os.write(2, b'looking up\\n')\n"
-    "        threading.Event().wait()\n"
-    "    return real(host, *rest, **more)\n"
-    "socket.getaddrinfo = hang\n"
-)
-"""A resolver that never answers for names under .test."""
-
-
-def test_eof_ends_it_within_a_second_while_a_name_is_looked_up(home: Home) -> None:
-    home.write_gateways({"providerId": "campus", "baseURL": "http://hangs.test/v1"})
-    with Sidecar(home.env, home.path, patched(HANG)) as child:
-        child.open(home.project)
-        child.begin_command(home.project)
-        wait_until(lambda: "looking up" in child.log, "the name is being looked up")
-        assert child.end(END_S) == 0
-
-
-def test_eof_ends_it_within_a_second_while_the_disk_hangs(home: Home, gateway: Gateway) -> None:
-    home.write_gateways(entry(gateway))
-    hang = (
-        "import os, threading, sidecar.adapters.sqlite_schema as schema\n"
-        "def hang(*_):\n"
-        "    os.write(2, b'reading\\n')\n"
-        "    threading.Event().wait()\n"
-        "schema.read_state = hang\n"
-    )
-    with Sidecar(home.env, home.path, patched(hang)) as child:
-        child.open(home.project)
-        child.begin_command(home.project)
-        wait_until(lambda: "reading" in child.log, "the disk is being read")
-        assert child.ask("ping") == {}
-        assert child.end(END_S) == 0
-
-
-def test_eof_ends_it_within_a_second_while_the_event_loop_hangs(home: Home) -> None:
-    hang = (
-        "import threading, sidecar.server as server\n"
-        "server.Server._acknowledge = lambda *_: threading.Event().wait()\n"
-    )
-    with Sidecar(home.env, home.path, patched(hang)) as child:
-        child.initialize()
-        child.begin("ping")
-        assert child.end(END_S) == 0
-
-
-def test_names_that_hang_keep_no_other_gateway_waiting(home: Home, gateway: Gateway) -> None:
-    dead = [{"providerId": f"dead{n}", "baseURL": f"http://hangs{n}.test/v1"} for n in range(20)]
-    home.write_gateways(*dead, entry(gateway.quota(QUOTA)), quotaTimeoutS=1)
-    with Sidecar(home.env, home.path, patched(HANG)) as child:
-        child.open(home.project)
-        text = child.command(home.project)["text"]
-        assert text.count("no answer in time") == 20
-        assert len(gateway.requests) == 1
-
-
-def test_after_stdout_is_closed_it_waits_quietly_for_eof(child: Sidecar) -> None:
-    child.initialize()
-    child.close_stdout()
-    for _ in range(20):
-        child.begin("ping")
-    assert child.end(END_S) == 0
-    assert "Traceback" not in child.log
 
 
 def test_a_reader_that_is_gone_from_stderr_costs_no_answer(home: Home, gateway: Gateway) -> None:

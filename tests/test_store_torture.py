@@ -21,10 +21,11 @@ from tests.bed import store_nursery
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
 from tests.bed.processes import REPOSITORY, wait_until
+from tests.bed.program import patched
 from tests.bed.sidecar import Sidecar
 from tests.bed.store_user import KEPT, NOW
 from tests.bed.stores import StoreUsers, counted
-from tests.test_server_process import PARAMS, QUOTA, entry, patched
+from tests.test_server_process import PARAMS, QUOTA, entry
 
 KILLS = 1000
 NURSERIES = 2
@@ -157,7 +158,7 @@ The kernel refuses the write itself, in the middle of a transaction as it comes,
 async def test_on_a_full_disk_chats_go_on_and_what_waited_is_written_once_there_is_room(
     home: Home, asked: Gateway
 ) -> None:
-    with Sidecar(home.env, home.path, patched(FULL)) as full, Sidecar(home.env, home.path) as other:
+    with Sidecar(home.env, home.path, patched(FULL, "serve")) as full, Sidecar(home.env, home.path) as other:
         for child in (full, other):
             child.open(home.project)
             child.send(FINISHED)
@@ -242,7 +243,7 @@ async def test_in_a_home_that_cannot_be_written_chats_go_on_and_nothing_is_lost_
     home.state.parent.mkdir(parents=True, exist_ok=True)
     with (
         read_only(home.state.parent) as make_writable,
-        Sidecar(home.env, home.path, patched(POWERLESS)) as child,
+        Sidecar(home.env, home.path, patched(POWERLESS, "serve")) as child,
     ):
         child.open(home.project)
         child.send(FINISHED * 5)

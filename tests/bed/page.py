@@ -1,12 +1,10 @@
 """The page of `quota-sidecar doctor`, taken apart; and a home in which it has nothing to complain of."""
 
 import re
-import subprocess
-import sys
-from collections.abc import Mapping
 
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home, provider
+from tests.bed.program import MAIN, run
 
 KEY = "campus-key-0123456789abcdef"
 BEGINS = re.compile(r" +(\d+\. |- |Cure: |\"plugin|\{ |chmod )|  [a-zA-Z!~]")
@@ -30,21 +28,9 @@ def configure(home: Home, gateway: Gateway, **more: object) -> None:
     home.write_gateways({"providerId": "campus"}, **more)
 
 
-def run(
-    home: Home, *arguments: str, program: tuple[str, ...] = ("-m", "sidecar"), env: Mapping[str, str] = {}
-) -> subprocess.CompletedProcess[str]:
-    """Run the program in the project of this home."""
-    return subprocess.run(
-        [sys.executable, "-I", *program, *arguments], cwd=home.project, env={**home.env, **env},
-        stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=60, check=False,
-    )  # fmt: skip
-
-
-def doctor(
-    home: Home, code: int, program: tuple[str, ...] = ("-m", "sidecar"), **env: str
-) -> dict[str, list[str]]:
+def doctor(home: Home, code: int, program: tuple[str, ...] = MAIN, **env: str) -> dict[str, list[str]]:
     """Return the page's parts by their first lines; times and durations as `N`."""
-    done = run(home, "doctor", program=program, env=env)
+    done = run(home, "doctor", program=program, **env)
     assert (done.returncode, done.stderr) == (code, ""), done.stdout
     text = re.sub(r"\b[\d,]+ ms\b", "N ms", done.stdout.removesuffix("\n"))
     parts = [part.split("\n") for part in re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "N", text).split("\n\n")]
