@@ -68,8 +68,8 @@ def mapping_of(**fields: Any) -> Mapping:
             "windows[0].period: 'a while' can't be read; write it like 5h, 1 week, monthly, 3600",
         ),
         (
-            {"calendar": "sunday"},
-            "windows[0].calendar: 'sunday' can't be read; write it like day, week, month, year",
+            {"calendar": "noon"},
+            "windows[0].calendar: 'noon' can't be read; write it like day, week, month, year",
         ),
         ({"started_at": "body.x"}, "windows[0].started_at: it needs `period`: the reset is one period later"),
         ({"models": ["{z}"]}, "windows[0].models[0]: there is no 'z' here"),
@@ -159,6 +159,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     (
         {"windows": [W], "requests": [{"json": {}}]},
         'requests[0].json: only a POST has a body; set method = "POST"',
+    ),
+    (
+        {"windows": [W], "requests": [{"auth": "User-Agent: {key}"}]},
+        "requests[0]: the header 'User-Agent' is not yours to set",
+    ),
+    (
+        {"windows": [W], "requests": [{"auth": "none", "headers": {"content-length": "9"}}]},
+        "requests[0]: the header 'content-length' is not yours to set",
     ),
     ({"windows": [W], "requests": [{"method": "PUT"}]}, "requests[0].method: Invalid enum value 'PUT'"),
     (

@@ -21,6 +21,11 @@ FIGURES: Final = (
 EXPRESSIONS: Final = ("when", *FIGURES, "resets_at", "resets_in", "started_at")
 TEMPLATES: Final = ("name", "calendar", "period", "currency")
 
+RESERVED_HEADERS: Final = frozenset(
+    {"host", "user-agent", "connection", "content-length", "transfer-encoding"}
+)
+"""Ours to set: we never pose as another client."""
+
 _AT: Final = re.compile(r" - at `\$?\.?(.*)`$")
 _AUTH: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+: ?[\x20-\x7e]*\{key\}[\x20-\x7e]*")
 
@@ -41,10 +46,22 @@ def from_data(data: Any) -> Mapping:
         mapping = msgspec.convert(data, Mapping)
     except msgspec.ValidationError as error:
         raise _why_not(str(error)) from error
+    _check(mapping)
+    return mapping
+
+
+def with_path(mapping: Mapping, path: str) -> Mapping:
+    """Return *mapping* with its one request at *path*; raise `MappingError` if that can't work."""
+    request = msgspec.structs.replace(mapping.requests[0], path=path)
+    moved = msgspec.structs.replace(mapping, requests=[request])
+    _check(moved)
+    return moved
+
+
+def _check(mapping: Mapping) -> None:
     _check_windows(mapping)
     _check_requests(mapping)
     _check_login_and_every(mapping)
-    return mapping
 
 
 def headers_read(mapping: Mapping) -> set[str]:
@@ -129,6 +146,9 @@ def _check_request(place: str, request: RequestMapping) -> None:
             "it is the header that carries the key, like `Authorization: Bearer {key}` or "
             "`x-api-key: {key}`; or `none`",
         )
+    for name in (*request.headers, *([] if request.auth == NO_AUTH else [request.auth.partition(":")[0]])):
+        if name.lower() in RESERVED_HEADERS:
+            raise MappingError(place, f"the header {name!r} is not yours to set")
     if request.json is not None and request.method != "POST":
         raise MappingError(f"{place}.json", 'only a POST has a body; set method = "POST"')
 
