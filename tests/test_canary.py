@@ -20,6 +20,7 @@ KEYS = {
     "header": "hdr~Ow6PgI1xTlKq8ZcRm3Bv",
     "placeholder": "env~Fd5HsYj0UnXa2QwEr9Gt",
     "file": "fil~Mz8KbLv4CpJo7TiWq1Ns",
+    "parameter": "par~Rb3EgYx6NdUs9HkQv2Wm",
     "short": "p4Ssw0rd",
 }
 
@@ -77,6 +78,7 @@ def configure(home: Home, gateway: Gateway) -> None:
         "ENVIRONMENT_API_KEY": KEYS["environment"],
         "SHORT_API_KEY": KEYS["short"],
         "HEADER_VALUE": KEYS["placeholder"],
+        "PARAMETER": KEYS["parameter"],
     }
     home.write_auth(auth=KEYS["auth"], environment=KEYS["auth"])
     home.write_opencode(
@@ -97,6 +99,16 @@ def configure(home: Home, gateway: Gateway) -> None:
         {"providerId": "environment", "baseURL": gateway.base_url, "preset": name}
         for name in ("openrouter", "litellm")
     ]
+    mapping: dict[str, Any] = {
+        "config": {"token": "a token"},
+        "requests": [{"path": "/quota0", "headers": {"X-Token": "{config.token}"}}],
+        "account": "split(body.error.message, 'par~')[1]",
+        "windows": [{"name": "{split(body.error.message, 'par~')[1]}", "unit": "x", "used": "`1`"}],
+    }
+    entries.append(
+        {"providerId": "parameter", "baseURL": gateway.base_url, "mapping": mapping,
+         "config": {"token": "{env:PARAMETER}"}}
+    )  # fmt: skip
     bad = {"providerId": "config", "baseURL": gateway.base_url, "headers": {"Host": KEYS["header"]}}
     home.write_gateways(*entries, bad)
 

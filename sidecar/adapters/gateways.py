@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -20,13 +20,15 @@ from sidecar.adapters.settings import GatewayEntry
 from sidecar.adapters.store import QuotaKey
 from sidecar.core.account import Account, account_of
 from sidecar.quota.mapping import DEFAULT_PATH, Mapping
-from sidecar.quota.mapping_checks import MappingError, config_used, from_data, headers_read
-from sidecar.texts import problems as words
-
-RESERVED_HEADERS: Final = frozenset(
-    {"host", "user-agent", "connection", "content-length", "transfer-encoding"}
+from sidecar.quota.mapping_checks import (
+    RESERVED_HEADERS,
+    MappingError,
+    config_used,
+    from_data,
+    headers_read,
+    with_path,
 )
-"""Ours to set: we never pose as another client."""
+from sidecar.texts import problems as words
 
 
 class Gateway(Struct, frozen=True):
@@ -42,6 +44,8 @@ class Gateway(Struct, frozen=True):
     headers: dict[str, Secret] = {}
     config: dict[str, str] = {}
     """The parameters of the mapping."""
+    filled: tuple[Secret, ...] = ()
+    """Those of `config` that came from a variable or a file: somebody hides them, so do we."""
     hears: frozenset[str] = frozenset()
     """The headers of ordinary answers that it reads."""
     model: str | None = None
@@ -80,7 +84,7 @@ class Gateway(Struct, frozen=True):
     def secrets(self) -> list[str]:
         """Return every secret that is used or was found for it, to recognise them in replies."""
         keys = self.credential.secrets() if self.credential else []
-        return [secret.reveal() for secret in (*keys, *self.headers.values())]
+        return [secret.reveal() for secret in (*keys, *self.headers.values(), *self.filled)]
 
 
 class _RefusedError(ValueError):
@@ -152,7 +156,8 @@ class GatewayBuilder(Struct, frozen=True):
         if mapping.is_passive:
             found.extend(Finding((*path, key), words.nothing_to_fetch()) for key in _only_fetched(entry))
             heard, config = self.listener(entry.provider_id, mapping), self._config(entry, document, mapping)
-            return msgspec.structs.replace(heard, label=entry.label or heard.label, config=config)
+            label, filled = entry.label or heard.label, _filled(entry, config)
+            return msgspec.structs.replace(heard, label=label, config=config, filled=filled)
         base = self._base_url(entry, host, document, mapping)
         credential = self._credential(entry, host, _token(mapping, entry.provider_id, base))
         if credential and not credential.is_named:
@@ -160,6 +165,7 @@ class GatewayBuilder(Struct, frozen=True):
         if credential and entry.api_key_env and not credential.is_named:
             found.append(Finding((*path, "apiKeyEnv"), words.another_source(credential.used.source)))
         key = (credential.identity or credential.used.key).reveal() if credential else None
+        config = self._config(entry, document, mapping)
         gateway = Gateway(
             provider_id=entry.provider_id,
             label=entry.label or self._name(entry.provider_id),
@@ -168,7 +174,8 @@ class GatewayBuilder(Struct, frozen=True):
             base=base,
             credential=credential,
             headers=self._headers(entry, document),
-            config=self._config(entry, document, mapping),
+            config=config,
+            filled=_filled(entry, config),
         )
         for request in mapping.requests:
             _parse(gateway.url_of(request.path), "quotaPath")
@@ -193,8 +200,10 @@ class GatewayBuilder(Struct, frozen=True):
         quota_path = self._fill(entry.quota_path or DEFAULT_PATH, document, "quotaPath")
         if not quota_path.startswith("/"):
             raise _RefusedError(words.bad_path(), "quotaPath")
-        request = msgspec.structs.replace(mapping.requests[0], path=quota_path)
-        return msgspec.structs.replace(mapping, requests=[request])
+        try:
+            return with_path(mapping, quota_path)
+        except MappingError as error:
+            raise _RefusedError(words.plainly(error.reason), "quotaPath") from error
 
     def _preset(self, name: str, field: str) -> Mapping:
         try:
@@ -269,6 +278,10 @@ class GatewayBuilder(Struct, frozen=True):
             return self.placeholders.fill(text, document.file)
         except UnresolvedError as error:
             raise _RefusedError(str(error), *steps) from error
+
+
+def _filled(entry: GatewayEntry, config: dict[str, str]) -> tuple[Secret, ...]:
+    return tuple(Secret(value) for name, value in config.items() if value != entry.config[name])
 
 
 def _only_fetched(entry: GatewayEntry) -> list[str]:
