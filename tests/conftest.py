@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: the event loop's guard, gateways, our client, a home and a sidecar in it."""
+"""Fixtures of all tests: the event loop's guard, gateways, our client, a home and a sidecar in it."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack

@@ -28,7 +28,7 @@ async def ask_version(program: str, environ: Mapping[str, str]) -> tuple[str | N
 
     It runs apart from everything: in a folder of its own, with that for its files, in its own session.
     """
-    kinds = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+    kinds = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "TMPDIR")
     try:
         with tempfile.TemporaryDirectory(prefix=f"{APP}-", ignore_cleanup_errors=True) as folder:
             process = await anyio.open_process(

@@ -16,7 +16,7 @@ from tests.bed.processes import PLUGIN, assert_none_left
 MODEL: Final = "bed-model"
 """The id of the one model that every provider of the bed has."""
 
-_INHERITED: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR", "USER", "SHELL")
+_INHERITED: Final = ("PATH", "LANG", "LC_ALL", "USER", "SHELL")
 
 _QUIET: Final = {
     "OPENCODE_DISABLE_AUTOUPDATE": "1",
@@ -65,11 +65,13 @@ class Home:
         self.data = self.path / ".local" / "share" / "opencode"
         self.state = self.path / ".local" / "state" / "opencode-quota-sidecar"
         self.project = self.path / "project"
-        for folder in (self.config, self.data, self.project):
+        # Each OpenCode leaves up to 19 MB of libraries in the temporary folder.
+        temporary = self.path / "tmp"
+        for folder in (self.config, self.data, self.project, temporary):
             folder.mkdir(parents=True)
         mark_installed(self.config)
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        self.env: dict[str, str] = inherited | _QUIET | {"HOME": str(self.path)}
+        self.env: dict[str, str] = inherited | _QUIET | {"HOME": str(self.path), "TMPDIR": str(temporary)}
         """The whole environment of what is started here; add keys to it before that."""
 
     def write_opencode(
