@@ -201,8 +201,8 @@ def test_explain_shows_what_is_asked_and_what_each_expression_finds(home: Home) 
     [
         (
             'resets_in = "body.x"',
-            "in 3h",
-            "windows[0].resets_in finds 'in 3h', which is not a length of time; split() ",
+            "about 3h",
+            "windows[0].resets_in finds 'about 3h', which is not a length of time; split() ",
         ),
         (
             'resets_at = "body.x"',

@@ -33,6 +33,9 @@ def tokens(limit: float | None = None, used: float | None = None, remaining: flo
         (0, 0, None, (0, 0, 0, 0.0)),
         (0, 5, None, (0, 5, -5, 0.0)),
         (-1, 5, None, (None, 5, None, None)),
+        (-1, 5, -1, (None, 5, None, None)),
+        (-1, 5, 0, (None, 5, None, None)),
+        (-1, None, 7, (None, None, 7, None)),
         (None, 1, -5, (None, 1, -5, None)),
         (100, None, None, (100, None, None, None)),
         (None, None, 7, (None, None, 7, None)),
@@ -80,7 +83,8 @@ def test_completing_never_fails_never_loses_a_figure_and_changes_nothing_twice(
 ) -> None:
     window = tokens(limit, used, remaining)
     assert used is None or window.used == used
-    assert remaining is None or window.remaining == remaining
+    is_sign = limit is not None and limit < 0 and (remaining or 0) <= 0
+    assert remaining is None or window.remaining == (None if is_sign else remaining)
     assert window.limit is None or window.limit >= 0
     assert window.percent_remaining is None or math.isfinite(window.percent_remaining)
     assert complete(window) == window
@@ -130,6 +134,9 @@ def test_a_window_without_any_figure_says_nothing() -> None:
         ("--3", None),
         ("40 %", 40),
         ("12.5%", 12.5),
+        ("US$1,234.50", 1234.5),
+        ("12.50 €", 12.5),
+        ("10k", None),
         ("5 USD", None),
         ("$", None),
         ("\u0663", None),

@@ -24,6 +24,8 @@ async def ask(http: QuotaHttp, gateway: Gateway, timeout_s: float, clock: Callab
     reading = exchange.reading(clock())
     if reading.is_refusal:
         raise QuotaFetchError("in-band", 200)
+    if reading.is_too_large:
+        raise QuotaFetchError("too-large", 200)
     if not reading.windows:
         raise QuotaFetchError("no-window", 200)
     return reading

@@ -58,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 3
     if reading.is_refusal:
         sys.stderr.write("quota-sidecar: by `ok`, this reply is an error: it holds no windows\n")
+    elif reading.is_too_large:
+        sys.stderr.write("quota-sidecar: the reply has too many rows to go through in the time of a chat\n")
     elif not reading.windows:
         sys.stderr.write("quota-sidecar: no figure was found; --explain shows what each expression finds\n")
     sys.stdout.write(as_json(reading.windows) + "\n")

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from sidecar.plain import is_list, is_object
-from sidecar.quota.expressions import fill, value_of
+from sidecar.quota.expressions import Scope, fill, value_of
 from sidecar.quota.mapping import NO_AUTH, Context, Mapping, Reading, Reply, RequestMapping, read
 
 NOTHING: Final = Reply(None, {})
@@ -56,7 +56,7 @@ class Exchange:
         """
         for request in self._mapping.requests[len(self._replies) :]:
             try:
-                return fill_request(request, {"captured": self._captured, "config": self._config})
+                return fill_request(request, Scope({"captured": self._captured, "config": self._config}))
             except CaptureError:
                 if not request.optional:
                     raise
@@ -91,7 +91,7 @@ class Exchange:
         return Reply(bodies, last.headers)
 
 
-def fill_request(request: RequestMapping, scope: AbcMapping[str, Any]) -> Request:
+def fill_request(request: RequestMapping, scope: Scope) -> Request:
     """Return *request* with its parameters in place; raise `CaptureError` where one has no value."""
     name, _, value = request.auth.partition(":")
     return Request(
@@ -104,17 +104,18 @@ def fill_request(request: RequestMapping, scope: AbcMapping[str, Any]) -> Reques
     )
 
 
-def _fill(template: str, scope: AbcMapping[str, Any]) -> str:
+def _fill(template: str, scope: Scope) -> str:
     text = fill(template, scope)
     if text is None:
         raise CaptureError(template)
     return text
 
 
-def _fill_path(path: str, scope: AbcMapping[str, Any]) -> str:
+def _fill_path(path: str, scope: Scope) -> str:
     """Fill the parameters in so that none of them can leave its segment of the path."""
     return _fill(
-        path, {root: {name: _segment(value) for name, value in row.items()} for root, row in scope.items()}
+        path,
+        Scope({root: {name: _segment(value) for name, value in row.items()} for root, row in scope.items()}),
     )
 
 
@@ -124,7 +125,7 @@ def _segment(value: Any) -> Any:
     return None if value in (".", "..") else quote(value, safe="")
 
 
-def _fill_json(value: Any, scope: AbcMapping[str, Any]) -> Any:
+def _fill_json(value: Any, scope: Scope) -> Any:
     if isinstance(value, str):
         return PARAMETER.sub(lambda insert: _fill(insert[0], scope), value)
     if is_object(value):

@@ -64,7 +64,7 @@ def explain(mapping: Mapping, reply: Reply, context: Context) -> Explanation:
         if (expression := getattr(mapping, field))
     )
     for index, row in enumerate(mapping.windows):
-        steps.extend(_window(f"windows[{index}]", row, scope))
+        steps.extend(_window(f"windows[{index}]", row, context.scope(reply)))
     remarks += [_complaint(step) for step in steps if step.fault]
     remarks += [text for window in read(mapping, reply, context).windows for text in _doubts(window)]
     return Explanation(requests, steps, remarks)
@@ -78,7 +78,7 @@ def _complaint(step: Step) -> str:
 
 def _request(row: RequestMapping, context: Context) -> str:
     try:
-        request = fill_request(row, {"captured": context.captured, "config": context.config})
+        request = fill_request(row, Scope({"captured": context.captured, "config": context.config}))
     except CaptureError as error:
         return f"{row.method} {row.path}: not made, because {error} has no value"
     parts = [f"{request.method} {request.path}"]
@@ -93,7 +93,7 @@ def _window(place: str, mapping: WindowMapping, scope: Scope) -> Iterator[Step]:
         found = value_of(mapping.rows, scope)
         fault = None if found is None or is_list(found) or is_object(found) else "a list; see entries()"
         yield Step(f"{place}.rows", mapping.rows, found, fault)
-    scopes = [_of_row(mapping, {**scope, "row": row}) for row in rows]
+    scopes = [_of_row(mapping, scope.also(row=row)) for row in rows]
     for field in EXPRESSIONS:
         if expression := getattr(mapping, field):
             yield _step(f"{place}.{field}", expression, [value_of(expression, one) for one in scopes], field)
@@ -105,10 +105,10 @@ def _window(place: str, mapping: WindowMapping, scope: Scope) -> Iterator[Step]:
         yield _step(f"{place}.models[{number}]", template, found or [template], "models")
 
 
-def _of_row(mapping: WindowMapping, scope: dict[str, Any]) -> dict[str, Any]:
+def _of_row(mapping: WindowMapping, scope: Scope) -> Scope:
     """Return what a name sees: the period too."""
     period = as_period(fill(mapping.period, scope)) if mapping.period else None
-    return {**scope, "period": name_of(period.length_s(None)) if period else None}
+    return scope.also(period=name_of(period.length_s(None)) if period else None)
 
 
 def _step(place: str, expression: str, values: list[Any], field: str) -> Step:

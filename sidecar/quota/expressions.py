@@ -15,18 +15,40 @@ from jmespath.parser import ParsedResult
 
 from sidecar.plain import is_list, is_object
 from sidecar.quota.functions import MappingFunctions
+from sidecar.quota.interpreter import Interpreter
 from sidecar.quota.windows import as_number
 
-Scope = Mapping[str, Any]
 Node = dict[str, Any]
 
-_OPTIONS: Final = jmespath.Options(custom_functions=MappingFunctions())
 _INSERT: Final = re.compile(r"\{([^{}]*)\}")
 _LITERALS: Final = ("true", "false", "null")
+_NOT_SET: Final = ("", "0", "false", "f", "no", "n", "off", "none", "null")
 
 
 class ExpressionError(ValueError):
     """An expression that can't work; the message says why, and what to write instead."""
+
+
+class Scope(dict[str, Any]):
+    """What expressions see by name, and the work that they may make together."""
+
+    def __init__(self, names: Mapping[str, Any], interpreter: Interpreter | None = None) -> None:
+        """Hold *names*; without an *interpreter* that others use too, all work is still to be done."""
+        super().__init__(names)
+        self._interpreter = interpreter or Interpreter()
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Say whether expressions made too much work: what they found is not the whole."""
+        return self._interpreter.is_exhausted
+
+    def also(self, **names: Any) -> "Scope":
+        """Return a scope that has *names* too, and makes its work together with this one."""
+        return Scope({**self, **names}, self._interpreter)
+
+    def search(self, expression: ParsedResult) -> Any:
+        """Return what *expression* finds; raise what its functions raise."""
+        return self._interpreter.visit(expression.parsed, self)
 
 
 def value_of(expression: str | None, scope: Scope) -> Any:
@@ -34,16 +56,16 @@ def value_of(expression: str | None, scope: Scope) -> Any:
     if expression is None:
         return None
     try:
-        return _compile(expression).search(scope, options=_OPTIONS)
+        return scope.search(_compile(expression))
     except (jmespath.exceptions.JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError,
             AttributeError, KeyError):  # fmt: skip
         return None
 
 
 def is_true(value: Any) -> bool:
-    """Judge a flag: empty, zero, "false" and "no" are not set."""
+    """Judge a flag: empty, zero, "false", "no" and the like are not set."""
     if isinstance(value, str):
-        return value.strip().lower() not in ("", "0", "false", "no", "none", "null")
+        return value.strip().lower() not in _NOT_SET
     return bool(value)
 
 

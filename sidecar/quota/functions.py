@@ -2,12 +2,13 @@
 
 import operator
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 from jmespath import functions
 
 from sidecar.plain import is_object
-from sidecar.quota.windows import Number, as_number
+from sidecar.quota.windows import Number, as_number, leading_number
 
 
 class MappingFunctions(functions.Functions):
@@ -28,6 +29,19 @@ class MappingFunctions(functions.Functions):
     @functions.signature({"types": []}, {"types": []})
     def _func_divide(self, left: Any, right: Any) -> Number | None:
         return _figure(left, right, _ratio)
+
+    @functions.signature({"types": ["array"]})
+    def _func_sum(self, items: list[Any]) -> Number | None:
+        """Add up figures, as `add` takes them; what is no figure would make the sum a wrong one."""
+        return reduce(lambda left, right: _figure(left, right, operator.add), items, 0)
+
+    @functions.signature({"types": ["array"]})
+    def _func_max(self, items: list[Any]) -> Any:
+        return _extreme(items, max)
+
+    @functions.signature({"types": ["array"]})
+    def _func_min(self, items: list[Any]) -> Any:
+        return _extreme(items, min)
 
     @functions.signature({"types": []})
     def _func_entries(self, value: Any) -> list[dict[str, Any]] | None:
@@ -50,7 +64,7 @@ class MappingFunctions(functions.Functions):
         if not isinstance(text, str):
             return None
         start = text.find(marker)
-        return None if start < 0 else as_number(_leading_number(text[start + len(marker) :].lstrip()))
+        return None if start < 0 else leading_number(text[start + len(marker) :])
 
     @functions.signature({"types": []}, {"types": ["string"]})
     def _func_split(self, text: Any, separator: str) -> list[str] | None:
@@ -60,6 +74,14 @@ class MappingFunctions(functions.Functions):
 
 def _ratio(left: Number, right: Number) -> Number:
     return left / right
+
+
+def _extreme(items: list[Any], choose: Callable[..., Any]) -> Any:
+    """Choose among figures, also those in texts; among texts without figures, like dates, by letters."""
+    figures = [as_number(item) for item in items]
+    if all(figure is not None for figure in figures):
+        return choose(figures, default=None)
+    return choose(items) if all(isinstance(item, str) for item in items) else None
 
 
 def _figure(left: Any, right: Any, operation: Callable[[Number, Number], Number]) -> Number | None:
@@ -72,10 +94,3 @@ def _figure(left: Any, right: Any, operation: Callable[[Number, Number], Number]
         return None
     # The dust of floats: 250 * 0.01 is 2.5, and 0.1 + 0.2 is 0.3.
     return as_number(float(f"{result:.15g}") if isinstance(result, float) else result)
-
-
-def _leading_number(text: str) -> str:
-    end = 0
-    while end < len(text) and (text[end].isdecimal() or text[end] in ".,+-"):
-        end += 1
-    return text[:end].rstrip(".,")

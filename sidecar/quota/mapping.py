@@ -135,16 +135,18 @@ class Context(Struct, frozen=True):
     model: str | None = None
     """Which model gave an ordinary answer."""
 
-    def scope(self, reply: Reply) -> dict[str, Any]:
+    def scope(self, reply: Reply) -> Scope:
         """Return all that an expression sees outside of rows."""
-        return {
-            "row": None,
-            "body": reply.body,
-            "headers": dict(reply.headers),
-            "captured": dict(self.captured),
-            "config": dict(self.config),
-            "model": self.model,
-        }
+        return Scope(
+            {
+                "row": None,
+                "body": reply.body,
+                "headers": dict(reply.headers),
+                "captured": dict(self.captured),
+                "config": dict(self.config),
+                "model": self.model,
+            }
+        )
 
 
 class Reading(Struct, frozen=True):
@@ -154,20 +156,24 @@ class Reading(Struct, frozen=True):
     account: str | None = None
     is_refusal: bool = False
     """The reply itself says that it is an error."""
+    is_too_large: bool = False
+    """Reading it would take too long. Parts of it could be wrong, so there are none."""
 
 
 def read(mapping: Mapping, reply: Reply, context: Context) -> Reading:
     """Return what *reply* says by *mapping*. Never raises: what can't be read is left out."""
     scope = context.scope(reply)
     if mapping.ok is not None and not is_true(value_of(mapping.ok, scope)):
-        return Reading([], is_refusal=True)
+        return Reading([], is_refusal=not scope.is_exhausted, is_too_large=scope.is_exhausted)
     windows = [window for row in mapping.windows for window in _windows(row, scope, context.now)]
+    if scope.is_exhausted:
+        return Reading([], is_too_large=True)
     return Reading(windows[:MAX_WINDOWS], as_text(value_of(mapping.account, scope)))
 
 
 def _windows(mapping: WindowMapping, scope: Scope, now: float) -> Iterator[Window]:
     for row in rows_of(mapping.rows, scope):
-        window = _window(mapping, {**scope, "row": row}, now)
+        window = _window(mapping, scope.also(row=row), now)
         if window is not None:
             yield window
 
@@ -182,7 +188,7 @@ def rows_of(expression: str | None, scope: Scope) -> list[Any]:
     return [found] if is_object(found) else []
 
 
-def _window(mapping: WindowMapping, scope: dict[str, Any], now: float) -> Window | None:
+def _window(mapping: WindowMapping, scope: Scope, now: float) -> Window | None:
     if mapping.when is not None and not is_true(value_of(mapping.when, scope)):
         return None
     period = as_period(fill(mapping.period, scope)) if mapping.period else None

@@ -16,6 +16,8 @@ _MONTH_S: Final = 30 * DAY
 _LONGEST_S: Final = 100 * 366 * DAY
 
 _SECONDS: Final = {
+    **dict.fromkeys(("us", "µs", "μs"), 1e-6),
+    "ns": 1e-9,
     **dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), 0.001),
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1),
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), MINUTE),
@@ -25,15 +27,31 @@ _SECONDS: Final = {
 }
 _MONTHS: Final = {
     **dict.fromkeys(("mo", "month", "months", "monthly"), 1),
+    **dict.fromkeys(("quarter", "quarters", "quarterly"), 3),
     **dict.fromkeys(("y", "yr", "year", "years", "yearly", "annual", "annually"), 12),
 }
-_PART: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)[\s_-]*(?:TIME_UNIT_)?([A-Za-z]+)", re.ASCII)
+_PART: Final = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)[\s_-]*(?:TIME_UNIT_)?([A-Za-zµμ]+)", re.ASCII)
 _ISO: Final = re.compile(
-    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?"
+    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?",
+    re.ASCII,
 )
-_EDGES: Final = {**dict.fromkeys(("hour", "hourly"), "hour"), **dict.fromkeys(("day", "daily"), "day"),
-                 **dict.fromkeys(("week", "weekly"), "week"), **dict.fromkeys(("month", "monthly"), "month"),
-                 **dict.fromkeys(("year", "yearly"), "year")}  # fmt: skip
+_CLOCK: Final = re.compile(r"(?:(\d{1,5})(?: days?, |\.))?(\d{1,4}):([0-5]\d):([0-5]\d(?:\.\d+)?)", re.ASCII)
+"""`00:03:25`, and with days `1 day, 2:03:04` or `1.02:03:04`. Of two numbers nobody knows which they are."""
+_BEFORE: Final = re.compile(r"^(?:in|per|every)[\s_-]+", re.IGNORECASE)
+_COUNTS: Final = {
+    word: str(count)
+    for count, word in enumerate(
+        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), 1
+    )
+}
+_EDGES: Final = {
+    (0, HOUR): "hour", (0, DAY): "day", (0, WEEK): "week",
+    (1, 0): "month", (3, 0): "quarter", (12, 0): "year",
+}  # fmt: skip
+_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_RULE: Final = re.compile(
+    r"(\w+?)(?: (?:utc|gmt|z)?(?:([+-])(\d{1,2})(?::?([0-5]\d))?)?)?", re.ASCII | re.IGNORECASE
+)
 
 
 class Period(Struct, frozen=True):
@@ -59,14 +77,16 @@ class Period(Struct, frozen=True):
 
 
 def as_period(value: object) -> Period | None:
-    """Read a length: seconds as a number, `2m59.56s`, `5h`, `1M`, `300 minutes`, `daily`, `PT5H`."""
+    """Read a length: seconds as a number, `2m59.56s`, `5h`, `1M`, `daily`, `PT5H`, `00:03:25`."""
     number = as_number(value)
     if number is not None:
         return _sane(Period(seconds=float(number)))
     if not isinstance(value, str) or not 0 < len(value) <= 60:
         return None
-    text = value.strip()
-    return _from_iso(text) if text.startswith("P") else _from_parts(text)
+    text = _BEFORE.sub("", value.strip())
+    if text.startswith("P") and (found := _from_iso(text)):
+        return found
+    return _from_clock(text) or _from_parts(text)
 
 
 def name_of(seconds: float) -> str:
@@ -89,10 +109,12 @@ _NAMED: Final = (
 
 
 class CalendarRule(Struct, frozen=True):
-    """A reset at the edges of the calendar: `day`, `week` (from Monday), `month`, ... of one UTC offset."""
+    """A reset at the edges of the calendar: `day`, `week`, `month`, ... of one UTC offset."""
 
     edge: str
     offset: timezone = UTC
+    weekday: int = 0
+    """The day that a week begins with; 0 is Monday."""
 
     def next_reset(self, now: float) -> tuple[float, float]:
         """Return the next edge after *now* in Unix seconds, and the length of the period that ends there."""
@@ -101,38 +123,41 @@ class CalendarRule(Struct, frozen=True):
         if self.edge != "hour":
             begin = begin.replace(hour=0)
         if self.edge == "week":
-            begin -= timedelta(days=begin.weekday())
-        if self.edge in ("month", "year"):
-            begin = begin.replace(day=1, month=1 if self.edge == "year" else begin.month)
-        months = {"month": 1, "year": 12}.get(self.edge, 0)
+            begin -= timedelta(days=(begin.weekday() - self.weekday) % 7)
+        months = {"month": 1, "quarter": 3, "year": 12}.get(self.edge, 0)
+        if months:
+            begin = begin.replace(day=1, month=begin.month - (begin.month - 1) % months)
         fixed = {"hour": HOUR, "day": DAY, "week": WEEK}.get(self.edge, 0)
         end = _add_months(begin, months) + timedelta(seconds=fixed)
         return end.timestamp(), end.timestamp() - begin.timestamp()
 
 
 def as_calendar_rule(text: object) -> CalendarRule | None:
-    """Read `month`, `weekly`, `day +08:00`; None for anything else."""
+    """Read `month`, `weekly`, `1d`, `sunday`, `day +08:00`; None for anything else."""
     if not isinstance(text, str):
         return None
-    match = re.fullmatch(r"([a-z]+)(?: ([+-])(\d\d):(\d\d))?", text.strip().lower(), re.ASCII)
-    if match is None or match[1] not in _EDGES:
+    match = _RULE.fullmatch(text.strip())
+    if match is None:
         return None
-    if match[2] is None:
-        return CalendarRule(_EDGES[match[1]])
-    minutes = int(match[3]) * 60 + int(match[4])
-    if minutes > 14 * 60:
+    weekdays = [index for index, name in enumerate(_WEEKDAYS) if match[1].lower() in (name, name[:3])]
+    period = as_period("week" if weekdays else match[1])
+    edge = _EDGES.get((period.months, round(period.seconds))) if period else None
+    minutes = int(match[3] or 0) * 60 + int(match[4] or 0)
+    if edge is None or minutes > 14 * 60:
         return None
-    return CalendarRule(
-        _EDGES[match[1]], timezone(timedelta(minutes=minutes if match[2] == "+" else -minutes))
-    )
+    offset = timedelta(minutes=-minutes if match[2] == "-" else minutes)
+    return CalendarRule(edge, timezone(offset) if minutes else UTC, *weekdays)
 
 
 def _from_parts(text: str) -> Period | None:
-    if text[:1].isalpha():  # `daily` is one day
+    first, _, rest = text.replace("_", " ").replace("-", " ").partition(" ")
+    if first.lower() in _COUNTS:  # `five_hour`
+        text = f"{_COUNTS[first.lower()]} {rest}"
+    elif text[:1].isalpha():  # `daily` is one day
         text = f"1 {text}"
     months, seconds, end = 0, 0.0, 0
     for part in _PART.finditer(text):
-        if text[end : part.start()].strip(" ,"):
+        if text[end : part.start()].strip(" ,") not in ("", "and"):
             return None
         end = part.end()
         unit = part[2] if part[2] == "M" else part[2].lower()
@@ -149,10 +174,21 @@ def _from_iso(text: str) -> Period | None:
     match = _ISO.fullmatch(text)
     if match is None or not any(match.groups()):
         return None
-    years, months, weeks, days, hours, minutes, seconds = (int(group or 0) for group in match.groups())
+    years, months, weeks, days, hours, minutes, seconds = (float(group or 0) for group in match.groups())
     return _sane(
-        Period(12 * years + months, weeks * WEEK + days * DAY + hours * HOUR + minutes * MINUTE + seconds)
+        Period(
+            round(12 * years + months),
+            weeks * WEEK + days * DAY + hours * HOUR + minutes * MINUTE + seconds,
+        )
     )
+
+
+def _from_clock(text: str) -> Period | None:
+    match = _CLOCK.fullmatch(text)
+    if match is None:
+        return None
+    days, hours, minutes, seconds = (float(group or 0) for group in match.groups())
+    return _sane(Period(seconds=days * DAY + hours * HOUR + minutes * MINUTE + seconds))
 
 
 def _sane(period: Period) -> Period | None:

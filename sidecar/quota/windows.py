@@ -13,8 +13,12 @@ MAX_TEXT: Final = 40
 LARGEST: Final = 1e21
 """A figure beyond this is a mistake, and sums of such figures would overflow. NaN fails the test too."""
 _NUMERIC: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_WRITTEN: Final = re.compile(r"([+-]?)\s?[$€£¥₹]?\s?([+-]?)(\d{1,3}(?:,\d{3})+(?:\.\d*)?|[\d.eE+-]+)\s?%?")
-"""A figure as people write it: `$1,234.50`, `-$3`, `12.5%`."""
+_CURRENCY: Final = r"[A-Z]{0,2}[$€£¥₹₩]"
+_WRITTEN: Final = re.compile(
+    rf"([+-]?)\s?(?:{_CURRENCY})?\s?([+-]?)(\d{{1,3}}(?:,\d{{3}})+(?:\.\d*)?|[\d.eE+-]+)\s?[%$€£¥]?"
+)
+"""A figure as people write it: `$1,234.50`, `-$3`, `US$5`, `3 €`, `12.5%`."""
+_LEADING: Final = re.compile(rf"[+-]?\s?(?:{_CURRENCY})?\s?[\d.,+-]+")
 
 
 class Window(Struct, frozen=True, omit_defaults=True):
@@ -49,7 +53,8 @@ class Window(Struct, frozen=True, omit_defaults=True):
 def complete(window: Window) -> Window:
     """Derive what two of limit, used and remaining say about the third, and the percentage if none is stated.
 
-    What is unlimited has neither a limit nor a reset.
+    What is unlimited has neither a limit nor a reset. A limit below zero is a sign for something (mostly for
+    none), and what is said to be left of it is no figure then.
     """
     if window.unlimited:
         return msgspec.structs.replace(
@@ -57,7 +62,7 @@ def complete(window: Window) -> Window:
         )
     limit, used, remaining = window.limit, window.used, window.remaining
     if limit is not None and limit < 0:
-        limit = None
+        limit, remaining = None, None if remaining is None or remaining <= 0 else remaining
     if remaining is None and limit is not None and used is not None:
         remaining = _exact(limit - used)
     elif used is None and limit is not None and remaining is not None:
@@ -91,6 +96,12 @@ def as_number(value: object) -> Number | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if -LARGEST <= value <= LARGEST else None
+
+
+def leading_number(text: str) -> Number | None:
+    """Read the figure that *text* starts with: 12.5 of `$12.50 of $50`."""
+    match = _LEADING.match(text.lstrip())
+    return as_number(match[0].rstrip(".,")) if match else None
 
 
 def as_text(value: object) -> str | None:
