@@ -201,6 +201,14 @@ def test_a_reader_that_has_gone_ends_it_quietly(home: Home, arguments: tuple[str
     assert (done.returncode, done.stderr) == (3, "")
 
 
+@pytest.mark.parametrize("arguments", [("status", "--threshold", "0"), ("doctor",)])
+def test_what_can_not_be_printed_is_no_verdict(home: Home, arguments: tuple[str, ...]) -> None:
+    program = patched("import sys; sys.stdout = None")
+    done = run(home, *arguments, program=program)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.endswith("AttributeError: 'NoneType' object has no attribute 'write'\n")
+
+
 def test_a_terminal_that_knows_only_ascii_gets_the_words(home: Home, gateway: Gateway) -> None:
     with_gateways(home, gateway)
     program = ("-X", "utf8=0", "-m", "sidecar")

@@ -9,6 +9,7 @@ import io
 import os
 import sys
 import threading
+import traceback
 from typing import Final, NoReturn
 
 from sidecar import __version__
@@ -37,12 +38,14 @@ def main() -> NoReturn:
         if threading.active_count() > 1:
             os._exit(code)  # the answer is out: a name that is still looked up must not keep the prompt
         sys.exit(code)
-    except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more while it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(3)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        if not isinstance(error, BrokenPipeError):  # that is only whoever read our output and has gone
+            traceback.print_exc()
+        # Python would complain once more while it flushes what it could not write.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(3)  # Python's own 1 would say that too little is left
 
 
 def _parser() -> argparse.ArgumentParser:
