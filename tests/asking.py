@@ -5,7 +5,7 @@ from typing import Self
 
 from sidecar.adapters import urls
 from sidecar.adapters.credentials import Credential, KeySource
-from sidecar.adapters.gateways import Gateway as Configured
+from sidecar.adapters.gateway import Gateway as Configured
 from sidecar.adapters.quota_http import QuotaHttp
 from sidecar.adapters.secrets import Secret
 from sidecar.adapters.sqlite_store import SqliteStore

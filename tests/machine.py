@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from sidecar.adapters.config import Config, ConfigLoader
-from sidecar.adapters.gateways import Gateway
+from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.paths import Places, find_places
 
 KEY_A, KEY_B, KEY_C = (f"test-key-{letter * 24}" for letter in "abc")

@@ -7,7 +7,7 @@ import pytest
 
 from sidecar.adapters import urls
 from sidecar.adapters.credentials import Credential, KeySource
-from sidecar.adapters.gateways import Gateway
+from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.secrets import Secret
 from sidecar.adapters.store import QuotaError, QuotaSnapshot
 from sidecar.core.account import account_of

@@ -15,7 +15,8 @@ from sidecar.adapters import jsonc
 from sidecar.adapters.credentials import key_finder
 from sidecar.adapters.documents import Document, DocumentReader, Problem
 from sidecar.adapters.entries import Finding, convert_entries, spell
-from sidecar.adapters.gateways import Gateway, GatewayBuilder
+from sidecar.adapters.gateway import Gateway
+from sidecar.adapters.gateways import GatewayBuilder
 from sidecar.adapters.host_config import GATEWAYS_PATH, HostConfig, read_host_config
 from sidecar.adapters.listeners import Listeners
 from sidecar.adapters.paths import Places

@@ -72,12 +72,12 @@ def _convert(kind: Any, data: Any, path: Path, found: list[Finding]) -> Any:
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        reason, steps = reason_andsteps_of(error)
+        reason, steps = reason_and_steps_of(error)
         found.append(Finding((*path, *steps), words.invalid(reason)))
         return msgspec.UNSET
 
 
-def reason_andsteps_of(error: msgspec.ValidationError) -> tuple[str, Path]:
+def reason_and_steps_of(error: msgspec.ValidationError) -> tuple[str, Path]:
     """Return what is wrong, and where below the value that was converted."""
     reason = str(error)
     inner = _AT.search(reason)

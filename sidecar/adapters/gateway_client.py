@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import anyio
 
-from sidecar.adapters.gateways import Gateway
+from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.quota_http import QuotaFetchError, QuotaHttp, QuotaRequest
 from sidecar.adapters.secrets import Secret
 from sidecar.quota.exchange import NOTHING, CaptureError, Exchange, Request

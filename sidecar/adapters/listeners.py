@@ -1,6 +1,7 @@
 """Providers that nobody has configured: whose ordinary answers our presets understand all the same."""
 
-from sidecar.adapters.gateways import Gateway, GatewayBuilder
+from sidecar.adapters.gateway import Gateway
+from sidecar.adapters.gateways import GatewayBuilder
 from sidecar.quota import presets
 
 

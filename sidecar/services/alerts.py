@@ -13,7 +13,7 @@ import anyio.to_thread
 from msgspec import Struct
 
 from sidecar.adapters.config import Config
-from sidecar.adapters.gateways import Gateway
+from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.store import State, Store
 from sidecar.core.alerts import THRESHOLDS, counts, judge
 from sidecar.core.headroom import share

@@ -7,7 +7,7 @@ project that sends a provider elsewhere is heard as the same account.
 
 from collections.abc import Callable, Iterator
 
-from sidecar.adapters.gateways import Gateway
+from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.store import PutQuota, QuotaSnapshot
 from sidecar.protocol import RequestFinishedParams
 from sidecar.quota.mapping import Context, Reply, read

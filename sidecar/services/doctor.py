@@ -14,8 +14,8 @@ import msgspec
 from sidecar.adapters.config import OUR_FILES, Config, ConfigLoader
 from sidecar.adapters.credentials import KeyFinder, default_variable, key_finder
 from sidecar.adapters.documents import Document
+from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.gateway_client import ask
-from sidecar.adapters.gateways import Gateway
 from sidecar.adapters.host_config import HostConfig, read_host_config
 from sidecar.adapters.installation import look_at_host, look_at_program
 from sidecar.adapters.log_files import read_logs

@@ -13,8 +13,8 @@ import structlog
 from msgspec import Struct
 
 from sidecar.adapters.config import Config
+from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.gateway_client import ask
-from sidecar.adapters.gateways import Gateway
 from sidecar.adapters.quota_http import QuotaFetchError, QuotaHttp
 from sidecar.adapters.store import PutQuota, QuotaError, QuotaKey, QuotaSnapshot, ReleaseClaim, Store
 from sidecar.core.freshness import Attempt, is_due, may_still_be_shown, retry_at

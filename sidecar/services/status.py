@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sidecar import __version__
 from sidecar.adapters.config import OUR_FILES, Config
 from sidecar.adapters.documents import Problem
-from sidecar.adapters.gateways import Gateway
+from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.paths import Places, shorten
 from sidecar.adapters.store import HourUsage, QuotaSnapshot, Store
 from sidecar.services.quotas import Freshness, Quotas, windows_that_tell
