@@ -91,6 +91,10 @@ def test_blocked_is_nothing_left_and_over_is_too() -> None:
         (window(50), True),
         (window(50, period_s=HOUR), True),
         (window(50, period_s=HOUR - 1), False),
+        (window(50, resets_at=NOW + HOUR), True),
+        (window(50, resets_at=NOW + HOUR - 1), False),
+        (window(50, resets_at=NOW + 60, period_s=HOUR), True),
+        (window(50, resets_at=NOW - 60), True),
         (window(None), False),
         (Window("cost", "cost", unlimited=True), False),
         (Window("cost", "cost", unlimited=True, blocked=True), True),
@@ -100,7 +104,7 @@ def test_blocked_is_nothing_left_and_over_is_too() -> None:
     ],
 )
 def test_which_windows_count(seen: Window, expected: bool) -> None:
-    assert counts(seen) is expected
+    assert counts(seen, NOW) is expected
 
 
 @pytest.mark.parametrize("period_s", [None, DAY])

@@ -54,11 +54,17 @@ class Verdict(Struct, frozen=True):
     mark: Mark | None
 
 
-def counts(window: Timed) -> bool:
-    """Say whether anything about *window* may be news."""
+def counts(window: Timed, read_at: float) -> bool:
+    """Say whether anything about *window*, as it was at *read_at*, may be news.
+
+    One without a known period that resets within `SHORTEST_S` may be of a minute: it would be told all day.
+    """
     if not binds(window, None) or (window.unlimited and not window.blocked) or share(window) is None:
         return False
-    return window.period_s is None or window.period_s >= SHORTEST_S
+    length_s = window.period_s
+    if length_s is None and window.resets_at is not None and window.resets_at > read_at:
+        length_s = window.resets_at - read_at
+    return length_s is None or length_s >= SHORTEST_S
 
 
 def judge(window: Timed, read_at: float, mark: Mark | None, now: float) -> Verdict:

@@ -139,7 +139,7 @@ def _looks(gateway: Gateway, state: State, now: float) -> Iterator[_Look]:
     tightest: dict[tuple[str, str, str | None], Window] = {}
     for window in windows_that_tell(snapshot, now):
         name = (window.name, window.unit, window.currency)
-        if counts(window):
+        if counts(window, snapshot.read_at):
             tightest[name] = min(tightest.get(name, window), window, key=lambda row: share(row) or 0)
     for name, window in tightest.items():
         mark = ":".join(["toast", key.digest(), *(part or "" for part in name)])
