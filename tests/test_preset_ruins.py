@@ -149,6 +149,21 @@ def test_no_reply_of_another_service_makes_a_preset_fail(preset: str) -> None:
         check_sane(exchanged(preset, [body] * 3, headers))
 
 
+def in_texts(value: Any) -> Any:
+    """Return *value* with all its numbers written as texts."""
+    if is_list(value):
+        return [in_texts(item) for item in value]
+    if is_object(value):
+        return {key: in_texts(item) for key, item in value.items()}
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+@pytest.mark.parametrize("row", RECORDED, ids=id_of)
+def test_a_reply_with_numbers_in_texts_says_the_same(row: Row) -> None:
+    bodies = {name: in_texts(row[name]) for name in ("example", "replies") if name in row}
+    assert [rounded(window) for window in reading_of({**row, **bodies}).windows] == expected(row)
+
+
 def pointed(row: Row, pointer: str) -> Way:
     """Return the way that a JSON pointer goes in the row's body."""
     way: Way = ()

@@ -92,5 +92,5 @@ def _figure(left: Any, right: Any, operation: Callable[[Number, Number], Number]
         result = operation(a, b)
     except ArithmeticError:
         return None
-    # The dust of floats: 250 * 0.01 is 2.5, and 0.1 + 0.2 is 0.3.
-    return as_number(float(f"{result:.15g}") if isinstance(result, float) else result)
+    # The dust of floats: 250 * 0.01 is 2.5, 0.1 + 0.2 is 0.3, and 0 / -100 is 0, not -0.
+    return as_number(float(f"{result:.15g}") + 0.0 if isinstance(result, float) else result)
