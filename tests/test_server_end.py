@@ -1,6 +1,5 @@
 """How the real child ends: at EOF within a second, whatever hangs in it."""
 
-
 import pytest
 
 from tests.bed.gateways import Gateway

@@ -42,7 +42,7 @@ class Config(Struct, frozen=True):
     """Providers whose gateways are not shown, because somebody switched them off."""
     listeners: Listeners = Listeners()
 
-    def heard(self, provider_id: str) -> tuple[Gateway, ...]:
+    def listening_to(self, provider_id: str) -> tuple[Gateway, ...]:
         """Return what reads *provider_id*'s ordinary answers: its entries that listen, else our presets."""
         if not self.settings.enabled or not _is_enabled(self.settings, provider_id):
             return ()

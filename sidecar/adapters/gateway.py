@@ -1,4 +1,4 @@
-"""A gateway that is known: where it is asked or what it reads, by whose key, and how its readings are kept."""
+"""A gateway that is known: where it is asked or what it reads, by whose key, how its readings are kept."""
 
 import hashlib
 

@@ -15,7 +15,7 @@ class Listeners:
     def __init__(self, builder: GatewayBuilder | None = None) -> None:
         """Listen with the keys and names that *builder* knows; without one, to nobody."""
         if builder:
-            presets.passive()  # from here on in memory: `of` is called where nothing may block
+            presets.listening()  # from here on in memory: `of` is called where nothing may block
         self._builder = builder
         self._built: dict[str, tuple[Gateway, ...]] = {}
 
@@ -31,6 +31,6 @@ class Listeners:
         if provider_id not in self._built:
             self._built[provider_id] = tuple(
                 self._builder.listener(provider_id, presets.load(name))
-                for name in presets.heard_from(provider_id)
+                for name in presets.listening_to(provider_id)
             )
         return self._built[provider_id]

@@ -1,9 +1,11 @@
 """The requests of a mapping, in their order: what to ask next, and what all replies together say. No I/O.
 
-exchange = Exchange(mapping, config)
-while request := exchange.next():
-exchange.answer(reply, now)
-reading = exchange.reading(now)
+This is a walk:
+
+    exchange = Exchange(mapping, config)
+    while request := exchange.next():
+        exchange.answer(reply, now)
+    reading = exchange.reading(now)
 """
 
 import re

@@ -36,19 +36,19 @@ def load(name: str) -> Mapping:
 
 
 @cache
-def passive() -> dict[str, Mapping]:
+def listening() -> dict[str, Mapping]:
     """Return the presets that read ordinary answers of providers that nobody has configured."""
     # Parsed are only those: all together would take a new process longer than its handshake.
     return {name: load(name) for name in names() if "\nproviders = " in text(name)}
 
 
-def heard_from(provider_id: str) -> list[str]:
+def listening_to(provider_id: str) -> list[str]:
     """Return which presets read *provider_id*'s ordinary answers: its own before those for everybody."""
-    found = [name for name, mapping in passive().items() if _hears(mapping.providers, provider_id)]
-    return sorted(found, key=lambda name: provider_id not in passive()[name].providers)
+    found = [name for name, mapping in listening().items() if _is_meant(mapping.providers, provider_id)]
+    return sorted(found, key=lambda name: provider_id not in listening()[name].providers)
 
 
-def _hears(globs: list[str], provider_id: str) -> bool:
+def _is_meant(globs: list[str], provider_id: str) -> bool:
     """Say whether *provider_id* is meant: by one of the globs, and by none that starts with `!`."""
     if any(glob.startswith("!") and fnmatchcase(provider_id, glob[1:]) for glob in globs):
         return False

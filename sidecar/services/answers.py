@@ -41,7 +41,7 @@ class Answers:
         except UnknownWorkspaceError:
             return []
         now = self._clock()
-        listening = config.heard(params.target.provider_id)
+        listening = config.listening_to(params.target.provider_id)
         gateways = [row for row in listening if not row.hears.isdisjoint(params.headers)]
         return [row for gateway in gateways for row in _readings(gateway, params, now)]
 

@@ -156,8 +156,8 @@ class Doctor:
 
 def _heard_by(provider_id: str) -> str | None:
     """Return the preset that reads this provider's ordinary answers, and not everybody's."""
-    heard = presets.heard_from(provider_id)
-    return heard[0] if heard and provider_id in presets.passive()[heard[0]].providers else None
+    own = (name for name in presets.listening_to(provider_id) if provider_id in presets.load(name).providers)
+    return next(own, None)
 
 
 def _file(name: str, document: Document | None) -> FileReport:

@@ -63,8 +63,8 @@ class Quotas:
         configured = [part for row in config.gateways for part in _parts(row, known, now) or [row]]
         chosen = {row.provider_id for row in config.gateways if not _is_in_vain(row, known)}
         others = {key.account.provider_id for key in known} - chosen
-        heard = [row for provider_id in sorted(others) for row in config.heard(provider_id)]
-        return configured + [part for row in heard for part in _parts(row, known, now)]
+        listening = [row for provider_id in sorted(others) for row in config.listening_to(provider_id)]
+        return configured + [part for row in listening for part in _parts(row, known, now)]
 
     async def read(self, gateways: Sequence[Gateway], freshness: Freshness) -> dict[QuotaKey, QuotaSnapshot]:
         """Return the newest that can be had of *gateways*; all that are due are asked at once."""

@@ -11,12 +11,11 @@ from sidecar.texts.doctor_data import (
     Finding,
     PluginReport,
     PluginTrouble,
-    ProbeReport,
     ProgramTrouble,
     StoreTrouble,
 )
 from sidecar.texts.failures import fetch_cure, fetch_failure
-from sidecar.texts.status_report import ProblemReport
+from sidecar.texts.status_report import ProblemReport, title
 
 NO_OBJECT: Final = "it holds no object; nothing of it is used"
 NOT_SHOWN: Final = "(not shown: the line holds part of a key)"
@@ -151,15 +150,9 @@ def _gateways(report: DoctorReport) -> Iterator[Finding]:
             told = fetch_failure(failure.kind, failure.status, has_key=not gateway.wants_key)
             # What follows is the cure in short, for a report with less room.
             yield Finding(
-                f"{title(gateway)}: {told.partition('; ')[0]}",
+                f"{title(gateway.label, gateway.provider_id)}: {told.partition('; ')[0]}",
                 fetch_cure(failure.kind, failure.status, gateway.wants_key),
             )
-
-
-def title(gateway: ProbeReport) -> str:
-    """Name a gateway by its label, and its provider's id where that is another word."""
-    same = gateway.label == gateway.provider_id
-    return gateway.label if same else f"{gateway.label} ({gateway.provider_id})"
 
 
 def _store(report: DoctorReport) -> Iterator[Finding]:

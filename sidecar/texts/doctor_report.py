@@ -16,9 +16,9 @@ from sidecar.texts.doctor_data import (
     ProviderReport,
     StoreReport,
 )
-from sidecar.texts.doctor_findings import title
 from sidecar.texts.failures import fetch_failure
 from sidecar.texts.figures import age, columns, fit, visible, wrap
+from sidecar.texts.status_report import key_words, title
 
 WIDTH: Final = 80
 LABEL: Final = 12
@@ -91,7 +91,7 @@ def _gateways(report: DoctorReport) -> Rows:
     elif not report.gateways:
         yield ["  none"]
     for gateway in report.gateways:
-        first = f"  {fit(title(gateway), GATEWAY)} "
+        first = f"  {fit(title(gateway.label, gateway.provider_id), GATEWAY)} "
         yield wrap(list(_gateway(gateway)), first, " " * columns(first), WIDTH)
     if report.switched_off:
         yield _row("switched off", list(report.switched_off))
@@ -122,11 +122,7 @@ def _gateway(gateway: ProbeReport) -> Iterator[str]:
         yield _STATES[gateway.state]
     if gateway.latency_ms is not None:
         yield f"{gateway.latency_ms:,.0f} ms"
-    yield f"key: {gateway.key.source}"
-    if gateway.key.shadowed:
-        yield f"not used: {', '.join(gateway.key.shadowed)}"
-    if gateway.key.host_uses:
-        yield f"OpenCode uses another key: {gateway.key.host_uses}"
+    yield from key_words(gateway.key)
 
 
 _STATES: Final = {

@@ -125,10 +125,13 @@ def _join(blocks: list[list[str]]) -> str:
     return "\n\n".join("\n".join(visible(line) for line in block) for block in blocks if block)
 
 
+def title(label: str, provider_id: str) -> str:
+    """Name a gateway by its label, and its provider's id where that is another word."""
+    return label if label == provider_id else f"{label} ({provider_id})"
+
+
 def _gateway(gateway: GatewayReport, now: float, layout: _Layout) -> list[str]:
-    name, width = gateway.label, layout.width
-    if gateway.provider_id != gateway.label:
-        name += f" ({gateway.provider_id})"
+    name, width = title(gateway.label, gateway.provider_id), layout.width
     if gateway.model:
         name += f" · {gateway.model}"
     if gateway.account_name:
@@ -207,12 +210,18 @@ def _failure(gateway: GatewayReport, failure: FailureReport, now: float, width: 
     return wrap(parts, "  ! ", "    ", width)
 
 
+def key_words(key: KeyReport) -> list[str]:
+    """Return what is said of a key, in parts."""
+    parts = [f"key: {key.source}"]
+    if key.shadowed:
+        parts.append(f"not used: {', '.join(key.shadowed)}")
+    if key.host_uses:
+        parts.append(f"OpenCode uses another key: {key.host_uses}")
+    return parts
+
+
 def _footnotes(gateway: GatewayReport, width: int) -> list[str]:
-    parts = [f"key: {gateway.key.source}"]
-    if gateway.key.shadowed:
-        parts.append(f"not used: {', '.join(gateway.key.shadowed)}")
-    if gateway.key.host_uses:
-        parts.append(f"OpenCode uses another key: {gateway.key.host_uses}")
+    parts = key_words(gateway.key)
     if gateway.requests_today:
         noun = "request" if gateway.requests_today == 1 else "requests"
         parts.append(f"{gateway.requests_today:,} {noun} today")
