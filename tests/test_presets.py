@@ -43,12 +43,12 @@ def test_there_is_no_preset_of_another_name() -> None:
 
 
 def test_headers_that_many_services_share_are_left_to_presets_that_know_the_service() -> None:
-    assert presets.heard_from("groq") == ["groq", "helicone", "litellm-headers", "ratelimit-headers"]
-    assert presets.heard_from("my-gateway") == [
+    assert presets.listening_to("groq") == ["groq", "helicone", "litellm-headers", "ratelimit-headers"]
+    assert presets.listening_to("my-gateway") == [
         "helicone", "litellm-headers", "openai-headers", "ratelimit-headers",
     ]  # fmt: skip
     for provider_id in ("openai", "azure", "azure-cognitive-services", "venice"):
-        assert "openai-headers" not in presets.heard_from(provider_id)
+        assert "openai-headers" not in presets.listening_to(provider_id)
 
 
 @pytest.mark.parametrize(
