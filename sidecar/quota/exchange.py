@@ -107,24 +107,22 @@ def fill_request(request: RequestMapping, scope: Scope) -> Request:
 
 
 def _fill(template: str, scope: Scope) -> str:
-    text = fill(template, scope)
+    return _filled(template, fill(template, scope))
+
+
+def _fill_path(path: str, scope: Scope) -> str:
+    """Fill the parameters in so that none of them can leave its segment of the path."""
+    return _filled(path, fill(path, scope, _segment))
+
+
+def _filled(template: str, text: str | None) -> str:
     if text is None:
         raise CaptureError(template)
     return text
 
 
-def _fill_path(path: str, scope: Scope) -> str:
-    """Fill the parameters in so that none of them can leave its segment of the path."""
-    return _fill(
-        path,
-        Scope({root: {name: _segment(value) for name, value in row.items()} for root, row in scope.items()}),
-    )
-
-
-def _segment(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    return None if value in (".", "..") else quote(value, safe="")
+def _segment(text: str) -> str | None:
+    return None if text in ("", ".", "..") else quote(text, safe="")
 
 
 def _fill_json(value: Any, scope: Scope) -> Any:

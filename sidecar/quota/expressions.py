@@ -5,7 +5,7 @@ An expression is JMESPath over a scope; a template is text in which the value re
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -69,16 +69,24 @@ def is_true(value: Any) -> bool:
     return bool(value)
 
 
-def fill(template: str, scope: Scope) -> str | None:
-    """Return *template* with its expressions replaced; None where one finds neither text nor number."""
+def _as_it_is(text: str) -> str | None:
+    return text
+
+
+def fill(template: str, scope: Scope, fit: Callable[[str], str | None] = _as_it_is) -> str | None:
+    """Return *template* with its expressions replaced; None where one finds neither text nor number.
+
+    *fit* makes of each text what may stand there; None if it may not.
+    """
     parts: list[str] = []
     for literal, expression in _pieces(template):
         parts.append(literal)
         if expression is not None:
             text = _as_part(value_of(expression, scope))
-            if text is None:
+            fitting = None if text is None else fit(text)
+            if fitting is None:
                 return None
-            parts.append(text)
+            parts.append(fitting)
     return "".join(parts)
 
 
