@@ -17,7 +17,7 @@ import pytest
 from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters import sqlite_store
 from sidecar.adapters.file_lock import FileLock
-from sidecar.adapters.sqlite_schema import KEEP_MARK_S, KEEP_QUOTA_S, KEEP_USAGE_HOURS, MIGRATIONS
+from sidecar.adapters.sqlite_schema import KEEP_MARK_S, KEEP_QUOTA_S, KEEP_USAGE_HOURS, MIGRATIONS, MOST_ROWS
 from sidecar.adapters.sqlite_store import BACKLOG, DATABASE, PRUNE_S, RETRY_S, SqliteStore
 from sidecar.adapters.store import CountRequest, HourUsage, Mark, PutQuota, QuotaSnapshot, State
 from tests.bed.store_user import KEPT, NOW
@@ -219,6 +219,18 @@ async def test_old_rows_are_dropped_once_an_hour_while_it_stays_open(
     clock.now += 1
     await store.apply([COUNT])
     assert set((await store.load(clock.now)).marks) == {"new"}
+
+
+async def test_only_the_newest_marks_and_quotas_are_kept(new_store: NewStore) -> None:
+    store = new_store()
+    for number in range(MOST_ROWS + 5):
+        assert await store.swap(str(number), None, Mark(20, NOW + number))
+    at_once = [PutQuota(key(str(number)), QuotaSnapshot(attempted_at=NOW)) for number in range(MOST_ROWS)]
+    newer = QuotaSnapshot(attempted_at=NOW + 1)
+    await store.apply([*at_once, PutQuota(key("newer"), newer)])
+    state = await new_store().load(NOW)
+    assert list(state.marks) == [str(number) for number in sorted(map(str, range(5, MOST_ROWS + 5)))]
+    assert (len(state.quotas), state.quotas[key("newer")]) == (MOST_ROWS, newer)
 
 
 async def test_marks_set_while_the_disk_fails_are_written_later_unless_somebody_was_first(

@@ -26,6 +26,9 @@ from sidecar.core.account import Account
 KEEP_QUOTA_S: Final = 14 * 86400
 KEEP_USAGE_HOURS: Final = 62 * 24
 KEEP_MARK_S: Final = 62 * 86400
+MOST_ROWS: Final = 1000
+"""So many quotas and marks are kept, the newest: others choose the names of models and windows."""
+_QUOTA_KEYS: Final = "(provider_id, origin, fingerprint, url)"
 
 _KEPT: Final = {"quota": 4, "usage": 3, "mark": 1}
 """The tables that hold more than a moment, with the number of the columns that are the key."""
@@ -101,6 +104,10 @@ def prune(db: sqlite3.Connection, now: float) -> None:
     db.execute("DELETE FROM usage WHERE hour < ?", (int(now // 3600) - KEEP_USAGE_HOURS,))
     db.execute("DELETE FROM claim WHERE expires_at < ?", (now,))
     db.execute("DELETE FROM mark WHERE at < ?", (now - KEEP_MARK_S,))
+    for table, keys, instant in (("quota", _QUOTA_KEYS, "attempted_at"), ("mark", "(key)", "at")):
+        row = keys.strip("()")
+        older = f"SELECT {row} FROM {table} ORDER BY {instant} DESC LIMIT -1 OFFSET {MOST_ROWS}"  # noqa: S608
+        db.execute(f"DELETE FROM {table} WHERE {keys} IN ({older})")  # noqa: S608 - our own names
 
 
 def read_state(db: sqlite3.Connection, now: float) -> State:
