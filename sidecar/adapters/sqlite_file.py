@@ -18,8 +18,8 @@ import structlog
 from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.file_lock import FileLock
 
-BUSY_S: Final = 2.0
-"""How long a call waits for others."""
+BUSY_S: Final = 5.0
+"""How long a call waits for others: twenty writers on a busy machine were seen to need more than two."""
 
 KEPT_ASIDE: Final = 3
 """So many damaged files are kept, the newest; a disk that wears out may leave one after the other."""
