@@ -37,6 +37,10 @@ def test_figures_in_texts_compare_as_figures(comparison: str, result: bool | Non
     assert value_of(comparison, Scope({})) is result
 
 
+def test_nothing_of_a_turned_sign_is_nothing() -> None:
+    assert str(value_of("divide(`0`, `-100`)", Scope({}))) == "0.0"
+
+
 def sums(**fields: Any) -> Mapping:
     return from_data({"windows": [{"name": "w", "unit": "credits", "used": "body.n"}], **fields})
 

@@ -114,6 +114,7 @@ def test_a_stated_share_is_kept_beside_the_figures() -> None:
         ("number_after(body.spread, '')", 12),
         ("number_after(body.price, '')", 2.5),
         ("number_after(body.price, 'of ')", 1050),
+        ("number_after('used 1.5e6 of 2e6', 'of ')", 2_000_000),
         ("split(body.spread, 'of')[1]", 1000.5),
         ("length(split(body.header, ';'))", 4),
         ("sum(body.rows[].n)", 3.3),

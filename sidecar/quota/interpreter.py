@@ -11,7 +11,7 @@ from sidecar.plain import is_list, is_object
 from sidecar.quota.functions import MappingFunctions
 from sidecar.quota.windows import as_number
 
-MAX_STEPS: Final = 25_000
+MAX_STEPS: Final = 20_000
 """How much work the expressions of one reading may make together: tens of milliseconds."""
 
 _FUNCTIONS: Final = MappingFunctions()

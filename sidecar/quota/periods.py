@@ -162,7 +162,9 @@ def _from_parts(text: str) -> Period | None:
         end = part.end()
         unit = part[2] if part[2] == "M" else part[2].lower()
         if unit == "M" or unit in _MONTHS:
-            months += round(float(part[1])) * _MONTHS.get(unit, 1)
+            if not float(part[1]).is_integer():  # nobody knows how long half a month is
+                return None
+            months += int(float(part[1])) * _MONTHS.get(unit, 1)
         elif unit in _SECONDS:
             seconds += float(part[1]) * _SECONDS[unit]
         else:

@@ -18,7 +18,7 @@ _WRITTEN: Final = re.compile(
     rf"([+-]?)\s?(?:{_CURRENCY})?\s?([+-]?)(\d{{1,3}}(?:,\d{{3}})+(?:\.\d*)?|[\d.eE+-]+)\s?[%$€£¥]?"
 )
 """A figure as people write it: `$1,234.50`, `-$3`, `US$5`, `3 €`, `12.5%`."""
-_LEADING: Final = re.compile(rf"[+-]?\s?(?:{_CURRENCY})?\s?[\d.,+-]+")
+_LEADING: Final = re.compile(rf"[+-]?\s?(?:{_CURRENCY})?\s?[\d.,+-]+(?:[eE][+-]?\d+)?")
 
 
 class Window(Struct, frozen=True, omit_defaults=True):
