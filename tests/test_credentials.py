@@ -310,6 +310,14 @@ def test_a_preset_of_the_providers_own_service_gets_its_key(
     assert key_of(machine.only()) == KEY_A
 
 
+def test_a_name_without_a_latin_letter_is_like_no_services(machine: Machine) -> None:
+    machine.write(machine.auth, {"日本": {"type": "api", "key": KEY_A}})
+    machine.gateways({"providerId": "日本", "preset": "deepseek"})
+    path, message = machine.refused()
+    assert path == "gateways[0].preset"
+    assert message.startswith("is of another service than the provider '日本', and ")
+
+
 def test_a_providers_key_does_not_go_to_the_service_of_another_preset(machine: Machine) -> None:
     machine.write(machine.auth, {"openai": {"type": "api", "key": KEY_A}})
     machine.gateways({"providerId": "openai", "preset": "deepseek"})

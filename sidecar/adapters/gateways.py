@@ -242,7 +242,8 @@ def _is_of(entry: GatewayEntry, mapping: Mapping) -> bool:
     """Say whether a preset of ours is for the entry's provider: by a login of it, or by their names."""
     names = (entry.provider_id.lower(), (entry.preset or "").split("-")[0])
     provider, service = (re.sub(r"[^a-z0-9]", "", name) for name in names)
-    return entry.provider_id in mapping.login or service in provider or provider in service
+    is_alike = provider != "" and (service in provider or provider in service)
+    return entry.provider_id in mapping.login or is_alike
 
 
 def _token(mapping: Mapping, provider_id: str, base: urls.Endpoint) -> str | None:
