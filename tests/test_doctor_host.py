@@ -52,6 +52,15 @@ def test_an_opencode_that_is_none_is_told_and_ended(
     # The home's end fails if one of its processes is left.
 
 
+def test_a_token_in_the_plugins_address_is_not_shown(home: Home, gateway: Gateway) -> None:
+    configure(home, gateway)
+    spec = "opencode-quota-sidecar@git+https://me:{}@git.example/plugin.git"
+    home.write_opencode({"campus": provider(gateway.base_url, key=KEY)}, plugin=spec.format("ghp_token"))
+    shown = " ".join(doctor(home, 0)["OpenCode"])
+    assert "opencode-quota-sidecar@git+https://…@git.example/plugin.git" in " ".join(shown.split())
+    assert "ghp_token" not in shown
+
+
 def test_a_program_that_cannot_be_started_is_told(home: Home, gateway: Gateway) -> None:
     configure(home, gateway)
     (home.path / "bin" / "opencode").write_text("#!/no/such/interpreter\n")

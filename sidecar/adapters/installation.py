@@ -22,6 +22,8 @@ from sidecar.plain import is_object
 from sidecar.texts.doctor_data import HostReport, PluginReport, PluginTrouble, ProgramReport
 
 PACKAGES: Final = ("anyio", "httpx", "jmespath", "msgspec", "pyjson5", "structlog")
+_USER_INFO: Final = re.compile(r"://[^/\s]*@")
+"""A package from a repository may be named with the token that opens it."""
 VARIABLES: Final = re.compile(r"(?i:\w+_proxy|SSL_CERT_\w+)|(OPENCODE|XDG|QUOTA_SIDECAR)_\w+")
 
 
@@ -55,7 +57,9 @@ async def look_at_host(
         trouble=trouble,
         plugins=tuple(
             PluginReport(
-                plugin.spec.text, shorten(plugin.spec.document.file, environ), _trouble(plugin, environ)
+                _USER_INFO.sub("://…@", plugin.spec.text),
+                shorten(plugin.spec.document.file, environ),
+                _trouble(plugin, environ),
             )
             for plugin in plugins
             if _is_ours(plugin.spec)
