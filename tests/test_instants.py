@@ -32,6 +32,7 @@ DECEMBER = 1796083200.0
         "2026-12-01 12:00 AM",
         "Nov 30, 2026, 7:00 PM -0500",
         "December 1, 2026",
+        "Dec 1, 2026 at 12:00 AM UTC",
         "1 Dec 2026",
         "Tue, 01 Dec 2026 00:00:00 GMT",
         "Tue Dec 01 2026 01:00:00 GMT+0100 (Central European Standard Time)",

@@ -58,7 +58,7 @@ def _from_iso(text: str) -> datetime:
 
 def _from_words(text: str) -> datetime:
     """Read `Tue, 01 Dec 2026 00:00:00 GMT`, `Tue Dec 01 2026 01:00:00 GMT+0100` or `December 1, 2026`."""
-    text = re.sub(r"(?:GMT|UTC)(?=[+-]\d{4}$)", "", text)
+    text = re.sub(r"(?:GMT|UTC)(?=[+-]\d{4}$)| at\b", "", text)
     return parsedate_to_datetime(text if ":" in text else f"{text} 00:00:00")
 
 
