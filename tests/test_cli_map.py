@@ -248,3 +248,11 @@ def test_a_parameter_or_a_capture_without_a_value_shows_in_what_is_asked(home: H
         "asks  GET /{config.team}/used: not made, because /{config.team}/used has no value\n"
         "requests[0].capture.rate  body.rate  ->  nothing\n"
     )
+
+
+def test_a_reply_with_too_many_rows_is_told_and_never_read_in_part(home: Home) -> None:
+    text = '[[windows]]\nname = "w"\nunit = "requests"\nused = "length(body[?@])"\n'
+    body = json.dumps([1] * 100_000)
+    done = run(home, "map", "--mapping", write(home, "m.toml", text), stdin=body)
+    assert (done.returncode, done.stdout) == (0, "[]\n")
+    assert done.stderr == "quota-sidecar: the reply has too many rows to go through in the time of a chat\n"
