@@ -1,7 +1,6 @@
 """What ordinary answers tell, over the pipe of the real child and in the real OpenCode."""
 
 import json
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -10,7 +9,6 @@ from tests.bed.gateways import Gateway
 from tests.bed.home import MODEL, Home, provider
 from tests.bed.opencode import Serve, no_session_error, text_of
 from tests.bed.processes import wait_until
-from tests.bed.replies import Answer, Received, Reply, model_answer
 from tests.bed.sidecar import Sidecar
 
 KEY: Final = "test-key-" + "q" * 24
@@ -68,23 +66,10 @@ def test_a_users_own_headers_are_asked_for_and_a_key_in_one_is_never_kept(home: 
     assert KEY.encode() not in kept
 
 
-def with_headers(**headers: str) -> Answer:
-    """Answer as a model, and say in the head what is left."""
-    answer = model_answer("openai-chat", "A fine answer.")
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-
-    def reply(request: Received) -> Reply:
-        made = answer if isinstance(answer, Reply) else answer(request)
-        return replace(made, headers=dict(made.headers) | named)
-
-    return reply
-
-
 @pytest.mark.parametrize("configured", [False, True])
 def test_in_opencode_a_chat_tells_what_is_left(home: Home, gateway: Gateway, configured: bool) -> None:
-    left = {"x_ratelimit_limit_requests": "200", "x_ratelimit_remaining_requests": "150"}
-    own = {"x_calls_left": "7", "x_team": "us"}
-    gateway.script("/v1/chat/completions", with_headers(**left, **own), method="POST")
+    left = {"x-ratelimit-limit-requests": "200", "x-ratelimit-remaining-requests": "150"}
+    gateway.models("A fine answer.", headers=left | {"x-calls-left": "7", "x-team": "us"})
     home.write_opencode({"groq": provider(gateway.base_url, name="Groq", key=KEY)})
     entries: list[dict[str, Any]] = [{"providerId": "groq", "mapping": OWN}] if configured else []
     home.write_gateways(*entries)

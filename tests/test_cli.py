@@ -212,7 +212,7 @@ def test_what_can_not_be_printed_is_no_verdict(home: Home, arguments: tuple[str,
 def test_a_terminal_that_knows_only_ascii_gets_the_words(home: Home, gateway: Gateway) -> None:
     with_gateways(home, gateway)
     program = ("-X", "utf8=0", "-m", "sidecar")
-    done = run(home, "status", program=program, LC_ALL="POSIX", PYTHONCOERCECLOCALE="0")
+    done = run(home, "status", program=program, env={"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0"})
     assert (done.returncode, done.stderr, "750 of 1,000 left" in done.stdout) == (0, "", True)
 
 

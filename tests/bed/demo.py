@@ -1,7 +1,7 @@
 """The whole path for a person to see, in the real OpenCode and with no key of anyone's.
 
-`python -m tests.bed.demo` starts the scene, types `/quota_status` as a person would, shows the screen and
-says what it did. It fails with a sentence when something is not as it should be.
+`python -m tests.bed.demo` starts the scene, chats, types `/quota_status` as a person would, shows the screen
+with its toast, and says what it did. It fails with a sentence when something is not as it should be.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Final
 
 from tests.bed import picture
 from tests.bed.opencode import run
-from tests.bed.scene import Scene, scene
+from tests.bed.scene import CHAT_ANSWER, Scene, scene
 from tests.bed.tui import Tui
 
 COLUMNS: Final = 130
@@ -25,6 +25,8 @@ ANSWER_S: Final = 30.0
 DRAWN_S: Final = 10.0
 BUSY: Final = "esc interrupt"
 """What the host shows while a turn goes on, its title included."""
+TOAST: Final = "4% left ($2.15 of $50.00)"
+"""What comes on the screen by itself."""
 
 
 class DemoError(Exception):
@@ -39,8 +41,11 @@ def main() -> int:
     try:
         with scene() as started:
             _introduce(started)
+            _chat(started)
+            asked = started.model_calls
             _act_on_the_screen(started, chosen.picture)
             _act_without_a_screen(started)
+            _check_no_model_call(started, asked)
     except (DemoError, AssertionError, OSError, RuntimeError) as error:
         _say(f"The demo failed: {error}")
         return 1
@@ -55,8 +60,17 @@ def _introduce(started: Scene) -> None:
     _say("")
 
 
+def _chat(started: Scene) -> None:
+    """Let a model answer: with it comes what is left at Groq."""
+    _say("1. opencode run, with a question to a model of Groq:")
+    finished = run(started.home, "Say hello.")
+    _say(finished.stdout)
+    if CHAT_ANSWER not in finished.stdout:
+        raise DemoError(f"the model was not heard: {finished.stderr}")
+
+
 def _act_on_the_screen(started: Scene, target: Path | None) -> None:
-    _say("1. opencode, with /quota_status typed into it:")
+    _say("2. opencode, with /quota_status typed into it:")
     with Tui(started.home, columns=COLUMNS if target else _columns(), lines=LINES) as tui:
         tui.command("/quota_status")
         tui.wait_for_turns(1, ANSWER_S)
@@ -70,25 +84,21 @@ def _act_on_the_screen(started: Scene, target: Path | None) -> None:
         drawn = picture.renamed(rows, str(started.home.path), "/home/you")
         target.write_text(picture.svg(drawn, "opencode"), encoding="utf-8")
         _say(f"The picture is at {target}.")
-    _check_no_model_call(started)
 
 
 def _wait_until_drawn(tui: Tui, started: Scene) -> None:
     """Wait for the host to draw a block of code and to be idle, which it does after the turn's end."""
     with suppress(TimeoutError):  # what is missing then is told after the screen was shown
-        tui.wait_until(
-            lambda screen: not _missing(started, screen) and BUSY not in screen, "all six gateways", DRAWN_S
-        )
+        tui.wait_until(lambda screen: _shows_all(started, screen), "all six gateways", DRAWN_S)
 
 
 def _act_without_a_screen(started: Scene) -> None:
-    _say("2. opencode run --command quota_status:")
+    _say("3. opencode run --command quota_status:")
     finished = run(started.home, "--command", "quota_status")
     _say(finished.stdout)
     if finished.exit_code != 0:
         raise DemoError(f"it ended with {finished.exit_code}: {finished.stderr}")
     _check_all_are_named(started, finished.stdout)
-    _check_no_model_call(started)
 
 
 def _check_all_are_named(started: Scene, shown: str) -> None:
@@ -100,10 +110,14 @@ def _missing(started: Scene, shown: str) -> list[str]:
     return [part.label for part in started.parts if part.label not in shown]
 
 
-def _check_no_model_call(started: Scene) -> None:
-    if started.model_calls:
-        raise DemoError(f"a model was called {started.model_calls} times")
-    _say("No model was called.\n")
+def _shows_all(started: Scene, screen: str) -> bool:
+    return not _missing(started, screen) and BUSY not in screen and TOAST in screen
+
+
+def _check_no_model_call(started: Scene, before: int) -> None:
+    if more := started.model_calls - before:
+        raise DemoError(f"a model was called {more} times")
+    _say("For the reports no model was called.\n")
 
 
 def _columns() -> int:

@@ -10,7 +10,7 @@ import socketserver
 import struct
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
@@ -58,10 +58,15 @@ class Gateway:
         """Answer with this JSON at the quota path."""
         return self.script(path, json_reply(value))
 
-    def models(self, text: str | Callable[[Received], str] = "pong", base: str = "/v1") -> Self:
-        """Answer with this text in every wire."""
+    def models(
+        self,
+        text: str | Callable[[Received], str] = "pong",
+        base: str = "/v1",
+        headers: Mapping[str, str] = {},
+    ) -> Self:
+        """Answer with this text, and these headers, in every wire."""
         for wire, path in wires.MODEL_PATHS.items():
-            self.script(base + path, model_answer(wire, text), method="POST")
+            self.script(base + path, model_answer(wire, text, headers), method="POST")
         return self
 
     def seen(self, path: str | None = None, method: str | None = None) -> list[Received]:

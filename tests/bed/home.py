@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 from tests.bed import wires
 from tests.bed.processes import PLUGIN, assert_none_left
 
-MODEL: Final = "bed-model"
+MODEL: Final = "qwen3-coder"
 """The id of the one model that every provider of the bed has."""
 
 _INHERITED: Final = ("PATH", "LANG", "LC_ALL", "USER", "SHELL")

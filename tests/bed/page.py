@@ -30,7 +30,7 @@ def configure(home: Home, gateway: Gateway, **more: object) -> None:
 
 def doctor(home: Home, code: int, program: tuple[str, ...] = MAIN, **env: str) -> dict[str, list[str]]:
     """Return the page's parts by their first lines; times and durations as `N`."""
-    done = run(home, "doctor", program=program, **env)
+    done = run(home, "doctor", program=program, env=env)
     assert (done.returncode, done.stderr) == (code, ""), done.stdout
     text = re.sub(r"\b[\d,]+ ms\b", "N ms", done.stdout.removesuffix("\n"))
     parts = [part.split("\n") for part in re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "N", text).split("\n\n")]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Final
 
 from tests.bed.home import Home
@@ -32,7 +33,7 @@ def run(
     program: tuple[str, ...] = MAIN,
     stdin: str = "",
     stdout: int = subprocess.PIPE,
-    **env: str,
+    env: Mapping[str, str] = {},
 ) -> subprocess.CompletedProcess[str]:
     """Run *program* to its end; *env* comes on top of the home's."""
     return subprocess.run(

@@ -78,14 +78,16 @@ def sized_json(size: int) -> Reply:
     return Reply(200, body, {"content-type": "application/json"})
 
 
-def model_answer(wire: wires.Wire, text: str | Callable[[Received], str]) -> Answer:
-    """Answer as a model in this wire, streamed when the request asks for it."""
+def model_answer(
+    wire: wires.Wire, text: str | Callable[[Received], str], headers: Mapping[str, str] = {}
+) -> Answer:
+    """Answer as a model in this wire, streamed when the request asks for it; *headers* come on top."""
 
     def answer(request: Received) -> Reply:
         said = text if isinstance(text, str) else text(request)
         if not request.json().get("stream"):
-            return Reply(200, wires.whole(wire, said), {"content-type": "application/json"})
+            return Reply(200, wires.whole(wire, said), {"content-type": "application/json", **headers})
         kind = {"content-type": "text/event-stream", "cache-control": "no-cache"}
-        return Reply(200, wires.stream(wire, said), kind, chunked=True)
+        return Reply(200, wires.stream(wire, said), {**kind, **headers}, chunked=True)
 
     return answer

@@ -5,7 +5,7 @@ It is what the demo shows. All names, keys and numbers are made up; every key is
 
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -13,11 +13,10 @@ from tests.bed.gateways import Gateway
 from tests.bed.home import Home, provider
 from tests.bed.replies import Reply, json_reply
 
-CHAT_ANSWER: Final = "The model was asked, and should not have been."
-
+CHAT_ANSWER: Final = "Hello! I am made up, and so is what is left of me."
 
 IN_ENVIRONMENT: Final = "campus"
-IN_AUTH: Final = "router"
+IN_AUTH: Final = "go"
 """Whose keys are not in opencode.json, so that every source of a key is seen."""
 
 
@@ -31,8 +30,12 @@ class Shape:
 
 
 NEUTRAL: Final = Shape("/v1/quota", {"preset": "neutral"})
-ROUTER: Final = Shape("/api/v1/key", {"preset": "openrouter", "quotaPath": "/key"}, "/api/v1")
-LITELLM: Final = Shape("/key/info", {"preset": "litellm", "quotaPath": "//key/info"})
+GO: Final = Shape("/zen/go/v1/usage", {"preset": "opencode-go"}, "/zen/go/v1")
+LITELLM: Final = Shape("/key/info", {"preset": "litellm"})
+ROUTER: Final = Shape("/api/v1/key", {"preset": "openrouter"}, "/api/v1")
+
+
+NOTHING_THERE: Final = Reply(404)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,11 @@ class Part:
     id: str
     label: str
     shows: str
-    shape: Shape
-    reply: Reply
+    reply: Reply = NOTHING_THERE
+    shape: Shape | None = None
+    """Absent: nobody has configured it, and it isn't asked."""
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    """What its ordinary answers say."""
 
     @property
     def key(self) -> str:
@@ -55,15 +61,6 @@ def _at(**ahead: float) -> str:
     return (datetime.now(UTC) + soon + timedelta(**ahead)).isoformat(timespec="seconds")
 
 
-def _router(limit: float | None, remaining: float | None, usage: float, reset: str | None) -> Reply:
-    data = {"usage": usage, "limit": limit, "limit_remaining": remaining, "limit_reset": reset}
-    return json_reply({"data": data})
-
-
-def _monthly() -> Reply:
-    return _router(100.0, 74.5, 325.5, "monthly")
-
-
 def _tokens(limit: int, used: int, **reset: float) -> dict[str, Any]:
     return {"limit": limit, "used": used, "remaining": limit - used, "resets_at": _at(**reset)}
 
@@ -72,20 +69,34 @@ def _cost(currency: str, limit: float, used: float) -> dict[str, Any]:
     return {"currency": currency, "limit": limit, "used": used, "remaining": round(limit - used, 2)}
 
 
+def _share(percent: float, **reset: float) -> dict[str, Any]:
+    return {"status": "ok", "percent": percent, "resetsAt": _at(**reset)}
+
+
 def parts() -> list[Part]:
     """Describe the six; resets are ahead of the present, so that the picture always makes sense."""
     campus = {"tokens": _tokens(20_000_000, 7_400_000, days=9, hours=6), "cost": _cost("EUR", 120, 31.4)}
-    team = {"spend": 52.37, "max_budget": 50.0, "budget_duration": "30d", "budget_reset_at": _at(days=3)}
-    lab = json_reply({"cost": _cost("USD", 400, 352.8)})
-    litellm = json_reply({"key": "made-up", "info": team})
+    plan = {
+        "rolling": _share(12, hours=2, minutes=40),
+        "weekly": _share(38, days=4),
+        "monthly": _share(55.5, days=9),
+    }
+    team = {"spend": 47.85, "max_budget": 50.0, "budget_duration": "30d", "budget_reset_at": _at(days=3)}
+    sponsored = {"usage": 18.2, "limit": None, "limit_remaining": None, "limit_reset": None}
+    heard = {
+        "x-ratelimit-limit-requests": "14400",
+        "x-ratelimit-remaining-requests": "13212",
+        "x-ratelimit-reset-requests": "5h1m30s",
+    }
     refusal = json_reply({"error": {"message": "invalid key"}}, 401)
     return [
-        Part("campus", "Campus gateway", "tokens and cost, with a reset", NEUTRAL, json_reply(campus)),
-        Part("lab", "Robotics lab", "cost only", NEUTRAL, lab),
-        Part("router", "OpenRouter", "usage for life, a limit by the month", ROUTER, _monthly()),
-        Part("sponsored", "Sponsored key", "no limit", ROUTER, _router(None, None, 18.2, None)),
-        Part("litellm", "Team LiteLLM", "over its limit", LITELLM, litellm),
-        Part("legacy", "Old mirror", "refuses the key with 401", NEUTRAL, refusal),
+        Part("groq", "Groq", "never asked: its answers to chats tell", headers=heard),
+        # First of those that are asked: its lines are short enough to stand beside the toast.
+        Part("sponsored", "Sponsored key", "no limit", json_reply({"data": sponsored}), ROUTER),
+        Part("campus", "Campus gateway", "tokens and cost, with a reset", json_reply(campus), NEUTRAL),
+        Part("go", "OpenCode Go", "a plan that says percentages only", json_reply({"usage": plan}), GO),
+        Part("litellm", "Team LiteLLM", "nearly used up", json_reply({"info": team}), LITELLM),
+        Part("legacy", "Old mirror", "refuses the key with 401", refusal, NEUTRAL),
     ]
 
 
@@ -108,23 +119,27 @@ def scene() -> Generator[Scene]:
         home = stack.enter_context(Home())
         gateways = {part.id: stack.enter_context(_gateway(part)) for part in all_parts}
         home.write_opencode({part.id: _provider(part, gateways[part.id]) for part in all_parts})
-        home.write_gateways(*(_entry(part) for part in all_parts))
+        home.write_gateways(*(_entry(part, part.shape) for part in all_parts if part.shape))
         _hand_out_keys(home, all_parts)
         yield Scene(home, gateways, all_parts)
 
 
 def _gateway(part: Part) -> Gateway:
-    shape = part.shape
-    return Gateway().script(shape.path, part.reply).models(CHAT_ANSWER, base=shape.base)
+    gateway = Gateway().models(CHAT_ANSWER, _base(part), part.headers)
+    return gateway.script(part.shape.path, part.reply) if part.shape else gateway
 
 
 def _provider(part: Part, gateway: Gateway) -> dict[str, Any]:
     key = None if part.id in (IN_ENVIRONMENT, IN_AUTH) else part.key
-    return provider(gateway.origin + part.shape.base, name=part.label, key=key, model_name="Qwen3 Coder")
+    return provider(gateway.origin + _base(part), name=part.label, key=key, model_name="Qwen3 Coder")
 
 
-def _entry(part: Part) -> dict[str, str]:
-    return {"providerId": part.id, "label": part.label} | part.shape.entry
+def _base(part: Part) -> str:
+    return part.shape.base if part.shape else "/v1"
+
+
+def _entry(part: Part, shape: Shape) -> dict[str, str]:
+    return {"providerId": part.id, "label": part.label} | shape.entry
 
 
 def _hand_out_keys(home: Home, all_parts: list[Part]) -> None:
