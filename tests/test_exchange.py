@@ -1,4 +1,4 @@
-"""A request that lacks what it needs: an optional one is passed over, another ends the walk."""
+"""The requests of a mapping go in order, and what becomes of one that lacks what it needs."""
 
 from urllib.parse import quote
 
@@ -79,3 +79,84 @@ def walk_to(path: str, body: dict[str, object]) -> Exchange:
     exchange.next()
     exchange.answer(Reply(body, {}), NOW)
     return exchange
+
+
+THREE = from_data(
+    {
+        "config": {"team": "the team"},
+        "requests": [
+            {
+                "path": "//me",
+                "auth": "none",
+                "capture": {"org": "body.id", "tier": 'headers."x-tier"'},
+                "optional": True,
+            },
+            {
+                "path": "/{captured.org}/budget",
+                "auth": "x-api-key: {key}",
+                "headers": {"X-Team": "{config.team}"},
+            },
+            {
+                "method": "POST",
+                "path": "/{config.team}/query",
+                "json": {
+                    "query": "{ viewer { credits } }",
+                    "org": "{captured.org}",
+                    "first": 3,
+                    "list": ["{config.team}"],
+                },
+            },
+        ],
+        "windows": [{"name": "{captured.tier}", "unit": "credits", "used": "body.n"}],
+    }
+)
+
+
+def test_requests_go_in_order_and_later_ones_know_what_was_captured() -> None:
+    exchange = Exchange(THREE, {"team": "a/b c"})
+    assert exchange.next() == Request("//me", "GET", None, {}, is_optional=True)
+    exchange.answer(Reply({"id": 7}, {"x-tier": "gold"}), NOW)
+    assert exchange.next() == Request("/7/budget", "GET", ("x-api-key", "{key}"), {"X-Team": "a/b c"})
+    exchange.answer(Reply({"n": 1}, {}), NOW)
+    assert exchange.next() == Request(
+        "/a%2Fb%20c/query",
+        "POST",
+        ("Authorization", "Bearer {key}"),
+        {},
+        {"query": "{ viewer { credits } }", "org": "7", "first": 3, "list": ["a/b c"]},
+    )
+    exchange.answer(Reply({"n": 5}, {}), NOW)
+    assert exchange.next() is None
+    assert exchange.reading(NOW) == Reading([Window("gold", "credits", used=5)])
+
+
+@pytest.mark.parametrize("value", [None, [], {"a": 1}, "..", ".", True])
+def test_a_request_is_not_made_without_what_it_needs(value: object) -> None:
+    exchange = Exchange(THREE, {"team": "t"})
+    exchange.next()
+    exchange.answer(Reply({"id": value}, {}), NOW)
+    with pytest.raises(CaptureError):
+        exchange.next()
+
+
+def test_named_requests_stand_side_by_side_in_the_body() -> None:
+    mapping = from_data(
+        {
+            "requests": [{"path": "/limit", "name": "limit"}, {"path": "/used", "name": "used"}],
+            "windows": [
+                {
+                    "name": "w",
+                    "unit": "cost",
+                    "limit": "body.limit.usd",
+                    "used": "divide(body.used.cents, `100`)",
+                }
+            ],
+        }
+    )
+    exchange = Exchange(mapping, {})
+    for body in ({"usd": 10}, {"cents": 250}):
+        assert exchange.next() is not None
+        exchange.answer(Reply(body, {}), NOW)
+    assert exchange.reading(NOW).windows == [
+        Window("w", "cost", limit=10, used=2.5, remaining=7.5, percent_remaining=75.0)
+    ]
