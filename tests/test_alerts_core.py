@@ -76,6 +76,27 @@ def test_what_is_told_while_a_window_falls_and_rises(shares: tuple[float, ...], 
     assert told(*shares) == expected
 
 
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ((18, 60, 18), ["low at 18"]),
+        ((18, 100, 4, 100, 4, 18), ["low at 18", "low at 4"]),
+        ((3, 100, 18, 2), ["low at 3"]),
+        ((0, 100, 100, 18, 3), ["low at 0", "back at 100", "low at 18", "low at 3"]),
+        ((18, 0, 10, 0, 30), ["low at 18", "low at 0", "back at 30"]),
+    ],
+)
+def test_until_a_known_reset_each_threshold_is_told_once_whatever_rises(
+    shares: tuple[float, ...], expected: list[str]
+) -> None:
+    watcher = Watcher()
+    for share in shares:
+        watcher.look(window(share, NOW + DAY))
+    assert watcher.told == expected
+    watcher.look(window(19, NOW + 2 * DAY), after_s=DAY)
+    assert watcher.told == [*expected, "low at 19"]
+
+
 def test_blocked_is_nothing_left_and_over_is_too() -> None:
     blocked = Window("cost", "cost", percent_remaining=80, blocked=True)
     over = Window("cost", "cost", percent_remaining=0, limit=50, used=60, remaining=-10)

@@ -1,8 +1,9 @@
 """When what is left of a window is news: a threshold crossed, or back after nothing was left.
 
-What was told is kept as a `Mark`. A new period forgets it, and so does a rise well above the threshold; a
-look that changes nothing returns the mark that it was given. Whoever tells swaps the mark first, so that of
-all who looked at the same window one does.
+What was told is kept as a `Mark`, and told once until the window's reset. Where no reset is known, a rise
+well above the threshold forgets it, and a return from exhaustion always does. A look that changes nothing
+returns the mark that it was given. Whoever tells swaps the mark first, so that of all who looked at the same
+window one does.
 """
 
 from typing import Final, Literal, Protocol
@@ -15,7 +16,7 @@ THRESHOLDS: Final = (5.0, 20.0)
 """Shares in percent at which the user is told, the lowest first."""
 
 HYSTERESIS: Final = 5.0
-"""A share must rise by so many points above a threshold before falling to it is news again."""
+"""Without a known reset, a share must rise by so many points above a threshold to be told again."""
 
 SHORTEST_S: Final = 3600.0
 """A window with a shorter period has turned before a person has read of it."""
@@ -73,9 +74,9 @@ def judge(window: Timed, read_at: float, mark: Mark | None, now: float) -> Verdi
     if left is None or (mark is not None and read_at <= mark.at <= now):
         return Verdict(None, mark)  # nothing to say, or somebody has judged this reading or a newer one
     if mark is not None and mark.at > now:  # the clock was set back: of the mark only the level is true
-        mark = Mark(mark.level, read_at)
+        mark = Mark(mark.level, read_at, window.resets_at)
     has_turned = mark is not None and _has_turned(mark, window, now)
-    told = _ABOVE_ALL if mark is None or has_turned else _still_told(mark.level, left)
+    told = _ABOVE_ALL if mark is None or has_turned else _still_told(mark, left, now)
     reached = _lowest(left, (_EXHAUSTED, *THRESHOLDS))
     level = min(reached, told)
     news = None
@@ -98,11 +99,13 @@ def _has_turned(mark: Mark, window: Timed, now: float) -> bool:
     return window.resets_at is None or window.resets_at - mark.resets_at >= least
 
 
-def _still_told(level: float, left: float) -> float:
-    """Return what of *level* still counts as told, now that so much is *left*."""
-    if level == _EXHAUSTED and left <= THRESHOLDS[-1]:
-        return _EXHAUSTED
-    return max(level, _lowest(left - HYSTERESIS, THRESHOLDS))
+def _still_told(mark: Mark, left: float, now: float) -> float:
+    """Return what of the mark's level still counts as told, now that so much is *left*."""
+    risen = _lowest(left - HYSTERESIS, THRESHOLDS)
+    if mark.level == _EXHAUSTED:
+        return _EXHAUSTED if left <= THRESHOLDS[-1] else risen
+    waits_for_reset = mark.resets_at is not None and mark.resets_at > now
+    return mark.level if waits_for_reset else max(mark.level, risen)
 
 
 def _lowest(left: float, thresholds: tuple[float, ...]) -> float:
