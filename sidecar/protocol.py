@@ -201,6 +201,8 @@ class RequestFinishedParams(Struct, frozen=True, rename="camel", omit_defaults=T
     """Absent when no response came."""
     aborted: bool = False
     """The user aborted before a response came."""
+    origin: str | None = None
+    """Scheme, host and port that were called; nothing more of the URL crosses."""
 
 
 class SessionIdleParams(Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -1,6 +1,7 @@
 """What ordinary answers tell: whose headers are read, by what, where it is kept and how long it is shown."""
 
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -62,7 +63,7 @@ class Heard:
         self.quotas = Quotas(self.store, QuotaHttp(), lambda: self.now)
 
     async def hear(
-        self, provider: str, headers: dict[str, str], model: str = "m", status: int | None = 200, **more: bool
+        self, provider: str, headers: dict[str, str], model: str = "m", status: int | None = 200, **more: Any
     ) -> None:
         params = RequestFinishedParams(
             "r", str(self.machine.project), "s", Target(provider, model), headers, 0.1, status, **more
@@ -183,6 +184,18 @@ async def test_where_it_is_switched_off_nothing_is_heard_or_shown(
     await heard.hear("team", LITELLM | {"x-litellm-key-spend": "9"})
     assert await heard.known() == before
     assert await heard.shown() == []
+
+
+async def test_answers_of_another_place_than_the_providers_own_are_not_heard(heard: Heard) -> None:
+    await heard.hear("groq", GROQ, origin="http://127.0.0.1:9")
+    heard.machine.provider("team", baseURL=BASE)
+    heard.workspaces.open(WorkspaceOpenParams(str(heard.machine.project), []))
+    await heard.hear("team", LITELLM, origin="https://elsewhere.example")
+    assert await heard.known() == []
+    await heard.hear("groq", GROQ, origin="https://api.groq.com")
+    await heard.hear("team", LITELLM, origin="https://campus.example")
+    await heard.hear("unknown", LITELLM, origin="https://any.example")
+    assert [provider for provider, _ in await heard.known()] == ["groq", "team", "unknown"]
 
 
 async def test_a_directory_that_is_not_open_is_counted_alone(heard: Heard) -> None:

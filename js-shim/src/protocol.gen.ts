@@ -210,6 +210,7 @@ export interface RequestFinishedParams {
   ttfbS: number;
   status?: number;
   aborted?: boolean;
+  origin?: string;
 }
 /**
  * A session has come to rest; told twice after an error.

@@ -72,7 +72,12 @@ export async function sendAsPlanned(sidecar: Sidecar, request: TaggedRequest): P
   signal?.throwIfAborted()
   const leftAt = performance.now()
   const finish = (rest: Pick<RequestFinishedParams, "status" | "aborted" | "headers">) =>
-    sidecar.tell("request/finished", { ...about, ttfbS: (performance.now() - leftAt) / 1000, ...rest })
+    sidecar.tell("request/finished", {
+      ...about,
+      origin: originOf(url),
+      ttfbS: (performance.now() - leftAt) / 1000,
+      ...rest,
+    })
   try {
     const response = await request.send()
     const prefixes = [...sidecar.headerPrefixes, ...tag.host.headerPrefixes]
@@ -90,6 +95,11 @@ export function shapeOf(body: unknown): BodyShape {
   const hasImages = /"type":"(?:image|image_url|input_image)"/.test(text)
   const hasTools = text.includes('"tools":[') && !text.includes('"tools":[]')
   return { sizeBytes: Buffer.byteLength(text), hasImages, hasTools, stream: text.includes('"stream":true') }
+}
+
+/** All of a URL that crosses. */
+function originOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).origin : undefined
 }
 
 function pick(headers: Headers, prefixes: string[]): Record<string, string> {

@@ -146,7 +146,7 @@ test("a planned request is asked about, sent, and told of; its response is the v
   const shape = { sizeBytes: body.length, hasImages: false, hasTools: true, stream: true }
   const plan = { ...about, messageId: "m", agent: "build", wire: "openai-chat", body: shape }
   const headers = { "x-ratelimit-left": "0", "x-quota-left": "3" }
-  const finished = { ...about, ttfbS: expect.any(Number), status: 429, headers }
+  const finished = { ...about, origin: "http://x", ttfbS: expect.any(Number), status: 429, headers }
   expect(wire).toEqual([
     ["request/plan", plan, 250, undefined],
     ["request/finished", finished],
@@ -157,11 +157,12 @@ test("a sidecar that isn't healthy isn't asked, and a failure is the caller's as
   const { sidecar, wire } = sidecarSaying(undefined, "suspect")
   const failure = new TypeError("fetch failed")
   const send = () => Promise.reject(failure)
-  const request: TaggedRequest = { tag, url: "http://x", body: undefined, signal: undefined, send }
+  const request: TaggedRequest = { tag, url: "https://x:443/v1", body: undefined, signal: undefined, send }
   expect(sendAsPlanned(sidecar, request)).rejects.toBe(failure)
   await Promise.resolve()
   const finished = { requestId: expect.any(String), directory: "/d", sessionId: "s", target: tag.target }
-  expect(wire).toEqual([["request/finished", { ...finished, ttfbS: expect.any(Number), headers: {} }]])
+  const rest = { origin: "https://x", ttfbS: expect.any(Number), headers: {} }
+  expect(wire).toEqual([["request/finished", { ...finished, ...rest }]])
 })
 
 test("nothing is sent once the user has aborted, and an abort on the way is told as one", async () => {

@@ -46,6 +46,11 @@ class Gateway(Struct, frozen=True):
         """Return what to call it in one line."""
         return self.label if self.model is None else f"{self.label} · {self.model}"
 
+    def is_of(self, origin: str | None) -> bool:
+        """Say whether answers of *origin* are its own: a project may send a provider elsewhere."""
+        known = self.base.origin if self.base else _origin(self.mapping.base_url)
+        return origin is None or known is None or origin == known
+
     def url_of(self, path: str) -> str:
         """Return where a request with *path* goes: always to the base's own origin."""
         return urls.join(self.base.url, path) if self.base else ""
@@ -67,3 +72,10 @@ class Gateway(Struct, frozen=True):
         """Return every secret that is used or was found for it, to recognise them in replies."""
         keys = self.credential.secrets() if self.credential else []
         return [secret.reveal() for secret in (*keys, *self.headers.values(), *self.filled)]
+
+
+def _origin(url: str | None) -> str | None:
+    try:
+        return urls.parse(url).origin if url else None
+    except urls.UrlRefusedError:
+        return None

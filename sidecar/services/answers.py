@@ -1,8 +1,8 @@
 """What ordinary answers tell: the headers of a response to a chat, read as a gateway's reply is.
 
 Nothing is fetched for it. What was heard is kept like what was asked for, under the account that OpenCode
-calls by its global configuration: its key there, and its origin, or none where only OpenCode knows that. A
-project that sends a provider elsewhere is heard as the same account.
+calls by its global configuration: its key there, and its origin, or none where only OpenCode knows that.
+Where the origin is known, answers of another are not heard: a project may send a provider elsewhere.
 """
 
 from collections.abc import Callable, Iterator
@@ -42,7 +42,8 @@ class Answers:
             return []
         now = self._clock()
         listening = config.listening_to(params.target.provider_id)
-        gateways = [row for row in listening if not row.hears.isdisjoint(params.headers)]
+        own = (row for row in listening if row.is_of(params.origin))
+        gateways = [row for row in own if not row.hears.isdisjoint(params.headers)]
         return [row for gateway in gateways for row in _readings(gateway, params, now)]
 
 
