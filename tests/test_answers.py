@@ -26,7 +26,7 @@ from sidecar.server import RESPONSE_HEADER_PREFIXES
 from sidecar.services import workspaces
 from sidecar.services.alerts import Alerts
 from sidecar.services.answers import Answers
-from sidecar.services.quotas import Freshness, Quotas
+from sidecar.services.quotas import HEARD_MODELS, Freshness, Quotas
 from sidecar.services.requests import Requests
 from sidecar.services.status import StatusService
 from sidecar.services.workspaces import Workspaces
@@ -184,6 +184,13 @@ async def test_where_it_is_switched_off_nothing_is_heard_or_shown(
     await heard.hear("team", LITELLM | {"x-litellm-key-spend": "9"})
     assert await heard.known() == before
     assert await heard.shown() == []
+
+
+async def test_of_many_models_the_newest_answers_are_told_of(heard: Heard) -> None:
+    for number in range(HEARD_MODELS + 3):
+        heard.now += 1
+        await heard.hear("groq", GROQ, model=f"m{number:02}")
+    assert [row.model for row in await heard.report()] == [f"m{n:02}" for n in range(3, HEARD_MODELS + 3)]
 
 
 async def test_answers_of_another_place_than_the_providers_own_are_not_heard(heard: Heard) -> None:

@@ -11,6 +11,7 @@ from sidecar.core.freshness import (
     LONGEST_BACKOFF_S,
     LONGEST_STATED_S,
     Attempt,
+    Pace,
     is_due,
     may_still_be_shown,
     retry_at,
@@ -49,11 +50,31 @@ NOW = 1_800_000_000.0
     ],
 )  # fmt: skip
 def test_a_gateway_is_asked_only_when_it_is_due(last: Attempt | None, refresh: bool, due: bool) -> None:
-    assert is_due(last, NOW, 60, refresh=refresh) is due
+    assert is_due(last, NOW, Pace(60, refresh=refresh)) is due
 
 
 def test_a_short_cache_also_shortens_the_one_of_errors() -> None:
-    assert is_due(Attempt(NOW - 2, True), NOW, 2, refresh=False)
+    assert is_due(Attempt(NOW - 2, True), NOW, Pace(2))
+
+
+@pytest.mark.parametrize(
+    ("last", "pace", "due"),
+    [
+        (Attempt(NOW - 59, True), Pace(60, patient=True), False),
+        (Attempt(NOW - 60, True), Pace(60, patient=True), True),
+        (Attempt(NOW - 5, False, turns_at=NOW), Pace(60, patient=True), False),
+        (Attempt(NOW - 60, True, retry_at=NOW + 1), Pace(60, patient=True), False),
+        (Attempt(NOW - 299, False), Pace(60, every_s=300), False),
+        (Attempt(NOW - 299, True), Pace(60, refresh=True, every_s=300), False),
+        (Attempt(NOW - 299, False, turns_at=NOW), Pace(60, every_s=300), False),
+        (Attempt(NOW - 300, False), Pace(60, every_s=300), True),
+        (Attempt(NOW + 61, False), Pace(60, every_s=300), True),
+    ],
+)
+def test_who_is_patient_and_what_a_service_bears_are_kept_whatever_happened(
+    last: Attempt, pace: Pace, due: bool
+) -> None:
+    assert is_due(last, NOW, pace) is due
 
 
 @pytest.mark.parametrize(

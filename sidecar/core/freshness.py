@@ -28,15 +28,31 @@ class Attempt(Struct, frozen=True):
     """The first reset of what was read: from then on the cache holds history."""
 
 
-def is_due(last: Attempt | None, now: float, cache_s: float, *, refresh: bool) -> bool:
-    """Say whether to ask the gateway. *refresh* overrides the cache, never a wait that was asked for."""
-    if last is None or last.at > now + cache_s:
+class Pace(Struct, frozen=True):
+    """How often may be asked."""
+
+    cache_s: float
+    """For so long a good answer is new."""
+    refresh: bool = False
+    """Ask although the answer is new; a wait that was asked for is kept all the same."""
+    patient: bool = False
+    """Ask once in `cache_s` at most, after an error or a reset too: nobody waits for the answer."""
+    every_s: float = 0.0
+    """The service bears no more than one request in this time, whoever wants to know."""
+
+
+def is_due(last: Attempt | None, now: float, pace: Pace) -> bool:
+    """Say whether to ask the gateway."""
+    if last is None or last.at > now + pace.cache_s:
         return True  # never asked, or the clock was set back
-    if last.retry_at is not None and now < last.retry_at <= now + LONGEST_STATED_S:
+    must_wait = last.retry_at is not None and now < last.retry_at <= now + LONGEST_STATED_S
+    if must_wait or last.at <= now < last.at + pace.every_s:
         return False
-    if last.turns_at is not None and last.at < last.turns_at <= now:
+    if pace.patient:
+        return now - last.at >= pace.cache_s
+    if pace.refresh or (last.turns_at is not None and last.at < last.turns_at <= now):
         return True
-    return refresh or now - last.at >= (min(cache_s, ERROR_CACHE_S) if last.failed else cache_s)
+    return now - last.at >= (min(pace.cache_s, ERROR_CACHE_S) if last.failed else pace.cache_s)
 
 
 def retry_at(now: float, stated_s: float | None, failures: int) -> float:

@@ -17,13 +17,16 @@ from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.gateway_client import ask
 from sidecar.adapters.quota_http import QuotaFetchError, QuotaHttp
 from sidecar.adapters.store import PutQuota, QuotaError, QuotaKey, QuotaSnapshot, ReleaseClaim, Store
-from sidecar.core.freshness import Attempt, is_due, may_still_be_shown, retry_at
+from sidecar.core.freshness import Attempt, Pace, is_due, may_still_be_shown, retry_at
 from sidecar.core.redaction import gives_away
 from sidecar.quota.mapping import Reading
 from sidecar.quota.windows import Window
 
 FETCH_CLAIM_S: Final = 20.0
 """How long a process may hold a fetch: longer than any fetch takes, short after one that died."""
+
+HEARD_MODELS: Final = 12
+"""Of one that listens, so many models are told of, those of the newest answers."""
 
 POLL_S: Final = 0.04
 """How often a process that lost the claim looks for the winner's row."""
@@ -104,16 +107,12 @@ class _Renewal(Struct):
         now = self.clock()
         if self.asked_at < last.attempted_at <= now:  # somebody has asked since we wanted to know
             return False
-        if last.attempted_at <= now < last.attempted_at + self.gateway.mapping.every_s:
-            return False
-        resets = [
-            row.resets_at for row in last.windows if row.resets_at and row.resets_at > last.attempted_at
-        ]
-        turns_at = min(resets, default=None)
+        resets = [row.resets_at for row in last.windows if row.resets_at is not None]
+        turns_at = min((reset for reset in resets if reset > last.attempted_at), default=None)
         attempt = Attempt(last.attempted_at, last.error is not None, last.retry_at, turns_at)
-        if self.freshness.patient:
-            attempt = Attempt(last.attempted_at, failed=False, retry_at=last.retry_at)
-        return is_due(attempt, now, self.freshness.cache_s, refresh=self.freshness.refresh)
+        wanted = self.freshness
+        pace = Pace(wanted.cache_s, wanted.refresh, wanted.patient, self.gateway.mapping.every_s)
+        return is_due(attempt, now, pace)
 
     async def run(self) -> None:
         """Fetch, or wait for the process that is fetching; give up waiting when its claim would end."""
@@ -181,7 +180,9 @@ def _parts(gateway: Gateway, known: Mapping[QuotaKey, QuotaSnapshot], now: float
     rows = [row for key, row in known.items() if key.account == gateway.account]
     models = {model for row in rows for window in row.windows for model in window.models or ()}
     parts = [gateway, *(gateway.of_model(model) for model in sorted(models))]
-    return [part for part in parts if (row := known.get(part.key())) and windows_that_tell(row, now)]
+    heard = [(row, part) for part in parts if (row := known.get(part.key())) and windows_that_tell(row, now)]
+    newest = sorted(heard, key=lambda pair: pair[0].read_at or 0)[-HEARD_MODELS:]
+    return [pair[1] for pair in heard if pair in newest]
 
 
 def without_secrets(reading: Reading, secrets: list[str]) -> Reading:
