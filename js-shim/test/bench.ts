@@ -11,7 +11,7 @@ import { headerFor, replaceFetch, sendAsPlanned, type Tags } from "../src/tagged
 const argv = process.argv.slice(2)
 const DIRECTORY = process.cwd()
 const TARGET = { providerId: "bench", modelId: "m" }
-const HOST = { directory: DIRECTORY } as Host
+const HOST = { directory: DIRECTORY, headerPrefixes: [] as string[] } as Host
 const realFetch = globalThis.fetch
 
 const CHUNKS = 20

@@ -107,6 +107,7 @@ def inserts(template: str) -> list[str]:
     return _INSERT.findall(template)
 
 
+@lru_cache(maxsize=4096)
 def check(expression: str, names: tuple[str, ...]) -> None:
     """Raise `ExpressionError` unless *expression* can be evaluated in a scope that has *names*."""
     parsed = _parse(expression)
@@ -121,7 +122,8 @@ def check(expression: str, names: tuple[str, ...]) -> None:
             raise ExpressionError(f'header names are in lower case here: headers."{name.lower()}"')
 
 
-def fields_of(expression: str, root: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def fields_of(expression: str, root: str) -> tuple[str, ...]:
     """Return the names that *expression* looks up directly in *root*, like the headers that it reads."""
     found: list[str] = []
     for node in _nodes(_parse(expression)):
@@ -129,7 +131,7 @@ def fields_of(expression: str, root: str) -> list[str]:
             left, right = node["children"][:2]  # `a.b.c` is one node
             if left["type"] == "field" and left["value"] == root and right["type"] == "field":
                 found.append(right["value"])
-    return found
+    return tuple(found)
 
 
 def uses(expression: str, root: str) -> bool:

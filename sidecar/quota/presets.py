@@ -3,7 +3,7 @@
 import re
 import tomllib
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -55,6 +55,7 @@ def _is_meant(globs: list[str], provider_id: str) -> bool:
     return any(fnmatchcase(provider_id, glob) for glob in globs)
 
 
+@lru_cache(maxsize=128)
 def parse(toml: str) -> Mapping:
     """Return the mapping that *toml* describes; raise `MappingError`."""
     try:
