@@ -29,11 +29,11 @@ class Watched(Workspaces):
     looks = 0
     failure: Exception | None = None
 
-    def config(self, directory: str) -> Config:
+    async def config(self, directory: str) -> Config:
         self.looks += 1
         if self.failure:
             raise self.failure
-        return super().config(directory)
+        return await super().config(directory)
 
 
 class Opencode:

@@ -1,7 +1,8 @@
-"""Fixtures of all tests: the event loop's guard, gateways, our client, a home and a sidecar in it."""
+"""Fixtures of all tests: the event loop's guard, gateways, our client, a home and a sidecar in it, stores."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -11,6 +12,7 @@ from sidecar.adapters.quota_http import QuotaHttp
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
 from tests.bed.sidecar import Sidecar
+from tests.bed.stores import Clock, NewStore, Stores, StoreUsers
 
 # The same examples in every run: what a test says must not depend on luck. `--hypothesis-profile=search`
 # looks for new ones; what it finds becomes an @example.
@@ -64,3 +66,27 @@ def child(home: Home) -> Iterator[Sidecar]:
     """Start a sidecar in the home."""
     with Sidecar(home.env, home.path) as one:
         yield one
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Name where a store is to be; nothing is there yet."""
+    return tmp_path / "deep" / "state"
+
+
+@pytest.fixture
+async def new_store(folder: Path, clock: Clock) -> AsyncIterator[NewStore]:
+    async with Stores(folder, clock) as stores:
+        yield stores.new
+
+
+@pytest.fixture
+def users(folder: Path) -> Iterator[StoreUsers]:
+    """Start processes that use the store."""
+    with StoreUsers(folder) as several:
+        yield several

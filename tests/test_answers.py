@@ -289,10 +289,12 @@ async def test_what_was_heard_is_told_by_toasts_too(heard: Heard) -> None:
 async def test_who_listens_is_never_fetched(heard: Heard) -> None:
     heard.machine.gateways({"providerId": "team", "mapping": OWN})
     gateways = await heard.quotas.gateways(await heard.config())
-    assert await heard.quotas.read(gateways, Freshness(1, 1, refresh=True)) == {}
+    assert await heard.quotas.read(gateways, Freshness(1, refresh=True, timeout_s=1)) == {}
     snapshot = QuotaSnapshot((BUDGET,), read_at=1.0, attempted_at=1.0)
     await heard.store.apply([PutQuota(gateways[0].key(), snapshot)])
-    assert await heard.quotas.read(gateways, Freshness(1, 1, refresh=True)) == {gateways[0].key(): snapshot}
+    assert await heard.quotas.read(gateways, Freshness(1, refresh=True, timeout_s=1)) == {
+        gateways[0].key(): snapshot
+    }
 
 
 async def test_files_are_looked_at_again_after_two_seconds_at_the_earliest(
@@ -343,9 +345,9 @@ async def test_of_many_answers_at_once_one_looks_at_the_files(
     looks: list[str] = []
     config = heard.workspaces.config
 
-    def look(directory: str) -> Config:
+    async def look(directory: str) -> Config:
         looks.append(directory)
-        return config(directory)
+        return await config(directory)
 
     monkeypatch.setattr(heard.workspaces, "config", look)
     async with anyio.create_task_group() as tasks:

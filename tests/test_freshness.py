@@ -58,23 +58,23 @@ def test_a_short_cache_also_shortens_the_one_of_errors() -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "pace", "due"),
+    ("last", "pace", "every_s", "due"),
     [
-        (Attempt(NOW - 59, True), Pace(60, patient=True), False),
-        (Attempt(NOW - 60, True), Pace(60, patient=True), True),
-        (Attempt(NOW - 5, False, turns_at=NOW), Pace(60, patient=True), False),
-        (Attempt(NOW - 60, True, retry_at=NOW + 1), Pace(60, patient=True), False),
-        (Attempt(NOW - 299, False), Pace(60, every_s=300), False),
-        (Attempt(NOW - 299, True), Pace(60, refresh=True, every_s=300), False),
-        (Attempt(NOW - 299, False, turns_at=NOW), Pace(60, every_s=300), False),
-        (Attempt(NOW - 300, False), Pace(60, every_s=300), True),
-        (Attempt(NOW + 61, False), Pace(60, every_s=300), True),
+        (Attempt(NOW - 59, True), Pace(60, patient=True), 0, False),
+        (Attempt(NOW - 60, True), Pace(60, patient=True), 0, True),
+        (Attempt(NOW - 5, False, turns_at=NOW), Pace(60, patient=True), 0, False),
+        (Attempt(NOW - 60, True, retry_at=NOW + 1), Pace(60, patient=True), 0, False),
+        (Attempt(NOW - 299, False), Pace(60), 300, False),
+        (Attempt(NOW - 299, True), Pace(60, refresh=True), 300, False),
+        (Attempt(NOW - 299, False, turns_at=NOW), Pace(60), 300, False),
+        (Attempt(NOW - 300, False), Pace(60), 300, True),
+        (Attempt(NOW + 61, False), Pace(60), 300, True),
     ],
 )
 def test_who_is_patient_and_what_a_service_bears_are_kept_whatever_happened(
-    last: Attempt, pace: Pace, due: bool
+    last: Attempt, pace: Pace, every_s: float, due: bool
 ) -> None:
-    assert is_due(last, NOW, pace) is due
+    assert is_due(last, NOW, pace, every_s) is due
 
 
 @pytest.mark.parametrize(

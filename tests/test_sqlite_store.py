@@ -7,7 +7,6 @@ import os
 import sqlite3
 import stat
 import warnings
-from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,30 +20,8 @@ from sidecar.adapters.sqlite_schema import KEEP_MARK_S, KEEP_QUOTA_S, KEEP_USAGE
 from sidecar.adapters.sqlite_store import BACKLOG, DATABASE, PRUNE_S, RETRY_S, SqliteStore
 from sidecar.adapters.store import CountRequest, HourUsage, Mark, PutQuota, QuotaSnapshot, State
 from tests.bed.store_user import KEPT, NOW
-from tests.bed.stores import COUNT, Clock, NewStore, Stores, StoreUsers, counted
+from tests.bed.stores import COUNT, Clock, NewStore, StoreUsers, counted
 from tests.test_store_contract import HOUR, SNAPSHOT, TTL_S, key
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "deep" / "state"
-
-
-@pytest.fixture
-async def new_store(folder: Path, clock: Clock) -> AsyncIterator[NewStore]:
-    async with Stores(folder, clock) as stores:
-        yield stores.new
-
-
-@pytest.fixture
-def users(folder: Path) -> Iterator[StoreUsers]:
-    with StoreUsers(folder) as several:
-        yield several
 
 
 async def test_what_another_process_writes_is_noticed_and_loaded(

@@ -5,7 +5,6 @@
 import random
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,30 +16,8 @@ from sidecar.adapters.sqlite_schema import KEEP_USAGE_HOURS
 from sidecar.adapters.sqlite_store import DATABASE, RETRY_S
 from sidecar.adapters.store import CountRequest, HourUsage, Mark, PutQuota, QuotaSnapshot
 from tests.bed.store_user import KEPT, NOW
-from tests.bed.stores import COUNT, Clock, NewStore, Stores, StoreUsers, counted
+from tests.bed.stores import COUNT, Clock, NewStore, StoreUsers, counted
 from tests.test_store_contract import HOUR, SNAPSHOT, key
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "state"
-
-
-@pytest.fixture
-async def new_store(folder: Path, clock: Clock) -> AsyncIterator[NewStore]:
-    async with Stores(folder, clock) as stores:
-        yield stores.new
-
-
-@pytest.fixture
-def users(folder: Path) -> Iterator[StoreUsers]:
-    with StoreUsers(folder) as several:
-        yield several
 
 
 def damaged_copies(folder: Path) -> list[str]:

@@ -37,16 +37,14 @@ class Pace(Struct, frozen=True):
     """Ask although the answer is new; a wait that was asked for is kept all the same."""
     patient: bool = False
     """Ask once in `cache_s` at most, after an error or a reset too: nobody waits for the answer."""
-    every_s: float = 0.0
-    """The service bears no more than one request in this time, whoever wants to know."""
 
 
-def is_due(last: Attempt | None, now: float, pace: Pace) -> bool:
-    """Say whether to ask the gateway."""
+def is_due(last: Attempt | None, now: float, pace: Pace, every_s: float = 0.0) -> bool:
+    """Say whether to ask the gateway; its service bears one request in *every_s*, whoever wants to know."""
     if last is None or last.at > now + pace.cache_s:
         return True  # never asked, or the clock was set back
     must_wait = last.retry_at is not None and now < last.retry_at <= now + LONGEST_STATED_S
-    if must_wait or last.at <= now < last.at + pace.every_s:
+    if must_wait or last.at <= now < last.at + every_s:
         return False
     if pace.patient:
         return now - last.at >= pace.cache_s

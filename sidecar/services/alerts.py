@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from uuid import uuid4
 
-import anyio.to_thread
 from msgspec import Struct
 
 from sidecar.adapters.config import Config
@@ -82,7 +81,7 @@ class Alerts:
     async def _config(self, directory: str) -> Config | None:
         """Return what is configured; None where nothing is to be told."""
         try:
-            config = await anyio.to_thread.run_sync(self._workspaces.config, directory)
+            config = await self._workspaces.config(directory)
         except UnknownWorkspaceError:
             return None  # closed meanwhile
         return config if config.settings.enabled and config.settings.toasts else None
@@ -99,7 +98,7 @@ class Alerts:
 
     async def _quota_news(self, config: Config) -> list[Notice]:
         settings = config.settings
-        freshness = Freshness(settings.quota_cache_s, settings.quota_timeout_s, patient=True)
+        freshness = Freshness(settings.quota_cache_s, patient=True, timeout_s=settings.quota_timeout_s)
         gateways = await self._quotas.gateways(config)
         await self._quotas.read(gateways, freshness)
         now = self._clock()

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import anyio.to_thread
 from msgspec import Struct
 
 from sidecar.protocol import CommandExecuteParams, CommandExecuteResult
@@ -46,7 +45,7 @@ class Commands:
 
     async def _quota_status(self, params: CommandExecuteParams) -> str:
         arguments = parse_quota_status(params.arguments)
-        config = await anyio.to_thread.run_sync(self._workspaces.config, params.directory)
+        config = await self._workspaces.config(params.directory)
         try:
             report = await self._status.report(config, arguments.only, refresh=arguments.refresh)
         except UnknownGatewayError as error:

@@ -34,15 +34,10 @@ POLL_S: Final = 0.04
 log = structlog.get_logger()
 
 
-class Freshness(Struct, frozen=True):
+class Freshness(Pace, frozen=True, kw_only=True):
     """How new an answer has to be, and how long a fetch may take."""
 
-    cache_s: float
     timeout_s: float
-    refresh: bool = False
-    """Ask even where the cache is fresh."""
-    patient: bool = False
-    """Ask once in `cache_s` at most, after an error or a reset too: nobody waits for the answer."""
 
 
 class Quotas:
@@ -110,9 +105,7 @@ class _Renewal(Struct):
         resets = [row.resets_at for row in last.windows if row.resets_at is not None]
         turns_at = min((reset for reset in resets if reset > last.attempted_at), default=None)
         attempt = Attempt(last.attempted_at, last.error is not None, last.retry_at, turns_at)
-        wanted = self.freshness
-        pace = Pace(wanted.cache_s, wanted.refresh, wanted.patient, self.gateway.mapping.every_s)
-        return is_due(attempt, now, pace)
+        return is_due(attempt, now, self.freshness, self.gateway.mapping.every_s)
 
     async def run(self) -> None:
         """Fetch, or wait for the process that is fetching; give up waiting when its claim would end."""
@@ -180,9 +173,9 @@ def _parts(gateway: Gateway, known: Mapping[QuotaKey, QuotaSnapshot], now: float
     rows = [row for key, row in known.items() if key.account == gateway.account]
     models = {model for row in rows for window in row.windows for model in window.models or ()}
     parts = [gateway, *(gateway.of_model(model) for model in sorted(models))]
-    heard = [(row, part) for part in parts if (row := known.get(part.key())) and windows_that_tell(row, now)]
-    newest = sorted(heard, key=lambda pair: pair[0].read_at or 0)[-HEARD_MODELS:]
-    return [pair[1] for pair in heard if pair in newest]
+    heard = [(part, row) for part in parts if (row := known.get(part.key())) and windows_that_tell(row, now)]
+    heard.sort(key=lambda pair: pair[1].read_at or 0, reverse=True)
+    return sorted((part for part, _ in heard[:HEARD_MODELS]), key=lambda part: part.model or "")
 
 
 def without_secrets(reading: Reading, secrets: list[str]) -> Reading:

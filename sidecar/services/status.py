@@ -54,7 +54,7 @@ class StatusService:
         gateways = select(await self._quotas.gateways(config), only)
         snapshots = {}
         if settings.enabled:
-            freshness = Freshness(settings.quota_cache_s, settings.quota_timeout_s, refresh)
+            freshness = Freshness(settings.quota_cache_s, refresh, timeout_s=settings.quota_timeout_s)
             snapshots = await self._quotas.read(gateways, freshness)
         now = self._clock()
         requests = _requests_today((await self._store.load(now)).usage, now)

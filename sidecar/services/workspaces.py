@@ -52,22 +52,24 @@ class Workspaces:
         self._recent.pop(params.directory, None)
         self._looking.pop(params.directory, None)
 
-    def config(self, directory: str) -> Config:
-        """Return what is configured in *directory*, read anew; takes as long as the files take.
+    async def config(self, directory: str) -> Config:
+        """Return what is configured in *directory*, read anew in a thread.
 
         Raises `UnknownWorkspaceError` for a directory that isn't open.
         """
         if directory not in self._open:
             raise UnknownWorkspaceError(f"the directory {directory!r} is not open")
         folders = [Path(folder) for folder in self._open]
-        return self._loader.load(Path(directory), folders, self._open[directory])
+        return await anyio.to_thread.run_sync(
+            self._loader.load, Path(directory), folders, self._open[directory]
+        )
 
     async def recent_config(self, directory: str) -> Config:
         """Return what was configured in *directory* `LOOK_AGAIN_S` ago at the earliest; else as `config`."""
         async with self._looking[directory]:
             read_at, config = self._recent.get(directory, (0.0, None))
             if config is None or anyio.current_time() - read_at >= LOOK_AGAIN_S:
-                config = await anyio.to_thread.run_sync(self.config, directory)
+                config = await self.config(directory)
                 if directory in self._open:
                     self._recent[directory] = (anyio.current_time(), config)
         return config
