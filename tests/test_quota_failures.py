@@ -2,15 +2,20 @@
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from sidecar.adapters.store import QuotaError, QuotaSnapshot
+from sidecar.quota.mapping_checks import from_data
 from sidecar.quota.windows import Window
 from sidecar.services.quotas import Freshness
 from tests.asking import CACHED, NOW, REFRESH, Bench, configured, left
 from tests.bed.gateways import Gateway
 from tests.bed.replies import Fault, Reply, json_reply
+
+LEFT = {"name": "left", "unit": "credits", "remaining": "body.left"}
 
 
 @pytest.fixture
@@ -127,3 +132,30 @@ async def test_one_gateway_that_stalls_costs_only_its_own_timeout(
     await bench.read(ones[1])  # the client is there: its imports take no part of the time
     found = await bench.quotas.read(ones, Freshness(cache_s=60, timeout_s=1, refresh=True))
     assert [found[one.key()].error for one in ones] == [QuotaError("timeout"), None]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "body", "kind"),
+    [
+        ({"ok": "body.fine", "windows": [LEFT]}, {"fine": False, "left": 3}, "in-band"),
+        ({"windows": [LEFT]}, {"right": 3}, "no-window"),
+        (
+            {"requests": [{"capture": {"id": "body.id"}}, {"path": "/{captured.id}"}], "windows": [LEFT]},
+            {"left": 3},
+            "no-capture",
+        ),
+        (
+            {"windows": [LEFT, LEFT | {"rows": "body.rows[?n == `1`]", "remaining": "row.n"}]},
+            {"left": 3, "rows": [{"n": 2}] * 20_000},
+            "too-large",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_reply_that_says_nothing_says_why_whatever_else_stands_in_it(
+    bench: Bench, gateway: Gateway, mapping: dict[str, Any], body: dict[str, Any], kind: str
+) -> None:
+    gateway.script("/v1/quota", json_reply(body))
+    one = replace(configured(gateway), mapping=from_data(mapping))
+    snapshot = await bench.read(one)
+    assert (snapshot.error, snapshot.windows) == (QuotaError(kind, 200), ())
