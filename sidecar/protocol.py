@@ -234,53 +234,6 @@ class CancelRequestParams(Struct, frozen=True, rename="camel"):
     id: int | str
 
 
-class HostCommand(Struct, frozen=True, rename="camel"):
-    """A slash command that the host should offer."""
-
-    description: str
-
-
-class HostProblem(Struct, frozen=True, rename="camel"):
-    """One way in which there is no sidecar to ask. `{detail}` in either text is replaced."""
-
-    reason: str
-    cure: str
-
-
-class HostProblems(Struct, frozen=True, rename="camel"):
-    """Every such way; the shim picks the one that it sees."""
-
-    not_found: HostProblem
-    """No command to start it with; `{detail}` is where the shim looked."""
-    not_started: HostProblem
-    """The operating system refused; `{detail}` is its message."""
-    starting: HostProblem
-    """Started, not ready within the command's deadline."""
-    exited: HostProblem
-    """It ended; `{detail}` is the exit code or signal."""
-    no_answer: HostProblem
-    """It runs and doesn't answer."""
-    other_protocol: HostProblem
-    """Another major of the protocol; `{detail}` is its version."""
-    failed: HostProblem
-    """It answered with an error; `{detail}` is that error's message."""
-
-
-class HostTexts(Struct, frozen=True, rename="camel"):
-    """All that the shim ever says by itself."""
-
-    down: str
-    """The answer to a command without a sidecar; `{reason}`, `{cure}` and `{log}` are replaced."""
-    problems: HostProblems
-
-
-class HostFile(Struct, frozen=True, rename="camel"):
-    """`host.json` in the state directory: written by the sidecar, read by the shim before it has one."""
-
-    commands: dict[str, HostCommand]
-    texts: HostTexts
-
-
 class Method(Struct, frozen=True):
     """One row of `METHODS`: a request when it has a result, else a notification."""
 

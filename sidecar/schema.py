@@ -6,8 +6,9 @@ from typing import Any, Final
 import msgspec
 
 from sidecar.adapters.settings import Settings
+from sidecar.host_json import HostFile
 from sidecar.plain import is_list, is_object
-from sidecar.protocol import METHODS, ErrorCode, HostFile, Wire
+from sidecar.protocol import METHODS, ErrorCode, Wire
 from sidecar.quota.mapping import Mapping
 from sidecar.texts.host import HOST_FILE
 

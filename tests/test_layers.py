@@ -14,9 +14,15 @@ LAYERS = ("protocol", "core", "quota", "texts", "adapters", "services", "top")
 """Downwards only: each may import the ones before it, and itself."""
 
 TOP = {"cli", "server", "application", "__main__"}
-ANYWHERE = {"", "plain"}
-"""The package itself (its version), and type guards that import nothing of ours."""
-APART = {"rpc": {"protocol"}, "plain": set[str](), "logs": set[str](), "schema": {*LAYERS[:5]}}
+ANYWHERE = {"", "plain", "host_json"}
+"""The package itself (its version), type guards, and the data of host.json: they import nothing of ours."""
+APART = {
+    "rpc": {"protocol"},
+    "plain": set[str](),
+    "host_json": set[str](),
+    "logs": set[str](),
+    "schema": {*LAYERS[:5]},
+}
 """What stands beside the layers, and all that each may import."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))

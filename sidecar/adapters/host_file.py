@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from sidecar.protocol import HostFile
+from sidecar.host_json import HostFile
 
 NAME: Final = "host.json"
 

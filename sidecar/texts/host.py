@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sidecar.protocol import HostCommand, HostFile, HostProblem, HostProblems, HostTexts
+from sidecar.host_json import HostCommand, HostFile, HostProblem, HostProblems, HostTexts
 
 HOST_FILE: Final = HostFile(
     commands={
