@@ -13,7 +13,7 @@ What never crosses: the text of prompts and answers, images, tool data, and the 
 from enum import IntEnum
 from typing import Annotated, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Raw, Struct
 
 PROTOCOL_MAJOR: Final = 1
 """Raised when an older peer would misread a message; only another major is refused."""
@@ -91,9 +91,12 @@ class CatalogueModel(Struct, frozen=True, rename="camel", omit_defaults=True):
 
     id: str
     name: str | None = None
+    api_id: str | None = None
+    """What the provider itself calls it, where that is another name."""
     npm: str | None = None
     limits: CatalogueLimits | None = None
     input_modalities: list[str] | None = None
+    takes_tools: bool | None = None
     prices: CataloguePrices | None = None
 
 
@@ -163,8 +166,127 @@ class BodyShape(Struct, frozen=True, rename="camel"):
     stream: bool
 
 
-class RequestPlanParams(Struct, frozen=True, rename="camel"):
+class ModelRequest(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A request to a model, as the host made it; what every question about it begins with."""
+
+    request_id: str
+    directory: str
+    session_id: str
+    message_id: str
+    """The user's message that it works on."""
+    agent: str
+    target: Target
+    """The model that the host asks: the user's own target."""
+    wire: Wire
+    body: BodyShape
+    origin: str | None = None
+    """Scheme, host and port that the host calls; nothing more of the URL crosses."""
+
+
+class RequestPlanParams(ModelRequest, frozen=True, rename="camel", omit_defaults=True):
     """A request that is about to leave for a model; asked on the request path, with a deadline."""
+
+
+class RequestFailedParams(ModelRequest, frozen=True, rename="camel", omit_defaults=True):
+    """An attempt of a request got a refusal or no answer; asked before the host sees anything of it.
+
+    No question on the sidecar's own memory: it may have been started after the first attempt.
+    """
+
+    tried: list[Target] = []
+    """The targets that it was sent to so far, in order; the last one is the one that failed."""
+    elapsed_s: NonNegative = 0.0
+    """Since the host made the request."""
+    ttfb_s: NonNegative = 0.0
+    """From this attempt leaving to its failure."""
+    failed_origin: str | None = None
+    """The origin that the failed attempt called."""
+    status: int | None = None
+    """Absent when no response came."""
+    headers: dict[str, str] = {}
+    """Lower-case names; only those whose prefixes were asked for."""
+    text: str = ""
+    """The beginning of the refusal's body, or the error event of a stream; never logged."""
+    error_name: str = ""
+    error_message: str = ""
+    """What the runtime said where no response came."""
+    partial: bool = False
+    """The answer had begun: nothing can be sent again, the failure is only to be remembered."""
+
+
+class PassPlan(Struct, frozen=True, rename="camel", tag_field="kind", tag="pass", omit_defaults=True):
+    """Send the request as it is, to the provider that the user chose.
+
+    After a failure: nothing else is left. The host gets the response of the user's own target, which is
+    asked now if it was not yet.
+    """
+
+    headers_timeout_s: NonNegative | None = None
+    """Silence of this length before the first content ends the attempt; absent: it may take for ever."""
+
+
+class Edit(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A change of the body's JSON: removes what is at the path, unless it says what to do instead."""
+
+    path: list[str]
+    """Keys from the root; `*` is every item of a list. What isn't there is left so, but for a `set`."""
+    where: dict[str, str] | None = None
+    """Only where the value there is an object with these fields."""
+    set: Raw | None = None
+    """Put this there."""
+    at_most: float | None = None
+    """Lower a number that is greater."""
+
+
+class SendPlan(Struct, frozen=True, rename="camel", tag_field="kind", tag="send", omit_defaults=True):
+    """Send the request to another target: its URL, its credentials, and a body that it understands."""
+
+    target: Target
+    url: str
+    headers: dict[str, str]
+    """Instead of the host's own, but for those that describe the body."""
+    edits: list[Edit] = []
+    """In order."""
+    headers_timeout_s: NonNegative | None = None
+    """As of `PassPlan`."""
+
+
+class AgainPlan(Struct, frozen=True, rename="camel", tag_field="kind", tag="again", omit_defaults=True):
+    """Send the same once more to the target that failed, after a wait."""
+
+    after_s: NonNegative
+    headers_timeout_s: NonNegative | None = None
+    """As of `PassPlan`."""
+
+
+class ReplyPlan(Struct, frozen=True, rename="camel", tag_field="kind", tag="reply"):
+    """Give the host this response; nothing more is sent."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+Plan = PassPlan | SendPlan | AgainPlan | ReplyPlan
+
+
+class RequestPlanResult(Struct, frozen=True, rename="camel"):
+    """What to do with the request. A shim treats a `kind` that it does not know as `pass`."""
+
+    plan: Plan
+
+
+class RequestFailedResult(Struct, frozen=True, rename="camel"):
+    """What to do after the failure; as `RequestPlanResult`."""
+
+    plan: Plan
+
+
+class RequestFinishedParams(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One attempt of a request is decided: its answer goes to the host, or it failed.
+
+    Told once for each attempt; after a failure, when that has been answered.
+    """
 
     request_id: str
     directory: str
@@ -172,37 +294,82 @@ class RequestPlanParams(Struct, frozen=True, rename="camel"):
     message_id: str
     agent: str
     target: Target
-    wire: Wire
-    body: BodyShape
-
-
-class PassPlan(Struct, frozen=True, rename="camel", tag_field="kind", tag="pass"):
-    """Send the request as it is, to the provider that the user chose."""
-
-
-class RequestPlanResult(Struct, frozen=True, rename="camel"):
-    """What to do with the request. A shim treats a `kind` that it does not know as `pass`."""
-
-    plan: PassPlan
-
-
-class RequestFinishedParams(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A request that left for a model has its response's head, or failed without one."""
-
-    request_id: str
-    directory: str
-    session_id: str
-    target: Target
+    """The target that was called."""
     headers: dict[str, str]
-    """Lower-case names; only those whose prefixes `initialize` asked for."""
+    """Lower-case names; only those whose prefixes were asked for."""
     ttfb_s: NonNegative
     """From the request leaving to the response's head (or to the failure)."""
     status: int | None = None
     """Absent when no response came."""
+    refused: bool = False
+    """A status that is an error, or an error in place of content."""
     aborted: bool = False
     """The user aborted before a response came."""
     origin: str | None = None
-    """Scheme, host and port that were called; nothing more of the URL crosses."""
+    """The origin that was called."""
+
+
+class TurnRouteParams(Struct, frozen=True, rename="camel"):
+    """A user's turn is about to begin; asked before anything of it is sent."""
+
+    directory: str
+    session_id: str
+    message_id: str
+    agent: str
+    target: Target
+    """The model that the host would ask: what its picker shows."""
+
+
+class TurnRouteResult(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Where the turn goes instead."""
+
+    target: Target | None = None
+    """Absent: where it was going."""
+
+
+class MessageFinishedParams(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """An assistant's message is complete: what it used, of the one request that made it."""
+
+    directory: str
+    session_id: str
+    message_id: str
+    parent_id: str
+    """The user's message that it answers."""
+    agent: str
+    input_tokens: NonNegative = 0
+    """Without those of the cache."""
+    output_tokens: NonNegative = 0
+    """With those of reasoning."""
+    cache_read_tokens: NonNegative = 0
+    cache_write_tokens: NonNegative = 0
+
+
+class SessionErrorParams(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A user's turn has ended with an error, and the session has come to rest."""
+
+    directory: str
+    session_id: str
+    message_id: str
+    """The last message of the user."""
+    agent: str
+    target: Target
+    is_root: bool
+    """A session that a user started, no subagent's."""
+    went_by_us: bool
+    """The turn's requests went through `request/plan`: nothing more can be done for it."""
+    error_name: str = ""
+    error_message: str = ""
+    status: int | None = None
+
+
+class SessionResumeParams(Struct, frozen=True, rename="camel"):
+    """Do the last turn of a session again with another model; the same message, agent and variant."""
+
+    directory: str
+    session_id: str
+    message_id: str
+    """Only if it is still the last message of the user."""
+    target: Target
 
 
 class SessionIdleParams(Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -248,10 +415,15 @@ METHODS: Final[dict[str, Method]] = {
     "workspace/close": Method(WorkspaceCloseParams, EmptyResult, "shim"),
     "command/execute": Method(CommandExecuteParams, CommandExecuteResult, "shim"),
     "request/plan": Method(RequestPlanParams, RequestPlanResult, "shim"),
+    "request/failed": Method(RequestFailedParams, RequestFailedResult, "shim"),
     "request/finished": Method(RequestFinishedParams, None, "shim"),
+    "turn/route": Method(TurnRouteParams, TurnRouteResult, "shim"),
+    "message/finished": Method(MessageFinishedParams, None, "shim"),
     "session/idle": Method(SessionIdleParams, None, "shim"),
+    "session/error": Method(SessionErrorParams, None, "shim"),
     "ping": Method(EmptyParams, EmptyResult, "shim"),
     "shutdown": Method(EmptyParams, EmptyResult, "shim"),
     "toast/show": Method(ToastShowParams, None, "sidecar"),
+    "session/resume": Method(SessionResumeParams, None, "sidecar"),
     "$/cancelRequest": Method(CancelRequestParams, None, "both"),
 }

@@ -41,11 +41,25 @@ export interface Methods {
     params: RequestPlanParams;
     result: RequestPlanResult;
   };
+  "request/failed": {
+    params: RequestFailedParams;
+    result: RequestFailedResult;
+  };
   "request/finished": {
     params: RequestFinishedParams;
   };
+  "turn/route": {
+    params: TurnRouteParams;
+    result: TurnRouteResult;
+  };
+  "message/finished": {
+    params: MessageFinishedParams;
+  };
   "session/idle": {
     params: SessionIdleParams;
+  };
+  "session/error": {
+    params: SessionErrorParams;
   };
   ping: {
     params: EmptyParams;
@@ -57,6 +71,9 @@ export interface Methods {
   };
   "toast/show": {
     params: ToastShowParams;
+  };
+  "session/resume": {
+    params: SessionResumeParams;
   };
   "$/cancelRequest": {
     params: CancelRequestParams;
@@ -101,9 +118,11 @@ export interface CatalogueProvider {
 export interface CatalogueModel {
   id: string;
   name?: string;
+  apiId?: string;
   npm?: string;
   limits?: CatalogueLimits;
   inputModalities?: string[];
+  takesTools?: boolean;
   prices?: CataloguePrices;
 }
 /**
@@ -174,6 +193,7 @@ export interface RequestPlanParams {
   target: Target;
   wire: "anthropic-messages" | "openai-chat" | "openai-responses" | "other";
   body: BodyShape;
+  origin?: string;
 }
 /**
  * All that crosses of a request's body.
@@ -188,29 +208,145 @@ export interface BodyShape {
  * What to do with the request. A shim treats a `kind` that it does not know as `pass`.
  */
 export interface RequestPlanResult {
-  plan: PassPlan;
+  plan: PassPlan | SendPlan | AgainPlan | ReplyPlan;
 }
 /**
  * Send the request as it is, to the provider that the user chose.
+ *
+ *     After a failure: nothing else is left. The host gets the response of the user's own target, which is
+ *     asked now if it was not yet.
  */
 export interface PassPlan {
   kind: "pass";
+  headersTimeoutS?: number;
 }
 /**
- * A request that left for a model has its response's head, or failed without one.
+ * Send the request to another target: its URL, its credentials, and a body that it understands.
+ */
+export interface SendPlan {
+  kind: "send";
+  target: Target;
+  url: string;
+  headers: {
+    [k: string]: string;
+  };
+  edits?: Edit[];
+  headersTimeoutS?: number;
+}
+/**
+ * A change of the body's JSON: removes what is at the path, unless it says what to do instead.
+ */
+export interface Edit {
+  path: string[];
+  where?: {
+    [k: string]: string;
+  };
+  set?: unknown;
+  atMost?: number;
+}
+/**
+ * Send the same once more to the target that failed, after a wait.
+ */
+export interface AgainPlan {
+  kind: "again";
+  afterS: number;
+  headersTimeoutS?: number;
+}
+/**
+ * Give the host this response; nothing more is sent.
+ */
+export interface ReplyPlan {
+  kind: "reply";
+  status: number;
+  headers: {
+    [k: string]: string;
+  };
+  body: string;
+}
+/**
+ * An attempt of a request got a refusal or no answer; asked before the host sees anything of it.
+ *
+ *     No question on the sidecar's own memory: it may have been started after the first attempt.
+ */
+export interface RequestFailedParams {
+  requestId: string;
+  directory: string;
+  sessionId: string;
+  messageId: string;
+  agent: string;
+  target: Target;
+  wire: "anthropic-messages" | "openai-chat" | "openai-responses" | "other";
+  body: BodyShape;
+  origin?: string;
+  tried?: Target[];
+  elapsedS?: number;
+  ttfbS?: number;
+  failedOrigin?: string;
+  status?: number;
+  headers?: {
+    [k: string]: string;
+  };
+  text?: string;
+  errorName?: string;
+  errorMessage?: string;
+  partial?: boolean;
+}
+/**
+ * What to do after the failure; as `RequestPlanResult`.
+ */
+export interface RequestFailedResult {
+  plan: PassPlan | SendPlan | AgainPlan | ReplyPlan;
+}
+/**
+ * One attempt of a request is decided: its answer goes to the host, or it failed.
+ *
+ *     Told once for each attempt; after a failure, when that has been answered.
  */
 export interface RequestFinishedParams {
   requestId: string;
   directory: string;
   sessionId: string;
+  messageId: string;
+  agent: string;
   target: Target;
   headers: {
     [k: string]: string;
   };
   ttfbS: number;
   status?: number;
+  refused?: boolean;
   aborted?: boolean;
   origin?: string;
+}
+/**
+ * A user's turn is about to begin; asked before anything of it is sent.
+ */
+export interface TurnRouteParams {
+  directory: string;
+  sessionId: string;
+  messageId: string;
+  agent: string;
+  target: Target;
+}
+/**
+ * Where the turn goes instead.
+ */
+export interface TurnRouteResult {
+  target?: Target;
+}
+/**
+ * An assistant's message is complete: what it used, of the one request that made it.
+ */
+export interface MessageFinishedParams {
+  directory: string;
+  sessionId: string;
+  messageId: string;
+  parentId: string;
+  agent: string;
+  inputTokens?: number;
+  outputTokens?: number;
+  cacheReadTokens?: number;
+  cacheWriteTokens?: number;
 }
 /**
  * A session has come to rest; told twice after an error.
@@ -219,6 +355,21 @@ export interface SessionIdleParams {
   directory: string;
   sessionId: string;
   parentId?: string;
+}
+/**
+ * A user's turn has ended with an error, and the session has come to rest.
+ */
+export interface SessionErrorParams {
+  directory: string;
+  sessionId: string;
+  messageId: string;
+  agent: string;
+  target: Target;
+  isRoot: boolean;
+  wentByUs: boolean;
+  errorName?: string;
+  errorMessage?: string;
+  status?: number;
 }
 /**
  * Params of a method that needs none.
@@ -233,6 +384,15 @@ export interface ToastShowParams {
   variant: "error" | "info" | "success" | "warning";
   title?: string;
   durationS?: number;
+}
+/**
+ * Do the last turn of a session again with another model; the same message, agent and variant.
+ */
+export interface SessionResumeParams {
+  directory: string;
+  sessionId: string;
+  messageId: string;
+  target: Target;
 }
 /**
  * Give up a request that is under way; it is answered with `REQUEST_CANCELLED`.
