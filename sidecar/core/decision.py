@@ -1,0 +1,72 @@
+"""A decision as it is kept and explained: who was considered for a request, who was taken, and why."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from sidecar.core.choose import Candidate, Strategy
+from sidecar.core.failure import FailureClass
+from sidecar.protocol import Target
+
+Reason = Literal[
+    "as chosen",        # the user's own target, nothing against it
+    "cooling",          # the user's own target waits; another one is asked
+    "own limit",        # a limit that the user has set is reached
+    "probe",            # a wait is over: this request finds out
+    "refused",          # a target refused in this very request
+    "better",           # the strategy prefers it
+    "nobody is left",   # everybody waits: the one that is back soonest is asked all the same
+    "back",             # the session goes back to what the user chose
+    "all gone",         # everybody refused: the host was told
+    "not ours",         # a refusal that another target would not mend
+]  # fmt: skip
+
+
+class Refused(Struct, frozen=True, omit_defaults=True):
+    """A refusal, as far as it may be kept: never its text."""
+
+    target: Target
+    failure_class: FailureClass
+    evidence: str
+    until: float | None = None
+
+
+class Decision(Struct, frozen=True, omit_defaults=True):
+    """What was decided about a request or a turn."""
+
+    at: float
+    session_id: str
+    agent: str
+    own: Target
+    """What the user chose."""
+    reason: Reason
+    taken: Target | None = None
+    """Absent: nobody."""
+    strategy: Strategy = "priority"
+    candidates: tuple[Candidate, ...] = ()
+    """In the order in which they would be asked; then those that were not fit."""
+    refused: Refused | None = None
+    """What had just happened."""
+    dry_run: bool = False
+    """It was only noted: the request went where the user chose."""
+
+
+class SessionRoute(Struct, frozen=True, omit_defaults=True):
+    """Whose model a session uses: what the user chose, and where we have moved it since."""
+
+    session_id: str
+    chosen: Target
+    at: float
+    moved_to: Target | None = None
+
+
+def follow(old: SessionRoute | None, session_id: str, shown: Target, now: float) -> SessionRoute:
+    """Return whose model a session uses, given what the host's picker shows at a new turn.
+
+    The picker follows our moves: what shows our own move still means what the user had chosen.
+    """
+    if old is None or shown not in (old.chosen, old.moved_to):
+        return SessionRoute(session_id, shown, now)
+    if shown == old.moved_to:
+        return old
+    return SessionRoute(session_id, old.chosen, now)
