@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sidecar.core.account import Account
 from sidecar.core.failure import Failure, FailureClass, Scope
@@ -49,6 +50,8 @@ class Cooldown(Struct, frozen=True):
     strikes: int = 1
     """Refusals in a row, of which each began after the wait for the one before."""
     evidence: str = ""
+    began: float = 0.0
+    """When the first of the refusals in a row came: what was told of it isn't told again."""
 
     def is_active(self, now: float) -> bool:
         """Say whether the wait is not over."""
@@ -92,12 +95,13 @@ def begin(
         return None
     key = key_of(failure.scope, account, model_id)
     kind, evidence = failure.failure_class, failure.evidence
+    began = old.began if old is not None else now
     if failure.reset_at is not None:
-        return Cooldown(key, kind, now, failure.reset_at, stated=True, evidence=evidence)
+        return Cooldown(key, kind, now, failure.reset_at, stated=True, evidence=evidence, began=began)
     if old is not None and old.is_active(now):  # of the same episode: another request that was under way
         return old
     strikes = old.strikes + 1 if old is not None else 1
-    return Cooldown(key, kind, now, now + _guess(kind, strikes), False, strikes, evidence)
+    return Cooldown(key, kind, now, now + _guess(kind, strikes), False, strikes, evidence, began)
 
 
 def _guess(kind: FailureClass, strikes: int) -> float:
@@ -111,13 +115,14 @@ def _guess(kind: FailureClass, strikes: int) -> float:
 def merge(old: Cooldown | None, new: Cooldown) -> Cooldown:
     """Return what holds when *old* and *new* were decided at once, by two processes, say.
 
-    A provider's newer word replaces an older one; a guess never shortens what was stated.
+    A provider's newer word replaces an older one; a guess never shortens what was stated. The episode
+    is the old one's.
     """
-    if old is None or not old.is_active(new.since):
+    if old is None:
         return new
-    if new.stated and (not old.stated or new.since >= old.since):
-        return new
-    return old if old.until >= new.until else new
+    is_newer = not old.is_active(new.since) or (new.stated and (not old.stated or new.since >= old.since))
+    chosen = new if is_newer or old.until < new.until else old
+    return replace(chosen, began=old.began)
 
 
 def is_offline(unreached: Mapping[str, float], now: float) -> bool:
