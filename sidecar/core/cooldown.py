@@ -120,8 +120,12 @@ def merge(old: Cooldown | None, new: Cooldown) -> Cooldown:
     """
     if old is None:
         return new
-    is_newer = not old.is_active(new.since) or (new.stated and (not old.stated or new.since >= old.since))
-    chosen = new if is_newer or old.until < new.until else old
+    if not old.is_active(new.since) or (new.stated and not old.stated):
+        chosen = new
+    elif new.stated == old.stated:
+        chosen = max(old, new, key=lambda row: row.since if row.stated else row.until)
+    else:
+        chosen = old
     return replace(chosen, began=old.began)
 
 
