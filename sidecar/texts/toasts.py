@@ -49,7 +49,7 @@ def message(sentences: Sequence[Sentence]) -> str:
 
 
 def _sentence(label: str, window: Window, what: str, now: float) -> Sentence:
-    said = f"{_short(label)}, {_short(window.name)}: {what}"
+    said = f"{short(label)}, {short(window.name)}: {what}"
     if window.resets_at is None or window.resets_at <= now:
         return (said,)
     return said, f"resets in {duration(window.resets_at - now)}"
@@ -66,6 +66,7 @@ def _left(window: Window) -> str:
     return f"{percent(left)} left" + (f" ({remaining} of {limit})" if remaining and limit else "")
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """Return a name as far as a toast has room for it."""
     visible = "".join(character for character in name if character.isprintable())
     return fit(visible, min(columns(visible), _NAME_COLUMNS))

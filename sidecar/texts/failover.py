@@ -1,0 +1,178 @@
+"""What is said when a target refuses and another goes on: toasts, and the refusals when nobody is left.
+
+Toasts are sentences of `texts/toasts.py`. A final refusal holds nothing that makes the host try again.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from sidecar.core.failure import FailureClass
+from sidecar.core.limits import Kind, Reached
+from sidecar.texts.figures import duration
+from sidecar.texts.times import about, clock, when
+from sidecar.texts.toasts import Sentence, short
+
+Why = FailureClass | Literal["own limit"]
+
+WHY: Final[dict[Why, str]] = {
+    "rate-limit-short": "rate limit",
+    "quota-exhausted-long": "quota used up",
+    "overloaded": "too busy",
+    "auth": "key refused",
+    "context-length": "too long for it",
+    "bad-request": "request refused",
+    "network": "can't be reached",
+    "aborted": "aborted",
+    "own limit": "your own limit",
+}
+"""Why a target does not answer, in two or three words."""
+
+_FINALLY: Final[dict[Why, str]] = {**WHY, "rate-limit-short": "asked too often"}
+
+LIMITS: Final[dict[Kind, str]] = {
+    "requests_per_hour": "requests an hour",
+    "requests_per_day": "requests a day",
+    "tokens_per_day": "tokens a day",
+    "cost_per_day": "cost a day",
+}
+
+_HOST_RETRIES: Final = re.compile(
+    r"429|50[0234]|524|rate increased too quickly|rate[-_ ]?limit|too[ _]many[ _]requests|overloaded"
+    r"|unavailable|exhausted|internal[-_ ]error|server[-_ ]error|provider[-_ ]returned[-_ ]error|terminated"
+    r"|fail\w* to fetch|fetch failed|network[-_\s]error|upstream connect|connection (?:error|refused|lost)"
+    r"|socket|reset before headers|getaddrinfo|enotfound|eai_again|econn|etimedout|time[- ]?d? ?out"
+    r"|(?:try|retry) (?:your request|again)|at capacity|usagelimit",
+    re.IGNORECASE,
+)
+"""What makes the host repeat a request that was refused for good, whatever the status; and a bit more."""
+
+_NEUTRAL: Final = "a provider"
+"""Instead of a name that would make the host try again."""
+
+
+class Waiting(Struct, frozen=True):
+    """Somebody who refused, or is waited for."""
+
+    label: str
+    why: Why
+    until: float | None = None
+    """When it is looked at again, in Unix seconds."""
+    stated: bool = False
+    """`until` is its own word, else a guess."""
+
+
+def line(sentence: Sentence) -> str:
+    """Return a toast's sentence as one line, for a webhook."""
+    return " · ".join(sentence)
+
+
+def went_on(
+    refused_label: str, why: Why, until: float | None, stated: bool, next_label: str, now: float
+) -> Sentence:
+    """Say that a request goes on elsewhere: a warning."""
+    return _refuses(refused_label, why), *_back(until, stated, now), f"going on at {short(next_label)}"
+
+
+def is_back(label: str) -> Sentence:
+    """Say that a target answers again and is used: a success."""
+    return f"{short(label)} is back", "going on there"
+
+
+def moved(
+    label_from: str, label_to: str, why: Why, until: float | None, stated: bool, now: float
+) -> Sentence:
+    """Say that a turn begins elsewhere: a warning."""
+    what = f"{short(label_from)} has to wait ({WHY[why]})"
+    return what, *_back(until, stated, now), f"this turn goes to {short(label_to)}, as the picker shows"
+
+
+def own_limit(label: str, reached: Reached, next_label: str, now: float) -> Sentence:
+    """Say that a limit of the user's own is reached, and where requests go: a warning."""
+    what = f"{short(label)} is at your limit ({LIMITS[reached.kind]})"
+    return what, f"until {clock(reached.until, now)}", f"going on at {short(next_label)}"
+
+
+def all_gone(rows: Sequence[Waiting], now: float) -> Sentence:
+    """Say that everybody refuses: an error."""
+    first = _soonest(rows)
+    if first is None or first.until is None:
+        return "Every provider refuses", "nobody says until when"
+    return "Every provider refuses", f"first back: {short(first.label)}, {_until(first, now)}"
+
+
+def gone(rows: Sequence[Waiting], now: float) -> str:
+    """Return the final refusal: who is waited for, until when; the host repeats nothing because of it."""
+    return _final(lambda name: _gone(rows, now, name))
+
+
+def busy(rows: Sequence[Waiting], now: float) -> str:
+    """Return the refusal of a short wait, beside which the host counts down and then asks again."""
+    first = _soonest(rows)
+    if first is None:
+        return "Every provider refuses for a moment."
+    what = f"{short(first.label)} ({_FINALLY[first.why]})"
+    if len(rows) == 1:
+        return f"{what} refuses for a moment."
+    return f"Every provider refuses for a moment; {what} is back first."
+
+
+def hard_limit(label: str, reached: Reached, now: float) -> str:
+    """Return the final refusal at a limit that the user has set as hard."""
+    kind, until = LIMITS[reached.kind], f"{when(reached.until, now)}, in {about(reached.until - now)}"
+    return _final(
+        lambda name: (
+            f"{name(label)} is at the limit that you have set for it ({kind}).\n"
+            f"The limit turns {until}.\n"
+            "To go on now, raise the limit in quota-sidecar.jsonc, or remove its `hard`."
+        )
+    )
+
+
+def _refuses(label: str, why: Why) -> str:
+    if why == "network":
+        return f"{short(label)} can't be reached"
+    return f"{short(label)} refuses ({WHY[why]})"
+
+
+def _back(until: float | None, stated: bool, now: float) -> Sentence:
+    if until is None or until <= now:
+        return ()
+    return (f"{'back' if stated else 'looked at again'} in {duration(until - now)}",)
+
+
+def _soonest(rows: Sequence[Waiting]) -> Waiting | None:
+    return min(rows, key=lambda row: (row.until is None, row.until or 0.0), default=None)
+
+
+def _until(row: Waiting, now: float) -> str:
+    until = row.until or now
+    sure = "" if row.stated or row.why == "own limit" else "perhaps "
+    return f"{sure}{when(until, now)}, in {about(until - now)}"
+
+
+def _gone(rows: Sequence[Waiting], now: float, name: Callable[[str], str]) -> str:
+    first = _soonest(rows)
+    others = [row for row in rows if row is not first]
+    lines = ["Every provider that could answer refuses." if others else "The provider refuses."]
+    if first is not None:
+        lines.append(f"{'First back' if others else 'Waited for'}: {_waiting(first, now, name)}.")
+    if others:
+        others.sort(key=lambda row: (row.until is None, row.until or 0.0))
+        lines.append(f"Then: {'; '.join(_waiting(row, now, name, is_short=True) for row in others)}.")
+    return "\n".join([*lines, "A new prompt is sent all the same; /quota_status says more."])
+
+
+def _waiting(row: Waiting, now: float, name: Callable[[str], str], *, is_short: bool = False) -> str:
+    what = f"{name(row.label)} ({_FINALLY[row.why]})"
+    if row.until is None:
+        return what if is_short else f"{what}, nobody knows when"
+    return f"{what}, {clock(row.until, now)}" if is_short else f"{what}, {_until(row, now)}"
+
+
+def _final(build: Callable[[Callable[[str], str]], str]) -> str:
+    """Return the text with the names in it that do no harm, alone or beside its words."""
+    text = build(lambda label: _NEUTRAL if _HOST_RETRIES.search(shown := short(label)) else shown)
+    return build(lambda _: _NEUTRAL) if _HOST_RETRIES.search(text) else text
