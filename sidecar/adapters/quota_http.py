@@ -4,30 +4,25 @@ Every failure becomes a `QuotaFetchError` with a kind that the texts know; no bo
 this file in an error.
 """
 
-import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 
 import anyio
-import anyio.to_thread
 import httpx
 import msgspec
 from msgspec import Struct
 
-from sidecar import __version__
 from sidecar.adapters import urls
+from sidecar.adapters.http_clients import USER_AGENT, EnvironmentRefusedError, HttpClients, NoSuchHostError
 from sidecar.adapters.secrets import Secret
 from sidecar.plain import is_list, is_object
 from sidecar.quota.mapping import Reply
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 64
-MAX_CONNECTIONS: Final = 64
-USER_AGENT: Final = f"opencode-quota-sidecar/{__version__}"
 
 
 class QuotaFetchError(Exception):
@@ -53,23 +48,27 @@ class QuotaRequest(Struct, frozen=True):
 
 
 class QuotaHttp:
-    """One client for each scheme; built in a thread when first needed, for its imports and certificates."""
+    """Fetches quotas with clients of its own."""
 
     def __init__(self) -> None:
         """Start without a client."""
-        self._clients: dict[str, httpx.AsyncClient] = {}
-        self._building = anyio.Lock()
-        self._lookups = anyio.CapacityLimiter(MAX_CONNECTIONS)
+        self._clients = HttpClients()
 
     async def fetch(self, request: QuotaRequest, now: float) -> Reply:
         """Return the decoded reply; raise `QuotaFetchError`. *now* is for dates in Retry-After."""
         try:
             with anyio.fail_after(request.timeout_s):
-                return await self._fetch(request, now)
+                return await self._clients.exchange(
+                    urls.parse(request.url), lambda client, url: _send(client, url, request, now)
+                )
         except TimeoutError as error:
             raise QuotaFetchError("timeout") from error
         except urls.UrlRefusedError as error:
             raise QuotaFetchError("refused-address") from error
+        except NoSuchHostError as error:
+            raise QuotaFetchError("no-such-host") from error
+        except EnvironmentRefusedError as error:
+            raise QuotaFetchError("environment") from error
         except httpx.ConnectError as error:
             raise QuotaFetchError(_why_not_connected(error)) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
@@ -78,67 +77,12 @@ class QuotaHttp:
     async def prepare(self, schemes: Iterable[str]) -> None:
         """Build the clients that will be needed, for those who measure; what is wrong is told by `fetch`."""
         for scheme in schemes:
-            with suppress(QuotaFetchError):
-                await self._ready(scheme)
+            with suppress(EnvironmentRefusedError):
+                await self._clients.ready(scheme)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for client in self._clients.values():
-            await client.aclose()
-
-    async def _fetch(self, request: QuotaRequest, now: float) -> Reply:
-        endpoint = urls.parse(request.url)
-        client = await self._ready(endpoint.scheme)
-        *others, last = await self._allowed_urls(endpoint)
-        for url in others:
-            with suppress(httpx.ConnectError):
-                return await _send(client, url, request, now)
-        return await _send(client, last, request, now)
-
-    async def _ready(self, scheme: str) -> httpx.AsyncClient:
-        async with self._building:
-            if scheme not in self._clients:
-                self._clients[scheme] = await anyio.to_thread.run_sync(_build_client, scheme)
-        return self._clients[scheme]
-
-    async def _allowed_urls(self, endpoint: urls.Endpoint) -> list[httpx.URL]:
-        """Check every address that the host resolves to; plain http goes to those very addresses.
-
-        With https the certificate proves the host, and a proxy may be the only one that can resolve it.
-        """
-        url = httpx.URL(endpoint.url)
-        try:
-            found = await self._resolve(endpoint)
-        except (OSError, UnicodeError) as error:
-            if endpoint.scheme == "https":
-                return [url]
-            raise QuotaFetchError("no-such-host") from error
-        addresses = list(dict.fromkeys(str(address[4][0]) for address in found))
-        urls.refuse_addresses(endpoint.scheme, addresses)
-        return [url] if endpoint.scheme == "https" else [url.copy_with(host=address) for address in addresses]
-
-    async def _resolve(self, endpoint: urls.Endpoint) -> list[Any]:
-        """Look the host up in a thread of its own: asyncio's few would let one dead name stop the others."""
-        return await anyio.to_thread.run_sync(
-            lambda: socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM),
-            abandon_on_cancel=True,
-            limiter=self._lookups,
-        )
-
-
-def _build_client(scheme: str) -> httpx.AsyncClient:
-    try:
-        return httpx.AsyncClient(
-            follow_redirects=False,
-            timeout=None,  # noqa: S113 - one deadline stands around connecting and reading
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
-            # Plain http goes to loopback and private addresses only, so never through a proxy.
-            trust_env=scheme == "https",
-            # Cookies don't know ports: what one gateway sets would be sent to its neighbours.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        )
-    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
-        raise QuotaFetchError("environment") from error
+        await self._clients.aclose()
 
 
 async def _send(client: httpx.AsyncClient, url: httpx.URL, request: QuotaRequest, now: float) -> Reply:

@@ -23,5 +23,10 @@ def _with_times(value: object, key: str = "") -> object:
     if is_list(value):
         return [_with_times(item) for item in value]
     if isinstance(value, float) and (key == "at" or key.endswith("_at")):
-        return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return iso(value)
     return value
+
+
+def iso(at: float) -> str:
+    """Return Unix seconds as a time in UTC: `2026-11-21T13:00:00Z`."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
