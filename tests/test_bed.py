@@ -10,7 +10,8 @@ from tests.bed.gateways import Gateway
 from tests.bed.home import Home, provider
 from tests.bed.opencode import Serve, no_session_error, run, text_of
 from tests.bed.processes import living_under
-from tests.bed.replies import Fault, Reply, json_reply, redirect, sized_json
+from tests.bed.refusals import PLAIN_429
+from tests.bed.replies import Fault, Reply, json_reply, redirect, says, sized_json, uses_tool
 from tests.bed.terminal import Terminal
 from tests.bed.tui import Tui
 
@@ -97,6 +98,41 @@ def test_a_closed_gateway_leaves_no_thread_even_with_a_reader_at_a_stalled_body(
     assert threading.active_count() == before
 
 
+def test_a_gateway_that_is_down_refuses_and_answers_at_the_same_place_when_it_is_back(
+    gateway: Gateway,
+) -> None:
+    gateway.quota({"left": 2})
+    url = f"{gateway.base_url}/quota"
+    gateway.go_down()
+    with pytest.raises(httpx.ConnectError):
+        get(url)
+    gateway.come_back()
+    assert get(url).json() == {"left": 2}
+
+
+def test_a_gateway_may_be_closed_while_it_is_down() -> None:
+    before = threading.active_count()
+    with Gateway() as gateway:
+        gateway.go_down()
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("wire", wires.WIRES)
+def test_turns_are_answered_by_their_script_and_titles_apart(gateway: Gateway, wire: wires.Wire) -> None:
+    gateway.turns(PLAIN_429, says("A fine answer.")).asides(says("Fine words"))
+    url = gateway.base_url + wires.MODEL_PATHS[wire]
+
+    def ask(*tools: str) -> httpx.Response:
+        return httpx.post(url, json={"tools": tools}, trust_env=False)
+
+    replies = [ask("read"), ask(), ask("read"), ask("read")]
+    assert [reply.status_code for reply in replies] == [429, 200, 200, 200]
+    assert replies[0].json()["error"]["message"] == "Too many requests."
+    assert ["Fine words" in reply.text for reply in replies] == [False, True, False, False]
+    assert ["A fine answer." in reply.text for reply in replies] == [False, False, True, True]
+    assert len(gateway.turn_calls) == 3
+
+
 @pytest.mark.parametrize("wire", wires.WIRES)
 def test_a_model_answers_whole_when_it_is_not_asked_to_stream(gateway: Gateway, wire: wires.Wire) -> None:
     gateway.models("A fine answer.")
@@ -114,6 +150,17 @@ def test_the_real_opencode_chats_on_every_wire(home_of_three_wires: Home, gatewa
             path = "/v1" + wires.MODEL_PATHS[wire]
             assert any("Say something fine." in request.text for request in gateway.seen(path))
     assert living_under(home_of_three_wires.path) == {}
+
+
+def test_the_real_opencode_uses_a_tool_on_every_wire(home_of_three_wires: Home, gateway: Gateway) -> None:
+    notes = home_of_three_wires.project / "notes.txt"
+    notes.write_text("The number is 4711.")
+    with Serve(home_of_three_wires) as serve, no_session_error(serve):
+        for wire in wires.WIRES:
+            gateway.turns(uses_tool("read", {"filePath": str(notes)}), says("It is 4711."))
+            message = serve.send(serve.create_session(), "What is the number?", wire)
+            assert text_of(message) == "It is 4711."
+            assert "The number is 4711." in gateway.turn_calls[-1].text
 
 
 def test_a_session_outlives_a_restart_on_the_same_home(home_of_three_wires: Home) -> None:

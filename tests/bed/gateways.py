@@ -16,7 +16,18 @@ from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from tests.bed import wires
-from tests.bed.replies import Answer, Fault, Received, Reply, Step, json_reply, model_answer
+from tests.bed.replies import (
+    Answer,
+    Fault,
+    Received,
+    Reply,
+    Step,
+    is_turn,
+    json_reply,
+    made,
+    model_answer,
+    says,
+)
 
 DEADLINE_S: Final = 20.0
 """How long a test waits for something that should come at once, on a machine that is busy."""
@@ -29,15 +40,13 @@ class Gateway:
         self.requests: list[Received] = []
         """All that arrived, oldest first."""
         self._scripts: dict[tuple[str, str], list[Answer]] = {}
+        self._aside: Answer = says("A title.")
         self._arrived = threading.Condition()
         self._closing = threading.Event()
         self._server = _Server(self)
-        self._thread = threading.Thread(target=self._serve, name=f"gateway-{self.port}")
-        self._thread.start()
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
+        self.port = int(self._server.server_address[1])
+        self._reserved: socket.socket | None = None
+        self._listen()
 
     @property
     def origin(self) -> str:
@@ -80,6 +89,11 @@ class Gateway:
         ends = tuple(wires.MODEL_PATHS.values())
         return [request for request in self.seen(method="POST") if request.path.endswith(ends)]
 
+    @property
+    def turn_calls(self) -> list[Received]:
+        """Every request of an agent's turn: those to a model, but for titles and summaries."""
+        return [request for request in self.model_calls if is_turn(request)]
+
     def wait_for_request(
         self, matches: Callable[[Received], bool], count: int = 1, within_s: float = DEADLINE_S
     ) -> Received:
@@ -94,18 +108,54 @@ class Gateway:
                 raise TimeoutError(f"no matching request within {within_s} s; came: {came}")
             return found()[count - 1]
 
+    def turns(self, *answers: Answer) -> Self:
+        """Answer the turns of agents with these, in every wire, the last one for ever; titles have their own.
+
+        A request without tools is no turn: the host asks for a title, or for the summary of a session.
+        """
+        left = list(answers)
+
+        def answer(request: Received) -> Reply:
+            if not is_turn(request):
+                return made(self._aside, request)
+            with self._arrived:
+                following = left.pop(0) if len(left) > 1 else left[0]
+            return made(following, request)
+
+        for path in wires.MODEL_PATHS.values():
+            self.script(f"/v1{path}", answer, method="POST")
+        return self
+
+    def asides(self, answer: Answer) -> Self:
+        """Answer what is no turn of an agent with this, from now on."""
+        self._aside = answer
+        return self
+
     def close(self) -> None:
         """Let go of every connection and end all threads; raise what went wrong in one of them."""
-        if self._closing.is_set():
-            return
-        self._closing.set()
-        self._server.drop_connections()
-        with socket.create_connection(("127.0.0.1", self.port)):
-            self._thread.join()  # the connection wakes the accepting thread
-        self._server.drop_connections()
-        self._server.server_close()
+        if self._reserved is not None:
+            self._reserved.close()
+        elif not self._closing.is_set():
+            self._hang_up()
         if self._server.errors:
             raise ExceptionGroup("a gateway failed", self._server.errors)
+
+    def go_down(self) -> Self:
+        """Let go of every connection, and refuse all from now on; nobody else gets the port."""
+        self._hang_up()
+        self._reserved = socket.socket()
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reserved.bind(("127.0.0.1", self.port))
+        return self
+
+    def come_back(self) -> None:
+        """Answer again, at the same port."""
+        reserved, self._reserved = self._reserved, None
+        assert reserved is not None
+        self._closing.clear()
+        self._server = _Server(self, self.port)
+        reserved.close()
+        self._listen()
 
     def __enter__(self) -> Self:
         return self
@@ -120,7 +170,7 @@ class Gateway:
             self._arrived.notify_all()
             script = self._scripts.get((request.method, request.path), [_NOT_FOUND])
             following = script.pop(0) if len(script) > 1 else script[0]
-        return following if isinstance(following, Reply) else following(request)
+        return made(following, request)
 
     def pause(self, step: threading.Event | float | Fault) -> bool:
         """Wait as the step says; False when the connection is to be given up."""
@@ -136,6 +186,18 @@ class Gateway:
                 return False
         return True
 
+    def _listen(self) -> None:
+        self._thread = threading.Thread(target=self._serve, name=f"gateway-{self.port}")
+        self._thread.start()
+
+    def _hang_up(self) -> None:
+        self._closing.set()
+        self._server.drop_connections()
+        with socket.create_connection(("127.0.0.1", self.port)):
+            self._thread.join()  # the connection wakes the accepting thread
+        self._server.drop_connections()
+        self._server.server_close()
+
     def _serve(self) -> None:
         while not self._closing.is_set():
             self._server.handle_request()
@@ -150,12 +212,14 @@ class _Server(socketserver.ThreadingTCPServer):
     request_queue_size = 128
     daemon_threads = False
 
-    def __init__(self, gateway: Gateway) -> None:
+    allow_reuse_address = True
+
+    def __init__(self, gateway: Gateway, port: int = 0) -> None:
         self.gateway = gateway
         self.errors: list[Exception] = []
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", port), _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:

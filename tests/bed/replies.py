@@ -23,6 +23,11 @@ class Received:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def wire(self) -> wires.Wire:
+        """The wire of a request to a model, by its path."""
+        return next(wire for wire, path in wires.MODEL_PATHS.items() if self.path.endswith(path))
+
     def json(self) -> Any:
         return json.loads(self.body)
 
@@ -62,6 +67,15 @@ class Reply:
 Answer = Reply | Callable[[Received], Reply]
 
 
+def made(answer: Answer, request: Received) -> Reply:
+    return answer if isinstance(answer, Reply) else answer(request)
+
+
+def is_turn(request: Received) -> bool:
+    """Tell an agent's turn, which has tools, from what the host asks a model besides."""
+    return bool(request.json().get("tools"))
+
+
 def json_reply(value: object, status: int = 200, **headers: str) -> Reply:
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     return Reply(status, json.dumps(value).encode(), {"content-type": "application/json"} | named)
@@ -87,7 +101,22 @@ def model_answer(
         said = text if isinstance(text, str) else text(request)
         if not request.json().get("stream"):
             return Reply(200, wires.whole(wire, said), {"content-type": "application/json", **headers})
-        kind = {"content-type": "text/event-stream", "cache-control": "no-cache"}
-        return Reply(200, wires.stream(wire, said), {**kind, **headers}, chunked=True)
+        return streamed(wires.stream(wire, said), headers)
 
     return answer
+
+
+def streamed(steps: Sequence[Step], headers: Mapping[str, str] = {}) -> Reply:
+    """Reply with server-sent events, one chunk for each step of bytes."""
+    kind = {"content-type": "text/event-stream", "cache-control": "no-cache"}
+    return Reply(200, steps, {**kind, **headers}, chunked=True)
+
+
+def says(text: str) -> Answer:
+    """Answer with this text in the wire of the request."""
+    return lambda request: made(model_answer(request.wire, text), request)
+
+
+def uses_tool(name: str, arguments: Mapping[str, object]) -> Answer:
+    """Call one tool, as a stream in the wire of the request."""
+    return lambda request: streamed(wires.tool_stream(request.wire, name, dict(arguments)))

@@ -5,6 +5,7 @@ It owns the shapes of replies only: what a request asks for is read in `gateways
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import count, islice
 from typing import Any, Final, Literal
 
 Wire = Literal["openai-chat", "anthropic-messages", "openai-responses"]
@@ -125,6 +126,38 @@ def _responses_stream(text: str) -> Iterator[Event]:
     yield {"type": "response.completed", "response": _responses_whole(text)}
 
 
+def _chat_tool(name: str, arguments: str, call: str) -> Iterator[Event]:
+    function = {"name": name, "arguments": arguments}
+    calls = [{"index": 0, "id": call, "type": "function", "function": function}]
+    yield _chat_chunk([{"index": 0, "delta": {"role": "assistant", "tool_calls": calls}}])
+    yield _chat_chunk([{"index": 0, "delta": {}, "finish_reason": "tool_calls"}])
+    yield _chat_chunk([], usage=_chat_usage())
+
+
+def _anthropic_tool(name: str, arguments: str, call: str) -> Iterator[Event]:
+    block: Event = {"type": "tool_use", "id": call, "name": name, "input": {}}
+    yield {"type": "message_start", "message": _anthropic_message([], None)}
+    yield {"type": "content_block_start", "index": 0, "content_block": block}
+    delta = {"type": "input_json_delta", "partial_json": arguments}
+    yield {"type": "content_block_delta", "index": 0, "delta": delta}
+    yield {"type": "content_block_stop", "index": 0}
+    end = {"stop_reason": "tool_use", "stop_sequence": None}
+    yield {"type": "message_delta", "delta": end, "usage": {"output_tokens": OUTPUT_TOKENS}}
+    yield {"type": "message_stop"}
+
+
+def _responses_tool(name: str, arguments: str, call: str) -> Iterator[Event]:
+    item: Event = {"type": "function_call", "id": f"fc_{call}", "call_id": call, "name": name}
+    at = {"item_id": item["id"], "output_index": 0}
+    begun, done = {"arguments": "", "status": "in_progress"}, {"arguments": arguments, "status": "completed"}
+    yield {"type": "response.created", "response": _responses_whole(None)}
+    yield {"type": "response.output_item.added", "output_index": 0, "item": item | begun}
+    yield {"type": "response.function_call_arguments.delta", "delta": arguments} | at
+    yield {"type": "response.function_call_arguments.done", "arguments": arguments} | at
+    yield {"type": "response.output_item.done", "output_index": 0, "item": item | done}
+    yield {"type": "response.completed", "response": _responses_whole("") | {"output": [item | done]}}
+
+
 _STREAMS: Final[dict[Wire, Callable[[str], Iterator[Event]]]] = {
     "openai-chat": _chat_stream,
     "anthropic-messages": _anthropic_stream,
@@ -135,6 +168,12 @@ _WHOLES: Final[dict[Wire, Callable[[str], Event]]] = {
     "anthropic-messages": _anthropic_whole,
     "openai-responses": _responses_whole,
 }
+_TOOLS: Final[dict[Wire, Callable[[str, str, str], Iterator[Event]]]] = {
+    "openai-chat": _chat_tool,
+    "anthropic-messages": _anthropic_tool,
+    "openai-responses": _responses_tool,
+}
+_calls = count(1)
 
 
 def whole(wire: Wire, text: str) -> bytes:
@@ -146,6 +185,22 @@ def stream(wire: Wire, text: str) -> tuple[bytes, ...]:
     """Give the answer as server-sent events, one chunk of bytes each."""
     chunks = [_sse(wire, event) for event in _STREAMS[wire](text)]
     return (*chunks, b"data: [DONE]\n\n") if wire == "openai-chat" else tuple(chunks)
+
+
+def tool_stream(wire: Wire, name: str, arguments: Event) -> tuple[bytes, ...]:
+    """Give one call of a tool as server-sent events, with an id of its own."""
+    events = _TOOLS[wire](name, json.dumps(arguments), f"call_{next(_calls)}")
+    return tuple(_sse(wire, event) for event in events)
+
+
+def preamble(wire: Wire) -> tuple[bytes, ...]:
+    """Give all that a stream says before its first content."""
+    return tuple(_sse(wire, event) for event in islice(_STREAMS[wire](""), 1))
+
+
+def event_stream(wire: Wire, *events: Event) -> tuple[bytes, ...]:
+    """Give any events in the framing of the wire."""
+    return tuple(_sse(wire, event) for event in events)
 
 
 def _sse(wire: Wire, event: Event) -> bytes:
