@@ -63,9 +63,12 @@ class Event(Struct, frozen=True):
 class Webhooks:
     """Delivers while `run` runs; what is sent before waits for it."""
 
-    def __init__(self, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
-        """Wait between tries with *sleep*."""
+    def __init__(
+        self, sleep: Callable[[float], Awaitable[None]] = anyio.sleep, last_s: float = LAST_S
+    ) -> None:
+        """Wait between tries with *sleep*, and at most *last_s* for what is under way at the end."""
         self._sleep = sleep
+        self._last_s = last_s
         self._clients = HttpClients()
         self._queues: dict[Secret, deque[tuple[Hook, Event]]] = {}
         """By URL."""
@@ -80,7 +83,7 @@ class Webhooks:
                 self._put(hook, event)
 
     async def run(self) -> None:
-        """Deliver until cancelled, and then for at most `LAST_S` more."""
+        """Deliver until cancelled, and then for a moment more."""
         async with anyio.create_task_group() as self._tasks:
             for url in self._queues:
                 self._work_on(url)
@@ -89,7 +92,7 @@ class Webhooks:
             finally:
                 self._tasks = None
                 for scope in self._busy.values():
-                    scope.deadline = anyio.current_time() + LAST_S
+                    scope.deadline = anyio.current_time() + self._last_s
 
     async def aclose(self) -> None:
         """Close every connection."""
