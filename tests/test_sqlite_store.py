@@ -13,8 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sidecar.adapters import sqlite_schema as schema
-from sidecar.adapters import sqlite_store
+from sidecar.adapters import sqlite_rows, sqlite_store
 from sidecar.adapters.file_lock import FileLock
 from sidecar.adapters.sqlite_schema import KEEP_MARK_S, KEEP_QUOTA_S, KEEP_USAGE_HOURS, MIGRATIONS, MOST_ROWS
 from sidecar.adapters.sqlite_store import BACKLOG, DATABASE, PRUNE_S, RETRY_S, SqliteStore
@@ -41,9 +40,10 @@ async def test_what_nobody_has_changed_is_not_read_again(
 
     def read_state(db: sqlite3.Connection, now: float) -> State:
         reads.append(now)
-        return schema.read_state(db, now)
+        return sqlite_rows.read_state(db, now)
 
-    monkeypatch.setattr(sqlite_store, "schema", SimpleNamespace(**vars(schema) | {"read_state": read_state}))
+    noting = SimpleNamespace(**vars(sqlite_rows) | {"read_state": read_state})
+    monkeypatch.setattr(sqlite_store, "rows", noting)
     await store.load(NOW)
     await store.load(NOW + 1)
     await other.apply([COUNT])
@@ -176,6 +176,8 @@ async def test_old_rows_are_dropped_when_the_file_is_opened(new_store: NewStore,
     assert await store.claim("held", "a", TTL_S, NOW)
     await store.aclose()
     again = new_store()
+    await again.load(NOW)  # what it answers is not kept waiting for that
+    await again.aclose()
     assert (await again.load(NOW)).quotas == {key("new"): SNAPSHOT}
     assert not await again.claim("held", "b", TTL_S, NOW)
     with closing(sqlite3.connect(folder / DATABASE)) as db:  # rows that no load shows
@@ -205,6 +207,9 @@ async def test_only_the_newest_marks_and_quotas_are_kept(new_store: NewStore) ->
     at_once = [PutQuota(key(str(number)), QuotaSnapshot(attempted_at=NOW)) for number in range(MOST_ROWS)]
     newer = QuotaSnapshot(attempted_at=NOW + 1)
     await store.apply([*at_once, PutQuota(key("newer"), newer)])
+    pruning = new_store()
+    await pruning.load(NOW)
+    await pruning.aclose()
     state = await new_store().load(NOW)
     assert list(state.marks) == [str(number) for number in sorted(map(str, range(5, MOST_ROWS + 5)))]
     assert (len(state.quotas), state.quotas[key("newer")]) == (MOST_ROWS, newer)

@@ -209,8 +209,8 @@ async def test_a_row_that_cannot_be_read_costs_only_itself(new_store: NewStore, 
     assert await store.swap("good", None, mark)
     with closing(sqlite3.connect(folder / DATABASE)) as db, db:
         db.execute("UPDATE quota SET snapshot = ? WHERE provider_id = 'bad'", (b'{"windows": 5}',))
-        db.execute("INSERT INTO usage VALUES (?, 'p', 'n', 'many', 0)", (HOUR,))
-        db.execute("INSERT INTO usage VALUES (?, 'p', CAST(? AS TEXT), 3, 0)", (HOUR, b"\xff"))
+        db.execute("INSERT INTO usage VALUES (?, 'p', 'n', 'many', 0, 0, NULL)", (HOUR,))
+        db.execute("INSERT INTO usage VALUES (?, 'p', CAST(? AS TEXT), 3, 0, 0, NULL)", (HOUR, b"\xff"))
         db.execute("INSERT INTO mark VALUES ('bad', 'low', 0, NULL)")
     state = await store.load(NOW)
     assert state.quotas == {key("good"): SNAPSHOT}

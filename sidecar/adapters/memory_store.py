@@ -1,22 +1,41 @@
-"""A store that forgets when the process ends: the double in tests, and the refuge when a disk fails."""
+"""A store that forgets when the process ends: a double in tests, and what a process knows of a shared one."""
 
+from collections import deque
 from collections.abc import Sequence
+from itertools import chain, groupby, islice
+from typing import Final, TypeVar
 
 import msgspec
 
 from sidecar.adapters.store import (
     CLOCK_SLACK_S,
+    MOST_DECISIONS,
     USAGE_HOURS,
+    ClearCooldown,
     CountRequest,
+    CountTokens,
     HourUsage,
     Mark,
     Mutation,
+    PutCooldown,
+    PutDecision,
     PutQuota,
-    QuotaKey,
-    QuotaSnapshot,
+    PutSession,
     ReleaseClaim,
+    ResetProvider,
+    RouteMutation,
     State,
 )
+from sidecar.core.cooldown import merge
+from sidecar.core.decision import Decision
+
+MOST_ROWS: Final = 1000
+"""So many cooldowns and sessions are kept, those that were put last."""
+
+_NOTHING: Final = State({}, (), {})
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class MemoryStore:
@@ -24,44 +43,106 @@ class MemoryStore:
 
     trouble: str | None = None
 
-    def __init__(self) -> None:
-        """Start empty."""
-        self._quotas: dict[QuotaKey, QuotaSnapshot] = {}
-        self._usage: dict[tuple[int, str, str], HourUsage] = {}
+    def __init__(self, state: State = _NOTHING) -> None:
+        """Begin with *state*, as read from somewhere durable."""
+        self._quotas = dict(state.quotas)
+        self._marks = dict(state.marks)
+        self._cooldowns = dict(state.cooldowns)
+        self._sessions = dict(state.sessions)
+        self._usage: dict[int, dict[tuple[str, str], HourUsage]] = {
+            hour: {(row.provider_id, row.model_id): row for row in rows}
+            for hour, rows in groupby(sorted(state.usage, key=_hour), _hour)
+        }
         self._claims: dict[str, tuple[str, float]] = {}
-        self._marks: dict[str, Mark] = {}
+        self._decisions: deque[Decision] = deque(maxlen=MOST_DECISIONS)
+        self._state: State | None = None
+        self._state_hour = 0
 
-    async def load(self, now: float) -> State:
-        return self.state(now)
+    def inherit(self, older: "MemoryStore") -> None:
+        """Take over from *older* what no `State` holds."""
+        self._claims, self._decisions = older._claims, older._decisions
 
     def state(self, now: float) -> State:
-        """Return what is remembered, without waiting."""
-        oldest = now // 3600 - USAGE_HOURS
-        self._usage = {key: row for key, row in self._usage.items() if row.hour > oldest}
-        return State(dict(self._quotas), tuple(self._usage.values()), dict(self._marks))
+        hour = int(now // 3600)
+        if self._state is None or self._state_hour != hour:
+            # Copied when somebody asks after a change, and in C: this is in the way of every request.
+            recent = [rows.values() for at, rows in self._usage.items() if at > hour - USAGE_HOURS]
+            self._state = State(
+                self._quotas.copy(),
+                tuple(chain.from_iterable(recent)),
+                self._marks.copy(),
+                self._cooldowns.copy(),
+                self._sessions.copy(),
+            )
+            self._state_hour = hour
+        return self._state
 
-    def replace(self, state: State) -> None:
-        """Take over *state*, as read from somewhere durable."""
-        self._quotas = dict(state.quotas)
-        self._usage = {(row.hour, row.provider_id, row.model_id): row for row in state.usage}
-        self._marks = dict(state.marks)
+    async def load(self, now: float, within_s: float | None = None) -> State:
+        del within_s
+        return self.state(now)
 
-    async def apply(self, mutations: Sequence[Mutation]) -> None:
+    async def apply(self, mutations: Sequence[Mutation], within_s: float | None = None) -> None:
+        del within_s
         self.remember(mutations)
 
     def remember(self, mutations: Sequence[Mutation]) -> None:
         """Do what `apply` does, without waiting."""
+        self._state = None
         for mutation in mutations:
             match mutation:
                 case PutQuota(key, snapshot):
                     self._quotas[key] = snapshot
-                case CountRequest():
-                    self._count(mutation)
+                case CountRequest(at, provider_id, model_id, failed):
+                    self._count(HourUsage(int(at // 3600), provider_id, model_id, 1, int(failed)))
+                case CountTokens(at, provider_id, model_id, tokens, cost):
+                    self._count(HourUsage(int(at // 3600), provider_id, model_id, 0, 0, tokens, cost))
                 case ReleaseClaim(key, owner):
                     if self._claims.get(key, ("", 0.0))[0] == owner:
                         del self._claims[key]
+                case _:
+                    self._route(mutation)
 
-    async def claim(self, key: str, owner: str, ttl_s: float, now: float) -> bool:
+    def _route(self, mutation: RouteMutation) -> None:
+        match mutation:
+            case PutCooldown(new):
+                _put_last(self._cooldowns, new.key, merge(self._cooldowns.get(new.key), new))
+            case ClearCooldown(key, began_at):
+                if key in self._cooldowns and self._cooldowns[key].since <= began_at:
+                    del self._cooldowns[key]
+            case ResetProvider(provider_id, at):
+                self._reset(provider_id, at)
+            case PutSession(route):
+                _put_last(self._sessions, route.session_id, route)
+            case PutDecision(decision):
+                self._decisions.append(decision)
+
+    def _count(self, more: HourUsage) -> None:
+        key = (more.provider_id, more.model_id)
+        rows = self._usage.setdefault(more.hour, {})
+        row = rows.get(key) or HourUsage(more.hour, *key, 0, 0)
+        rows[key] = msgspec.structs.replace(
+            row,
+            requests=row.requests + more.requests,
+            failures=row.failures + more.failures,
+            tokens=row.tokens + more.tokens,
+            cost=row.cost if more.cost is None else (row.cost or 0.0) + more.cost,
+        )
+        if len(self._usage) > 2 * USAGE_HOURS:  # more than is shown: a clock may be set back again
+            del self._usage[min(self._usage)]
+
+    def _reset(self, provider_id: str | None, at: float) -> None:
+        for key in [*self._cooldowns]:
+            if provider_id in (None, key.provider_id) or not key.provider_id:
+                del self._cooldowns[key]
+        for hour, rows in self._usage.items():
+            if hour > int(at // 3600) - USAGE_HOURS:
+                kept = {key: row for key, row in rows.items() if provider_id not in (None, key[0])}
+                self._usage[hour] = kept
+
+    async def claim(
+        self, key: str, owner: str, ttl_s: float, now: float, within_s: float | None = None
+    ) -> bool:
+        del within_s
         return self.try_claim(key, owner, ttl_s, now)
 
     def try_claim(self, key: str, owner: str, ttl_s: float, now: float) -> bool:
@@ -84,18 +165,30 @@ class MemoryStore:
 
     def put_mark(self, key: str, mark: Mark | None) -> None:
         """Remember *mark*, whatever was there before."""
+        self._state = None
         if mark is None:
             self._marks.pop(key, None)
         else:
             self._marks[key] = mark
 
+    async def decisions(self, limit: int = MOST_DECISIONS) -> list[Decision]:
+        return self.last_decisions(limit)
+
+    def last_decisions(self, limit: int) -> list[Decision]:
+        """Do what `decisions` does, without waiting."""
+        return list(islice(reversed(self._decisions), limit))
+
     async def aclose(self) -> None:
         return None
 
-    def _count(self, request: CountRequest) -> None:
-        hour = int(request.at // 3600)
-        key = (hour, request.provider_id, request.model_id)
-        row = self._usage.get(key) or HourUsage(hour, request.provider_id, request.model_id, 0, 0)
-        self._usage[key] = msgspec.structs.replace(
-            row, requests=row.requests + 1, failures=row.failures + request.failed
-        )
+
+def _hour(row: HourUsage) -> int:
+    return row.hour
+
+
+def _put_last(rows: dict[K, V], key: K, value: V) -> None:
+    """Put a row behind all others, and drop the first when there are too many."""
+    rows.pop(key, None)
+    rows[key] = value
+    if len(rows) > MOST_ROWS:
+        del rows[next(iter(rows))]

@@ -17,6 +17,7 @@ import structlog
 
 from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.file_lock import FileLock
+from sidecar.adapters.sqlite_rows import read_state
 
 BUSY_S: Final = 5.0
 """How long a call waits for others: twenty writers on a busy machine were seen to need more than two."""
@@ -63,6 +64,14 @@ class DatabaseFile:
             raise
         finally:
             self._lock.release()
+
+    @contextmanager
+    def use_if_free(self) -> Generator[sqlite3.Connection]:
+        """Do what `use` does, and don't wait for who writes."""
+        with self.use() as db:
+            db.execute("PRAGMA busy_timeout = 0")
+            yield db
+            db.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000:.0f}")
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -144,7 +153,7 @@ class DatabaseFile:
                 if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                     return True
                 schema.migrate(db)
-                schema.read_state(db, 0.0)
+                read_state(db, 0.0)
             except schema.NewerSchemaError:
                 return False
             except sqlite3.DatabaseError as error:

@@ -1,45 +1,34 @@
-"""The tables of the store, as a list of migrations, and the statements for each mutation."""
+"""The tables of the store: how they came to be, what is dropped and what is saved; rows: `sqlite_rows`."""
 
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, TypeVar
-
-import msgspec
-from msgspec import Struct
-
-from sidecar.adapters.store import (
-    CLOCK_SLACK_S,
-    USAGE_HOURS,
-    CountRequest,
-    HourUsage,
-    Mark,
-    Mutation,
-    PutQuota,
-    QuotaKey,
-    QuotaSnapshot,
-    ReleaseClaim,
-    State,
-)
-from sidecar.core.account import Account
+from typing import Final
 
 KEEP_QUOTA_S: Final = 14 * 86400
 KEEP_USAGE_HOURS: Final = 62 * 24
 KEEP_MARK_S: Final = 62 * 86400
+KEEP_COOLDOWN_S: Final = 2 * 86400
+"""After its end."""
+KEEP_SESSION_S: Final = 30 * 86400
 MOST_ROWS: Final = 1000
-"""So many quotas and marks are kept, the newest: others choose the names of models and windows."""
-_QUOTA_KEYS: Final = "(provider_id, origin, fingerprint, url)"
+"""So many of each kind are kept, the newest: others choose the names of models, windows and sessions."""
+PRUNED_AT_ONCE: Final = 1000
+"""So many hours of usage: somebody may come meanwhile, and would wait."""
 
-_KEPT: Final = {"quota": 4, "usage": 3, "mark": 1}
+_QUOTA_KEYS: Final = "provider_id, origin, fingerprint, url"
+_COOLDOWN_KEYS: Final = "scope, origin, provider_id, fingerprint, model_id"
+
+_KEPT: Final = {"quota": 4, "usage": 3, "mark": 1, "cooldown": 5, "session": 1, "decision": 1}
 """The tables that hold more than a moment, with the number of the columns that are the key."""
 
-_QuotaRow = tuple[str, str, str, str, bytes]
-_UsageRow = tuple[int, str, str, int, int]
-_MarkRow = tuple[str, float, float, float | None]
-
-_snapshots: Final = msgspec.json.Decoder(QuotaSnapshot)
-
-T = TypeVar("T")
+_BOUNDED: Final = (
+    ("quota", _QUOTA_KEYS, "attempted_at"),
+    ("mark", "key", "at"),
+    ("cooldown", _COOLDOWN_KEYS, "since"),
+    ("session", "id", "at"),
+)
+"""Tables of `MOST_ROWS`: the columns of the key, and the one that says how new a row is."""
 
 
 def _first_tables(db: sqlite3.Connection) -> None:
@@ -66,16 +55,22 @@ def _marks(db: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_first_tables, _marks)
+def _routes(db: sqlite3.Connection) -> None:
+    db.execute(
+        "CREATE TABLE cooldown (scope TEXT, origin TEXT, provider_id TEXT, fingerprint TEXT, model_id TEXT,"
+        " since REAL NOT NULL, until REAL NOT NULL, cooldown BLOB NOT NULL,"
+        " PRIMARY KEY (scope, origin, provider_id, fingerprint, model_id)) WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE session (id TEXT PRIMARY KEY, at REAL NOT NULL, route BLOB NOT NULL) WITHOUT ROWID"
+    )
+    db.execute("CREATE TABLE decision (id INTEGER PRIMARY KEY, decision BLOB NOT NULL)")
+    db.execute("ALTER TABLE usage ADD COLUMN tokens REAL NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE usage ADD COLUMN cost REAL")
+
+
+MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_first_tables, _marks, _routes)
 """Applied once each, in order; `user_version` counts them. Append, never change."""
-
-
-class SwapMark(Struct, frozen=True):
-    """A swap that was granted while the disk failed; it is written unless somebody else was first."""
-
-    key: str
-    old: Mark | None
-    new: Mark | None
 
 
 class NewerSchemaError(Exception):
@@ -98,36 +93,22 @@ def migrate(db: sqlite3.Connection) -> None:
     db.execute("COMMIT")
 
 
-def prune(db: sqlite3.Connection, now: float) -> None:
-    """Drop what nobody will ask for again, so that the file stays small."""
+def prune(db: sqlite3.Connection, now: float) -> bool:
+    """Drop what nobody will ask for again, so that the file stays small; say whether some is left to drop."""
     db.execute("DELETE FROM quota WHERE attempted_at < ?", (now - KEEP_QUOTA_S,))
-    db.execute("DELETE FROM usage WHERE hour < ?", (int(now // 3600) - KEEP_USAGE_HOURS,))
     db.execute("DELETE FROM claim WHERE expires_at < ?", (now,))
     db.execute("DELETE FROM mark WHERE at < ?", (now - KEEP_MARK_S,))
-    for table, keys, instant in (("quota", _QUOTA_KEYS, "attempted_at"), ("mark", "(key)", "at")):
-        row = keys.strip("()")
-        older = f"SELECT {row} FROM {table} ORDER BY {instant} DESC LIMIT -1 OFFSET {MOST_ROWS}"  # noqa: S608
-        db.execute(f"DELETE FROM {table} WHERE {keys} IN ({older})")  # noqa: S608 - our own names
-
-
-def read_state(db: sqlite3.Connection, now: float) -> State:
-    """Return the store's state; a row that can't be read is left out."""
-    quotas: dict[QuotaKey, QuotaSnapshot] = {}
-    for provider_id, origin, fingerprint, url, blob in _valid(
-        db.execute("SELECT provider_id, origin, fingerprint, url, snapshot FROM quota"), _QuotaRow
-    ):
-        with suppress(msgspec.MsgspecError):
-            quotas[QuotaKey(Account(provider_id, origin, fingerprint), url)] = _snapshots.decode(blob)
-    usage = db.execute(
-        "SELECT hour, provider_id, model_id, requests, failures FROM usage WHERE hour > ?",
-        (int(now // 3600) - USAGE_HOURS,),
+    db.execute("DELETE FROM cooldown WHERE until < ?", (now - KEEP_COOLDOWN_S,))
+    db.execute("DELETE FROM session WHERE at < ?", (now - KEEP_SESSION_S,))
+    for table, keys, instant in _BOUNDED:
+        older = f"SELECT {keys} FROM {table} ORDER BY {instant} DESC LIMIT -1 OFFSET {MOST_ROWS}"  # noqa: S608
+        db.execute(f"DELETE FROM {table} WHERE ({keys}) IN ({older})")  # noqa: S608 - our own names
+    keys = "hour, provider_id, model_id"
+    cursor = db.execute(
+        f"DELETE FROM usage WHERE ({keys}) IN (SELECT {keys} FROM usage WHERE hour < ? LIMIT ?)",  # noqa: S608
+        (int(now // 3600) - KEEP_USAGE_HOURS, PRUNED_AT_ONCE),
     )
-    marks = db.execute("SELECT key, level, at, resets_at FROM mark")
-    return State(
-        quotas,
-        tuple(HourUsage(*row) for row in _valid(usage, _UsageRow)),
-        {key: Mark(level, at, resets_at) for key, level, at, resets_at in _valid(marks, _MarkRow)},
-    )
+    return cursor.rowcount == PRUNED_AT_ONCE
 
 
 def copy_readable(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
@@ -137,84 +118,12 @@ def copy_readable(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
         for order in ("ASC", "DESC"):
             by = ", ".join(f"{number + 1} {order}" for number in range(keys))
             with suppress(sqlite3.Error):
-                for row in old.execute(f"SELECT * FROM {table} ORDER BY {by}"):  # noqa: S608 - our own names
-                    marks = ", ".join("?" * len(row))
-                    new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608
+                rows = old.execute(f"SELECT * FROM {table} ORDER BY {by}")  # noqa: S608 - our own names
+                names = ", ".join(column[0] for column in rows.description)  # an older file has fewer
+                marks = ", ".join("?" * len(rows.description))
+                for row in rows:
+                    new.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", row)  # noqa: S608
     new.execute("COMMIT")
-
-
-def _valid(cursor: sqlite3.Cursor, kind: type[T]) -> list[T]:
-    """Return the rows of this type: SQLite keeps whatever a damaged byte makes of a value."""
-    rows = cursor.fetchall()
-    try:
-        return msgspec.convert(rows, list[kind])  # four times as fast as one by one
-    except msgspec.ValidationError:
-        return [row for row in rows if _is(row, kind)]
-
-
-def _is(row: object, kind: type) -> bool:
-    try:
-        msgspec.convert(row, kind)
-    except msgspec.ValidationError:
-        return False
-    return True
-
-
-def write(db: sqlite3.Connection, mutation: Mutation | SwapMark) -> None:
-    """Apply one mutation inside the caller's transaction."""
-    match mutation:
-        case PutQuota(key, snapshot):
-            account = key.account
-            db.execute(
-                "INSERT OR REPLACE INTO quota VALUES (?, ?, ?, ?, ?, ?)",
-                (account.provider_id, account.origin, account.fingerprint, key.url,
-                 snapshot.attempted_at, msgspec.json.encode(snapshot)),
-            )  # fmt: skip
-        case CountRequest(at, provider_id, model_id, failed):
-            db.execute(
-                "INSERT INTO usage VALUES (?, ?, ?, 1, ?) ON CONFLICT DO UPDATE"
-                " SET requests = requests + 1, failures = failures + excluded.failures",
-                (int(at // 3600), provider_id, model_id, int(failed)),
-            )
-        case ReleaseClaim(key, owner):
-            db.execute("DELETE FROM claim WHERE key = ? AND owner = ?", (key, owner))
-        case SwapMark():
-            swap(db, mutation)
-
-
-def claim(db: sqlite3.Connection, key: str, owner: str, ttl_s: float, now: float) -> bool:
-    """Take *key* unless somebody else holds it; one that ends absurdly late was left by a wrong clock."""
-    cursor = db.execute(
-        "INSERT INTO claim VALUES (:key, :owner, :until) ON CONFLICT DO UPDATE"
-        " SET owner = excluded.owner, expires_at = excluded.expires_at"
-        " WHERE owner = excluded.owner OR expires_at <= :now OR expires_at > :absurd",
-        {"key": key, "owner": owner, "until": now + ttl_s, "now": now, "absurd": now + ttl_s + CLOCK_SLACK_S},
-    )
-    return cursor.rowcount == 1
-
-
-def swap(db: sqlite3.Connection, change: SwapMark) -> bool:
-    """Replace a mark in one statement; False unless the old one is there."""
-    key = change.key
-    match (change.old, change.new):
-        case None, None:
-            return db.execute("SELECT 1 FROM mark WHERE key = ?", (key,)).fetchone() is None
-        case None, Mark(level, at, resets_at):
-            cursor = db.execute(
-                "INSERT INTO mark VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (key, level, at, resets_at)
-            )
-        case Mark(level, at, resets_at), None:
-            cursor = db.execute(
-                "DELETE FROM mark WHERE key = ? AND level = ? AND at = ? AND resets_at IS ?",
-                (key, level, at, resets_at),
-            )
-        case Mark() as old, Mark() as new:
-            cursor = db.execute(
-                "UPDATE mark SET level = ?, at = ?, resets_at = ?"
-                " WHERE key = ? AND level = ? AND at = ? AND resets_at IS ?",
-                (new.level, new.at, new.resets_at, key, old.level, old.at, old.resets_at),
-            )
-    return cursor.rowcount == 1
 
 
 def _version(db: sqlite3.Connection) -> int:

@@ -1,24 +1,30 @@
-"""The store that all sidecars of a user share: one SQLite file, written by one thread at a time.
+"""The store that all sidecars of a user share: one SQLite file, which one thread of ours enters.
 
-Whatever the disk does, the state lives on in memory: writes that failed are kept (bounded) and tried
-again. A damaged file is set aside by `sqlite_file`, and the call is made again on the new one.
+What this process knows lives in memory, for whoever can't wait; a lock guards it for microseconds, never
+over SQL. Mutations wait there until the thread has written them. Whatever the disk does, they are kept
+(bounded) and tried again. A damaged file is set aside by `sqlite_file`, and the call is made again on the
+new one.
 """
 
+import asyncio
 import sqlite3
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
-import anyio
-import anyio.to_thread
 import structlog
 
+from sidecar.adapters import sqlite_rows as rows
 from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.memory_store import MemoryStore
 from sidecar.adapters.sqlite_file import DamagedError, DatabaseFile, error_name, is_damage
-from sidecar.adapters.store import Mark, Mutation, State
+from sidecar.adapters.store import MOST_DECISIONS, Mark, Mutation, ReleaseClaim, State
+from sidecar.core.decision import Decision
 from sidecar.texts import store as words
 
 DATABASE: Final = "state.db"
@@ -29,81 +35,175 @@ PRUNE_S: Final = 3600.0
 _UNWRITABLE: Final = (ValueError, OverflowError, sqlite3.IntegrityError)
 """What a value raises that SQLite can't hold: half of a surrogate pair, an int of 65 bits, NaN."""
 
+P = ParamSpec("P")
 T = TypeVar("T")
 log = structlog.get_logger()
 
 
+class _Turn:
+    """An entry into the database for all who asked before it began: what waits is written, then it is read.
+
+    A turn that is under way may be past what they want to be seen, so they share the one after it.
+    """
+
+    done: Future[None]
+    news_at: float | None = None
+    """When somebody asked what others have written; None: nobody has."""
+
+
 class SqliteStore:
-    """Implements `Store`. Calls on the database are made in a thread, one at a time."""
+    """Implements `Store`. Nothing is opened and no thread begins before the first call."""
 
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
         """Keep the file in *folder*; *clock* gives Unix seconds, to know when to try a bad disk again."""
         self.trouble: str | None = None
-        self._file = DatabaseFile(folder / DATABASE)
         self._clock = clock
-        self._one_at_a_time = anyio.CapacityLimiter(1)
+        self._lock = threading.Lock()
+        # Under the lock:
+        self._memory = MemoryStore()
+        self._waiting: deque[Mutation | rows.SwapMark] = deque(maxlen=BACKLOG)
+        self._thread: ThreadPoolExecutor | None = None
+        self._next: _Turn | None = None
+        # By one call at a time, in whichever thread: a closed store may be used again.
+        self._entered = threading.Lock()
+        self._file = DatabaseFile(folder / DATABASE)
         self._seen: tuple[int, int] | None = None
         self._retry_at = 0.0
         self._pruned_at: float | None = None
-        self._memory = MemoryStore()
-        self._backlog: deque[Mutation | schema.SwapMark] = deque(maxlen=BACKLOG)
 
-    async def load(self, now: float) -> State:
-        return await self._in_thread(self._load, now)
+    def state(self, now: float) -> State:
+        with self._lock:
+            return self._memory.state(now)
 
-    async def apply(self, mutations: Sequence[Mutation]) -> None:
-        await self._in_thread(self._write, mutations)
+    async def load(self, now: float, within_s: float | None = None) -> State:
+        with self._lock:
+            turn = self._join()
+            turn.news_at = now
+        await _result(turn.done, within_s)
+        return self.state(now)
 
-    async def claim(self, key: str, owner: str, ttl_s: float, now: float) -> bool:
-        return await self._in_thread(self._claim, key, owner, ttl_s, now)
+    async def apply(self, mutations: Sequence[Mutation], within_s: float | None = None) -> None:
+        with self._lock:
+            self._remember(mutations)
+            turn = self._join()
+        await _result(turn.done, within_s)
+
+    async def claim(
+        self, key: str, owner: str, ttl_s: float, now: float, within_s: float | None = None
+    ) -> bool:
+        with self._lock:
+            asked = self._submit(self._claim, key, owner, ttl_s, now)
+        granted = None
+        try:
+            granted = await _result(asked, within_s)
+        finally:
+            if not granted:  # it may be yet
+                asked.add_done_callback(partial(self._give_back, ReleaseClaim(key, owner)))
+        return bool(granted)
 
     async def swap(self, key: str, old: Mark | None, new: Mark | None) -> bool:
-        return await self._in_thread(self._swap, schema.SwapMark(key, old, new))
+        with self._lock:
+            asked = self._submit(self._swap, rows.SwapMark(key, old, new))
+        return bool(await _result(asked))
+
+    async def decisions(self, limit: int = MOST_DECISIONS) -> list[Decision]:
+        with self._lock:
+            asked = self._submit(self._decisions, limit)
+        return await _result(asked) or []
 
     async def aclose(self) -> None:
-        await self._in_thread(self._close)
+        with self._lock:
+            if self._thread is None:
+                return
+            closed = self._submit(self._close)
+            self._thread.shutdown(wait=False)
+            self._thread = None
+        await _result(closed)
 
-    async def _in_thread(self, call: Callable[..., T], *args: Any) -> T:
-        # Not abandoned when its caller is cancelled: the next call would enter the database beside it.
-        return await anyio.to_thread.run_sync(call, *args, limiter=self._one_at_a_time)
+    # What follows is called under the lock.
 
-    def _load(self, now: float) -> State:
-        news = self._attempt(lambda db: self._news(db, now))
-        if news is not None and not self._backlog:
-            self._memory.replace(news)
-        return self._memory.state(now)
+    def _remember(self, mutations: Sequence[Mutation]) -> None:
+        self._memory.remember(mutations)
+        self._waiting.extend(mutations)
 
-    def _news(self, db: sqlite3.Connection, now: float) -> State | None:
+    def _join(self) -> _Turn:
+        if self._next is None:
+            self._next = _Turn()
+            self._next.done = self._submit(self._take_turn, self._next)
+        return self._next
+
+    def _submit(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "store")
+        return self._thread.submit(self._enter, call, *args, **kwargs)
+
+    # What follows is called in the thread.
+
+    def _enter(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._entered:
+            result = call(*args, **kwargs)
+        with self._lock:
+            if self._thread is not None and self._next is None and self._is_prune_due():
+                self._submit(self._prune)
+        return result
+
+    def _give_back(self, release: ReleaseClaim, asked: Future[bool]) -> None:
+        if asked.cancelled() or asked.exception() or not asked.result():
+            return
+        with self._lock:
+            self._remember([release])
+            if self._thread is not None:
+                self._join()
+
+    def _take_turn(self, turn: _Turn) -> None:
+        with self._lock:
+            self._next = None
+        news_at = turn.news_at
+        if news_at is None:
+            self._attempt(lambda _: None)
+        elif news := self._attempt(lambda db: self._news(db, news_at)):
+            with self._lock:
+                news.inherit(self._memory)
+                news.remember([one for one in self._waiting if not isinstance(one, rows.SwapMark)])
+                self._memory = news
+
+    def _news(self, db: sqlite3.Connection, now: float) -> MemoryStore | None:
         """Read the database if another has written to it since we last did; to ask that takes 2 us."""
         version = int(db.execute("PRAGMA data_version").fetchone()[0])
         newest = (self._file.generation, version)
         if newest == self._seen:
             return None
-        state = schema.read_state(db, now)
+        news = MemoryStore(rows.read_state(db, now))
         self._seen = newest
-        return state
-
-    def _write(self, mutations: Sequence[Mutation]) -> None:
-        self._memory.remember(mutations)
-        self._backlog.extend(mutations)
-        self._attempt(lambda _: None)
+        return news
 
     def _claim(self, key: str, owner: str, ttl_s: float, now: float) -> bool:
-        granted = self._attempt(lambda db: schema.claim(db, key, owner, ttl_s, now))
-        return self._memory.try_claim(key, owner, ttl_s, now) if granted is None else granted
-
-    def _swap(self, change: schema.SwapMark) -> bool:
-        granted = self._attempt(lambda db: schema.swap(db, change))
+        granted = self._attempt(lambda db: rows.claim(db, key, owner, ttl_s, now))
         if granted is None:
-            granted = self._memory.try_swap(change.key, change.old, change.new)
-            if granted:
-                self._backlog.append(change)
-        elif granted:
-            self._memory.put_mark(change.key, change.new)
+            with self._lock:
+                return self._memory.try_claim(key, owner, ttl_s, now)
         return granted
 
+    def _swap(self, change: rows.SwapMark) -> bool:
+        granted = self._attempt(lambda db: rows.swap(db, change))
+        with self._lock:
+            if granted is None:
+                granted = self._memory.try_swap(change.key, change.old, change.new)
+                if granted:
+                    self._waiting.append(change)
+            elif granted:
+                self._memory.put_mark(change.key, change.new)
+        return granted
+
+    def _decisions(self, limit: int) -> list[Decision]:
+        found = self._attempt(lambda db: rows.read_decisions(db, limit))
+        if found is None:
+            with self._lock:
+                return self._memory.last_decisions(limit)
+        return found
+
     def _attempt(self, call: Callable[[sqlite3.Connection], T]) -> T | None:
-        """Return what *call* returns after everything that waits to be written; None if the disk fails."""
+        """Return what *call* returns after everything that waits was written; None if the disk fails."""
         if self.trouble and 0 < self._retry_at - self._clock() <= RETRY_S:
             return None
         try:
@@ -132,34 +232,55 @@ class SqliteStore:
 
     def _use(self, call: Callable[[sqlite3.Connection], T]) -> T:
         with self._file.use() as db:
-            if self._backlog:
-                self._flush(db)
-            self._prune(db)
+            self._flush(db)
             return call(db)
 
     def _flush(self, db: sqlite3.Connection) -> None:
-        db.execute("BEGIN IMMEDIATE")
-        for mutation in self._backlog:
-            try:
-                schema.write(db, mutation)
-            except _UNWRITABLE as error:
-                log.warning("store.unwritable", what=type(mutation).__name__, error=error_name(error))
-            if isinstance(mutation, schema.SwapMark):
-                self._seen = None  # it may have lost
-        db.execute("COMMIT")
-        self._backlog.clear()
-
-    def _prune(self, db: sqlite3.Connection) -> None:
-        """Drop old rows at the first use, and once an hour: a sidecar may live for weeks."""
-        now = self._clock()
-        if self._pruned_at is not None and 0 <= now - self._pruned_at < PRUNE_S:
+        with self._lock:
+            batch, self._waiting = self._waiting, deque(maxlen=BACKLOG)
+        if not batch:
             return
-        self._pruned_at, self._seen = now, None
-        with suppress(sqlite3.OperationalError):  # a full or busy disk can still be read; it can wait an hour
-            schema.prune(db, now)
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            for mutation in batch:
+                self._write(db, mutation)
+            db.execute("COMMIT")
+        except BaseException:
+            with self._lock:
+                self._waiting = deque([*batch, *self._waiting], maxlen=BACKLOG)
+            raise
+
+    def _write(self, db: sqlite3.Connection, mutation: Mutation | rows.SwapMark) -> None:
+        try:
+            rows.write(db, mutation)
+        except _UNWRITABLE as error:
+            log.warning("store.unwritable", what=type(mutation).__name__, error=error_name(error))
+        if isinstance(mutation, rows.SwapMark):
+            self._seen = None  # it may have lost
+
+    def _is_prune_due(self) -> bool:
+        if self.trouble:
+            return False
+        return self._pruned_at is None or not 0 <= self._clock() - self._pruned_at < PRUNE_S
+
+    def _prune(self) -> None:
+        """Drop old rows after the first use, and once an hour: a sidecar may live for weeks.
+
+        Nobody has waited for the turn of this; who comes meanwhile waits for a part of it at most.
+        """
+        self._pruned_at = self._clock()
+        with suppress(sqlite3.Error, OSError, schema.NewerSchemaError), self._file.use_if_free() as db:
+            before = db.total_changes
+            if schema.prune(db, self._pruned_at):
+                self._pruned_at = None
+            if db.total_changes > before:
+                self._seen = None
 
     def _close(self) -> None:
-        if self._backlog:
+        with self._lock:
+            is_waiting = bool(self._waiting)
+        if is_waiting:
+            self._retry_at = 0.0  # the last chance
             self._attempt(lambda _: None)
         self._file.close()
 
@@ -168,3 +289,10 @@ class SqliteStore:
             log.warning("store.in_memory", reason=reason)
         self.trouble = words.not_kept(reason)
         self._retry_at = self._clock() + RETRY_S
+
+
+async def _result(future: Future[T], within_s: float | None = None) -> T | None:
+    """Wait for *future*, at most so long; None if that is not enough. It goes on without who gives up."""
+    if not future.done():
+        await asyncio.wait([asyncio.wrap_future(future)], timeout=within_s)
+    return future.result() if future.done() else None

@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from sidecar.core.account import Account
 from sidecar.core.alerts import Mark
+from sidecar.core.cooldown import Cooldown, CooldownKey
+from sidecar.core.decision import Decision, SessionRoute
 from sidecar.quota.windows import Window
 
 
@@ -50,8 +52,8 @@ class QuotaSnapshot(Struct, frozen=True, omit_defaults=True):
     retry_at: float | None = None
 
 
-class HourUsage(Struct, frozen=True):
-    """Requests to a provider's model within one hour."""
+class HourUsage(Struct, frozen=True, array_like=True):
+    """What went to a provider's model within one hour."""
 
     hour: int
     """Unix time // 3600."""
@@ -59,6 +61,9 @@ class HourUsage(Struct, frozen=True):
     model_id: str
     requests: int
     failures: int
+    tokens: float = 0.0
+    cost: float | None = None
+    """The sum of what is known, in the currency of the price; absent when nothing is."""
 
 
 class State(Struct, frozen=True):
@@ -69,6 +74,9 @@ class State(Struct, frozen=True):
     """Of the last 48 hours."""
     marks: dict[str, Mark]
     """By the name that whoever tells gives to a window."""
+    cooldowns: dict[CooldownKey, Cooldown] = {}
+    sessions: dict[str, SessionRoute] = {}
+    """By the session's id."""
 
 
 class PutQuota(Struct, frozen=True):
@@ -87,6 +95,17 @@ class CountRequest(Struct, frozen=True):
     failed: bool
 
 
+class CountTokens(Struct, frozen=True):
+    """Add what a finished answer has used to its hour."""
+
+    at: float
+    provider_id: str
+    model_id: str
+    tokens: float
+    cost: float | None
+    """None: its price is not known, which leaves the hour's sum as it is."""
+
+
 class ReleaseClaim(Struct, frozen=True):
     """Give a claim back before it ends by itself."""
 
@@ -94,34 +113,90 @@ class ReleaseClaim(Struct, frozen=True):
     owner: str
 
 
-Mutation = PutQuota | CountRequest | ReleaseClaim
+class PutCooldown(Struct, frozen=True):
+    """Remember a cooldown, merged (`core.cooldown.merge`) with what is there when it is written."""
+
+    cooldown: Cooldown
+
+
+class ClearCooldown(Struct, frozen=True):
+    """Forget a cooldown after a success, unless it began after the request did that succeeded."""
+
+    key: CooldownKey
+    began_at: float
+
+
+class ResetProvider(Struct, frozen=True):
+    """Forget the cooldowns of a provider (None: of all), and its usage of the last `USAGE_HOURS`.
+
+    Cooldowns of origins go whichever it is: they bind everybody behind the origin, and are short. Sessions
+    keep their moves: the host's picker still shows them, and must not be taken for the user's choice.
+    """
+
+    provider_id: str | None
+    at: float
+
+
+class PutSession(Struct, frozen=True):
+    """Remember whose model a session uses; the last one wins."""
+
+    route: SessionRoute
+
+
+class PutDecision(Struct, frozen=True):
+    """Add a decision to the `MOST_DECISIONS` newest."""
+
+    decision: Decision
+
+
+RouteMutation = PutCooldown | ClearCooldown | ResetProvider | PutSession | PutDecision
+Mutation = PutQuota | CountRequest | CountTokens | ReleaseClaim | RouteMutation
 
 USAGE_HOURS = 48
 """How far back `State.usage` reaches."""
 
+MOST_DECISIONS = 200
 
 CLOCK_SLACK_S = 60.0
 """A claim may end this much later than a new one would: its owner may have read the clock after us."""
 
 
 class Store(Protocol):
-    """Keeps `State`. No method raises for a broken disk: it goes on in memory and `trouble` says so."""
+    """Keeps `State`. No method raises for a broken disk: it goes on in memory and `trouble` says so.
+
+    `within_s` bounds how long a caller waits, and not what is done: that goes on beside it. So does what is
+    under way for a caller who is cancelled.
+    """
 
     @property
     def trouble(self) -> str | None:
         """Say in words why state is not kept on disk, or None."""
         ...
 
-    async def load(self, now: float) -> State:
-        """Return all that is remembered."""
+    def state(self, now: float) -> State:
+        """Return what this process knows, without waiting: its own mutations, and what it has loaded."""
         ...
 
-    async def apply(self, mutations: Sequence[Mutation]) -> None:
-        """Remember *mutations*, all or none; they are durable on return when there is no `trouble`."""
+    async def load(self, now: float, within_s: float | None = None) -> State:
+        """Return all that is remembered; after *within_s* seconds, what `state` knows by then."""
         ...
 
-    async def claim(self, key: str, owner: str, ttl_s: float, now: float) -> bool:
-        """Return True for exactly one owner at a time, until *ttl_s* is over or the claim is released."""
+    async def apply(self, mutations: Sequence[Mutation], within_s: float | None = None) -> None:
+        """Remember *mutations*, all or none, in the order of the calls.
+
+        They are in `state` before the first await, and durable on return when there is no `trouble`; after
+        *within_s* seconds they may still be on their way, at the latest until `aclose` returns.
+        """
+        ...
+
+    async def claim(
+        self, key: str, owner: str, ttl_s: float, now: float, within_s: float | None = None
+    ) -> bool:
+        """Return True for exactly one owner at a time, until *ttl_s* is over or the claim is released.
+
+        After *within_s* seconds it is False: who can't be sure leaves the work to others. Should it be
+        granted after all, then it is given back.
+        """
         ...
 
     async def swap(self, key: str, old: Mark | None, new: Mark | None) -> bool:
@@ -131,6 +206,10 @@ class Store(Protocol):
         """
         ...
 
+    async def decisions(self, limit: int = MOST_DECISIONS) -> list[Decision]:
+        """Return the last *limit* decisions, of all processes, the newest first."""
+        ...
+
     async def aclose(self) -> None:
-        """Let go of files and threads."""
+        """Write what is still on its way; let go of files and threads. A later call opens them again."""
         ...
