@@ -4,6 +4,7 @@
  */
 import { join } from "node:path"
 import type { Hooks, Plugin } from "@opencode-ai/plugin"
+import { sendPlanned } from "./attempts.ts"
 import { isTexts, Sidecar } from "./child.ts"
 import { Commands } from "./commands.ts"
 import { Host } from "./host.ts"
@@ -11,7 +12,7 @@ import { findLaunch, Log, stateDirectory } from "./launch.ts"
 import type { ToastShowParams } from "./protocol.gen.ts"
 import { replyTo } from "./replies.ts"
 import { systemClock } from "./rpc.ts"
-import { headerFor, replaceFetch, sendAsPlanned, type TaggedRequest, type Tags } from "./tagged-fetch.ts"
+import { headerFor, replaceFetch, type TaggedRequest, type Tags } from "./tagged-fetch.ts"
 
 const WORLD = Symbol.for("opencode-quota-sidecar.world.1")
 const OPEN_MS = 5_000
@@ -91,7 +92,7 @@ class World {
   async #handle(request: TaggedRequest): Promise<Response> {
     const { tag, url, body, signal } = request
     const typed = this.commands.typedIn(tag)
-    if (!typed) return sendAsPlanned(this.#sidecar, request)
+    if (!typed) return sendPlanned(this.#sidecar, request, this.log.note)
     const isTitle = tag.agent === "title"
     const text = isTitle ? typed.command : await this.commands.answer(typed, tag, signal)
     signal?.throwIfAborted()
@@ -100,7 +101,7 @@ class World {
     if (reply) return reply
     if (typed.amidWork) {
       this.#toast({ directory: tag.host.directory, message: text, variant: "info", durationS: REPORT_S })
-      return sendAsPlanned(this.#sidecar, request)
+      return sendPlanned(this.#sidecar, request, this.log.note)
     }
     if (!isTitle) await tag.host.say(tag.sessionId, tag.agent, tag.target, text)
     // The one end of a turn that no client shows as an error.

@@ -1,14 +1,11 @@
 /**
- * The way of a request to a model: the private header that tells it apart, the replaced `globalThis.fetch` that
- * reacts to that header alone, the plan asked before it leaves, and the note about what came back.
+ * How a request to a model is told apart: the private header that says what it is for, and the replaced
+ * `globalThis.fetch` that reacts to that header alone.
  */
-import type { Sidecar } from "./child.ts"
 import type { Host } from "./host.ts"
-import type { BodyShape, RequestFinishedParams, Target } from "./protocol.gen.ts"
-import { wireOf } from "./replies.ts"
+import type { Target } from "./protocol.gen.ts"
 
 const HEADER = "x-opencode-quota-sidecar"
-const PLAN_MS = 250
 const MAX_TAGS = 512
 
 /** What the host said about a request before it made it. */
@@ -17,10 +14,15 @@ export type Tag = { host: Host; sessionId: string; messageId: string; agent: str
 export type TaggedRequest = {
   tag: Tag
   url: string
+  method: string
+  /** Without ours. */
+  headers(): Headers
   body: unknown
   signal: AbortSignal | undefined
-  /** The request as it is, without our header. */
-  send(): Promise<Response>
+  /** The request as it is, without our header; with another signal than the host's, if there is one. */
+  send(signal?: AbortSignal): Promise<Response>
+  /** Another request, by the same way. */
+  sendTo(url: string, init: RequestInit): Promise<Response>
 }
 
 type FetchInput = Parameters<typeof fetch>[0]
@@ -51,61 +53,22 @@ export function replaceFetch(tags: Tags, handle: (request: TaggedRequest) => Pro
     const id = tagIdOf(input, init)
     if (id === undefined) return real(input, init)
     const clean = { ...init, headers: withoutTag(init?.headers ?? (input as Request).headers) } as RequestInit
-    const send = () => real(input, clean)
+    const send = (signal?: AbortSignal) => real(input, signal ? { ...clean, signal } : clean)
     const tag = tags.get(id)
     if (!tag) return send()
-    const { url, signal } = input instanceof Request ? input : { url: String(input) }
-    return handle({ tag, url, body: init?.body, signal: init?.signal ?? signal, send })
+    const { url, method, signal } = input instanceof Request ? input : { url: String(input), method: "GET" }
+    return handle({
+      tag,
+      url,
+      method: init?.method ?? method,
+      headers: () => new Headers(clean.headers),
+      body: init?.body,
+      signal: init?.signal ?? signal,
+      send,
+      sendTo: (url, init) => real(url, init),
+    })
   }
   globalThis.fetch = Object.defineProperties(replaced, Object.getOwnPropertyDescriptors(real)) as typeof fetch
-}
-
-/** As OpenCode would have sent it, but for the question before and the note after; the response isn't touched. */
-export async function sendAsPlanned(sidecar: Sidecar, request: TaggedRequest): Promise<Response> {
-  const { tag, url, body, signal } = request
-  const { sessionId, messageId, agent, target } = tag
-  const about = { requestId: crypto.randomUUID(), directory: tag.host.directory, sessionId, target }
-  if (sidecar.state === "healthy" && !signal?.aborted) {
-    const params = { ...about, messageId, agent, wire: wireOf(url, body), body: shapeOf(body) }
-    await sidecar.ask("request/plan", params, PLAN_MS, signal)
-  }
-  signal?.throwIfAborted()
-  const leftAt = performance.now()
-  const finish = (rest: Pick<RequestFinishedParams, "status" | "aborted" | "headers">) =>
-    sidecar.tell("request/finished", {
-      ...about,
-      origin: originOf(url),
-      ttfbS: (performance.now() - leftAt) / 1000,
-      ...rest,
-    })
-  try {
-    const response = await request.send()
-    const prefixes = [...sidecar.headerPrefixes, ...tag.host.headerPrefixes]
-    finish({ status: response.status, headers: pick(response.headers, prefixes) })
-    return response
-  } catch (error) {
-    finish({ headers: {}, aborted: signal?.aborted || undefined })
-    throw error
-  }
-}
-
-/** Without parsing: an unescaped `"tools":[` can't stand inside a JSON string. */
-export function shapeOf(body: unknown): BodyShape {
-  const text = typeof body === "string" ? body : ""
-  const hasImages = /"type":"(?:image|image_url|input_image)"/.test(text)
-  const hasTools = text.includes('"tools":[') && !text.includes('"tools":[]')
-  return { sizeBytes: Buffer.byteLength(text), hasImages, hasTools, stream: text.includes('"stream":true') }
-}
-
-/** All of a URL that crosses. */
-function originOf(url: string): string | undefined {
-  return URL.canParse(url) ? new URL(url).origin : undefined
-}
-
-function pick(headers: Headers, prefixes: string[]): Record<string, string> {
-  return Object.fromEntries(
-    [...headers].filter(([name]) => prefixes.some((prefix) => name.startsWith(prefix))),
-  )
 }
 
 function tagIdOf(input: FetchInput, init: FetchInit): string | undefined {

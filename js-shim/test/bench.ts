@@ -4,9 +4,10 @@
  */
 import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
+import { sendPlanned } from "../src/attempts.ts"
 import { Sidecar, type SidecarEvents } from "../src/child.ts"
 import type { Host } from "../src/host.ts"
-import { headerFor, replaceFetch, sendAsPlanned, type Tags } from "../src/tagged-fetch.ts"
+import { headerFor, replaceFetch, type Tags } from "../src/tagged-fetch.ts"
 
 const argv = process.argv.slice(2)
 const DIRECTORY = process.cwd()
@@ -109,7 +110,7 @@ async function requestPath(sidecar: Sidecar) {
     { preconnect: () => {} },
   ) as typeof fetch
   const tags: Tags = new Map()
-  replaceFetch(tags, (request) => sendAsPlanned(sidecar, request))
+  replaceFetch(tags, (request) => sendPlanned(sidecar, request, () => {}))
   const once = async () => {
     const headers = headerFor(tags, {
       host: HOST,
@@ -151,7 +152,7 @@ async function streams(sidecar: Sidecar) {
       ),
   })
   const tags: Tags = new Map()
-  replaceFetch(tags, (request) => sendAsPlanned(sidecar, request))
+  replaceFetch(tags, (request) => sendPlanned(sidecar, request, () => {}))
   const spans: { plain: number[]; ours: number[] } = { plain: [], ours: [] }
   let areSame = true
   const once = async (how: "plain" | "ours") => {

@@ -4,30 +4,7 @@ import { join } from "node:path"
 import { Sidecar } from "../src/child.ts"
 import type { Launch } from "../src/launch.ts"
 import { ErrorCode } from "../src/protocol.gen.ts"
-import type { Clock } from "../src/rpc.ts"
-
-/** Time stands still until a test moves it; real pipes and processes go on by themselves. */
-class FakeClock implements Clock {
-  #now = 0
-  #timers = new Set<{ at: number; fn: () => void }>()
-
-  now = () => this.#now
-
-  after = (ms: number, fn: () => void) => {
-    const timer = { at: this.#now + ms, fn }
-    this.#timers.add(timer)
-    return () => void this.#timers.delete(timer)
-  }
-
-  /** One tick at a time, as a real clock would. */
-  async pass(ms: number) {
-    for (const end = this.#now + ms; this.#now < end; await Bun.sleep(0)) {
-      this.#now = Math.min(end, Math.min(...[...this.#timers].map(({ at }) => at), end))
-      for (const timer of [...this.#timers])
-        if (timer.at <= this.#now && this.#timers.delete(timer)) timer.fn()
-    }
-  }
-}
+import { FakeClock } from "./bed.ts"
 
 const started: Sidecar[] = []
 afterEach(async () => {

@@ -1,0 +1,196 @@
+/**
+ * The way of a request to a model: asked about before it leaves, sent, and after a failure asked about again, until
+ * the host has an answer. Without a sidecar that answers, it is the request as the host made it.
+ */
+import { Attempt, type Call, describe, type Failure } from "./attempt.ts"
+import type { Sidecar } from "./child.ts"
+import { type Plan, readPlan, requestOf } from "./edits.ts"
+import type { Note } from "./launch.ts"
+import type {
+  BodyShape,
+  RequestFailedParams,
+  RequestFinishedParams,
+  RequestPlanParams,
+} from "./protocol.gen.ts"
+import { wireOf } from "./replies.ts"
+import { type Clock, systemClock, within } from "./rpc.ts"
+import type { TaggedRequest } from "./tagged-fetch.ts"
+
+const PLAN_MS = 250
+const FAILED_MS = 1_000
+/** The sidecar says when it is enough; this only ends a loop. */
+const MAX_ATTEMPTS = 16
+
+/** A plan that can be carried out: `pass` is the user's own target, `call` any other request. */
+type Step =
+  | Extract<Plan, { kind: "pass" | "reply" }>
+  | { kind: "call"; call: Call; afterS: number; headersTimeoutS?: number }
+const PASS: Step = { kind: "pass" }
+
+export function sendPlanned(
+  sidecar: Sidecar,
+  request: TaggedRequest,
+  note: Note,
+  clock: Clock = systemClock,
+): Promise<Response> {
+  return new PlannedRequest(sidecar, request, note, clock).send()
+}
+
+class PlannedRequest {
+  readonly #tried: Attempt[] = []
+  /** The one at the user's own target, once it has failed: what the host gets if nothing else is left. */
+  #own: Attempt | undefined
+  readonly #ownCall: Call
+  readonly #about: RequestPlanParams
+  readonly #madeAt: number
+  readonly #sidecar: Sidecar
+  readonly #request: TaggedRequest
+  readonly #note: Note
+  readonly #clock: Clock
+
+  constructor(sidecar: Sidecar, request: TaggedRequest, note: Note, clock: Clock) {
+    const { tag, url, send } = request
+    this.#sidecar = sidecar
+    this.#request = request
+    this.#note = note
+    this.#clock = clock
+    this.#madeAt = clock.now()
+    this.#about = aboutOf(request)
+    this.#ownCall = { target: tag.target, url, send }
+  }
+
+  async send(): Promise<Response> {
+    const { signal } = this.#request
+    let step = await this.#ask("request/plan", this.#about, PLAN_MS)
+    for (;;) {
+      signal?.throwIfAborted()
+      if (step.kind === "reply") return new Response(step.body, step)
+      const given = step.kind === "pass" ? this.#own : undefined
+      if (given && !given.isSilent) return given.response()
+      const attempt = given ?? this.#begin(step)
+      const failure = await attempt.settle()
+      if (signal?.aborted) this.#abandon(attempt)
+      else if (!failure) return this.#hand(attempt)
+      else step = await this.#after(attempt, failure)
+    }
+  }
+
+  #begin({ headersTimeoutS = 0, ...step }: Exclude<Step, { kind: "reply" }>): Attempt {
+    const { wire, body } = this.#about
+    const aim = { wire, isStream: body.stream, signal: this.#request.signal, clock: this.#clock }
+    const attempt = new Attempt(step.kind === "call" ? step.call : this.#ownCall, aim, headersTimeoutS)
+    this.#tried.push(attempt)
+    return attempt
+  }
+
+  #hand(attempt: Attempt): Response {
+    this.#finish(attempt, {})
+    return attempt.response((error) => {
+      if (this.#request.signal?.aborted) return
+      const failure = { ...this.#failed(attempt, describe(error)), partial: true }
+      void this.#ask("request/failed", failure, FAILED_MS)
+    })
+  }
+
+  #abandon(attempt: Attempt) {
+    this.#finish(attempt, { aborted: true })
+    attempt.drop()
+  }
+
+  async #after(attempt: Attempt, failure: Failure): Promise<Step> {
+    const { signal } = this.#request
+    if (attempt.call === this.#ownCall) this.#own = attempt
+    const step = await this.#ask("request/failed", this.#failed(attempt, failure), FAILED_MS)
+    const isKept = step.kind === "pass" && attempt === this.#own && !signal?.aborted
+    if (!(isKept && attempt.isSilent)) this.#finish(attempt, { refused: true })
+    if (!isKept) attempt.drop()
+    const waitS = step.kind === "call" ? step.afterS : 0
+    if (waitS > 0) await within(this.#clock, new Promise(() => {}), waitS * 1000, signal)
+    return step
+  }
+
+  async #ask(
+    method: "request/plan" | "request/failed",
+    params: RequestPlanParams | RequestFailedParams,
+    ms: number,
+  ): Promise<Step> {
+    const { signal } = this.#request
+    if (this.#sidecar.state !== "healthy" || signal?.aborted) return PASS
+    const reply = await this.#sidecar.ask(method, params, ms, signal)
+    return reply ? this.#stepOf(readPlan(Object(reply.result).plan)) : PASS
+  }
+
+  #stepOf(plan: Plan | undefined): Step {
+    if (plan?.kind === "pass" || plan?.kind === "reply") return plan
+    const call = plan && this.#callOf(plan)
+    if (call) return { afterS: 0, ...plan, kind: "call", call }
+    this.#note("plan_ignored", { kind: plan?.kind })
+    return PASS
+  }
+
+  #callOf(plan: Extract<Plan, { kind: "send" | "again" }>): Call | undefined {
+    if (this.#about.wire === "other" || this.#tried.length >= MAX_ATTEMPTS) return undefined
+    if (plan.kind === "again") return this.#tried.at(-1)?.call
+    const { method, headers, body, signal, sendTo } = this.#request
+    const init = requestOf(plan, method, headers(), String(body))
+    const send = (own = signal) => sendTo(plan.url, { ...init, signal: own ?? null })
+    return init && { target: plan.target, url: plan.url, send }
+  }
+
+  #failed(attempt: Attempt, failure: Failure): RequestFailedParams {
+    return {
+      ...this.#about,
+      tried: this.#tried.map(({ call }) => call.target),
+      elapsedS: (this.#clock.now() - this.#madeAt) / 1000,
+      ttfbS: (this.#clock.now() - attempt.leftAt) / 1000,
+      failedOrigin: originOf(attempt.call.url),
+      ...this.#headOf(attempt),
+      ...failure,
+    }
+  }
+
+  #finish(attempt: Attempt, rest: Pick<RequestFinishedParams, "refused" | "aborted">) {
+    const { requestId, directory, sessionId, messageId, agent } = this.#about
+    this.#sidecar.tell("request/finished", {
+      ...{ requestId, directory, sessionId, messageId, agent },
+      target: attempt.call.target,
+      origin: originOf(attempt.call.url),
+      ttfbS: attempt.ttfbS,
+      ...this.#headOf(attempt),
+      ...rest,
+    })
+  }
+
+  /** Of a response's head, what may cross. */
+  #headOf({ head }: Attempt): { status?: number; headers: Record<string, string> } {
+    const prefixes = [...this.#sidecar.headerPrefixes, ...this.#request.tag.host.headerPrefixes]
+    const wanted = [...(head?.headers ?? [])].filter(([name]) => prefixes.some((one) => name.startsWith(one)))
+    return { ...(head ? { status: head.status } : {}), headers: Object.fromEntries(wanted) }
+  }
+}
+
+function aboutOf({ tag, url, body }: TaggedRequest): RequestPlanParams {
+  const { host, sessionId, messageId, agent, target } = tag
+  const about = {
+    requestId: crypto.randomUUID(),
+    directory: host.directory,
+    sessionId,
+    messageId,
+    agent,
+    target,
+  }
+  return { ...about, wire: wireOf(url, body), body: shapeOf(body), origin: originOf(url) }
+}
+
+/** Without parsing: an unescaped `"tools":[` can't stand inside a JSON string. */
+export function shapeOf(body: unknown): BodyShape {
+  const text = typeof body === "string" ? body : ""
+  const hasImages = /"type":"(?:image|image_url|input_image)"/.test(text)
+  const hasTools = text.includes('"tools":[') && !text.includes('"tools":[]')
+  return { sizeBytes: Buffer.byteLength(text), hasImages, hasTools, stream: text.includes('"stream":true') }
+}
+
+/** All of a URL that crosses. */
+function originOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).origin : undefined
+}
