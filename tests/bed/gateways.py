@@ -149,9 +149,10 @@ class Gateway:
         return self
 
     def come_back(self) -> None:
-        """Answer again, at the same port."""
+        """Answer again, at the same port, if it was down."""
         reserved, self._reserved = self._reserved, None
-        assert reserved is not None
+        if reserved is None:
+            return
         self._closing.clear()
         self._server = _Server(self, self.port)
         reserved.close()

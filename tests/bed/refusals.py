@@ -86,6 +86,9 @@ REFUSALS: Final[Mapping[str, Answer]] = {
 }
 """What another provider can mend."""
 
+TWO_SECONDS: Final = refusal(429, "rate_limit_error", "Slow down.", retry_after="2")
+"""Shorter than anything that is worth a move."""
+
 BAD_REQUEST: Final = refusal(
     400, "invalid_request_error", "tools.0.name: is not allowed here", "invalid_value"
 )

@@ -6,7 +6,7 @@ Data only, and functions that make it; sending it is the business of `gateways.p
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -69,6 +69,11 @@ Answer = Reply | Callable[[Received], Reply]
 
 def made(answer: Answer, request: Received) -> Reply:
     return answer if isinstance(answer, Reply) else answer(request)
+
+
+def held(answer: Answer, until: threading.Event) -> Answer:
+    """Answer so, but not before the event."""
+    return lambda request: replace(made(answer, request), hold=(until,))
 
 
 def is_turn(request: Received) -> bool:
