@@ -3,10 +3,17 @@
 It decides from what is handed in: no clock, no I/O, and no exception, whatever a provider sends.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Final, Literal
 
 from msgspec import Struct, field
+
+from sidecar.core.failure_codes import Kind
+from sidecar.core.failure_facts import Facts, facts_of
+from sidecar.core.failure_rules import judge
+from sidecar.core.failure_texts import NO_LIMIT_LEFT, ONE_MODEL
+from sidecar.core.resets import Reset, binds_model, stated_resets
 
 FailureClass = Literal[
     "rate-limit-short",
@@ -21,6 +28,29 @@ FailureClass = Literal[
 
 Scope = Literal["model", "account", "origin"]
 """What a cooldown binds."""
+
+
+SHORT_S: Final = 600.0
+"""Up to here a limit is short: waiting or a single move is all that it takes."""
+
+CLASSES: Final[dict[Kind, FailureClass]] = {
+    "overloaded": "overloaded",
+    "auth": "auth",
+    "context": "context-length",
+    "bad": "bad-request",
+    "network": "network",
+    "aborted": "aborted",
+}
+SCOPES: Final[dict[FailureClass, Scope | None]] = {
+    "rate-limit-short": "account",
+    "quota-exhausted-long": "account",
+    "overloaded": "model",
+    "auth": "account",
+    "context-length": None,
+    "bad-request": None,
+    "network": "origin",
+    "aborted": None,
+}
 
 
 class Refusal(Struct, frozen=True, omit_defaults=True):
@@ -66,10 +96,45 @@ class Pattern(Struct, frozen=True):
 
 def classify(refusal: Refusal, now: float, patterns: Sequence[Pattern] = ()) -> Failure:
     """Say what *refusal* means at *now*, in Unix seconds; *patterns* are asked before our own rules."""
-    if refusal.status in (401, 403):
-        return Failure("auth", f"status {refusal.status}", "account")
-    if refusal.status == 429:
-        return Failure("rate-limit-short", "status 429", "account")
-    if refusal.status is not None and refusal.status >= 500:
-        return Failure("overloaded", f"status {refusal.status}", "model")
-    return Failure("bad-request", f"status {refusal.status}")
+    facts = facts_of(refusal.status, refusal.headers, (refusal.body, refusal.message), refusal.error_name)
+    verdict = judge(facts, refusal.provider)
+    is_limit = verdict.kind in ("billing", "quota")
+    resets = stated_resets(facts, refusal.provider, now, trusts_windows=not is_limit)
+    own = None if verdict.kind == "aborted" else _own_pattern(refusal, patterns)
+    if own:
+        failure_class, evidence = own.failure_class, f"user pattern {own.number}"
+        reset = next(resets, None)
+    else:
+        evidence = verdict.evidence
+        failure_class, reset = _class_and_reset(verdict.kind, facts, resets)
+    scope = _scope(failure_class, facts)
+    if scope is None or reset is None:
+        return Failure(failure_class, evidence, scope)
+    return Failure(failure_class, evidence, scope, reset.after_s, reset.at)
+
+
+def _own_pattern(refusal: Refusal, patterns: Sequence[Pattern]) -> Pattern | None:
+    said = f"{refusal.message}\n{refusal.body}" if patterns else ""
+    for pattern in patterns:
+        is_meant = pattern.provider is None or fnmatchcase(refusal.provider, pattern.provider)
+        if is_meant and pattern.search(said):
+            return pattern
+    return None
+
+
+def _class_and_reset(kind: Kind, facts: Facts, resets: Iterator[Reset]) -> tuple[FailureClass, Reset | None]:
+    """Return the class of *kind*; of limits the stated reset tells whether they are short."""
+    if kind not in ("rate", "quota", "billing"):
+        # What we can't reach, or reach in vain, says nothing of limits.
+        return CLASSES[kind], next(resets, None)
+    only_long = kind == "billing" or NO_LIMIT_LEFT.search(facts.text)
+    reset = next((row for row in resets if not only_long or row.after_s > SHORT_S), None)
+    if reset:
+        return ("rate-limit-short" if reset.after_s <= SHORT_S else "quota-exhausted-long"), reset
+    return ("rate-limit-short" if kind == "rate" and not only_long else "quota-exhausted-long"), None
+
+
+def _scope(failure_class: FailureClass, facts: Facts) -> Scope | None:
+    scope = SCOPES[failure_class]
+    is_limit = failure_class in ("rate-limit-short", "quota-exhausted-long")
+    return "model" if is_limit and (ONE_MODEL.search(facts.text) or binds_model(facts)) else scope
