@@ -194,10 +194,4 @@ def error_name(error: Exception) -> str:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-    db.text_factory = _text
-    return db
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")  # a damaged byte must not hide the other rows
+    return sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)

@@ -1,12 +1,14 @@
 """The rows of the store: how its state is read from them, and the statements for each mutation."""
 
 import sqlite3
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.store import (
     CLOCK_SLACK_S,
     MOST_DECISIONS,
@@ -34,12 +36,8 @@ from sidecar.core.decision import Decision, SessionRoute
 
 _QuotaRow = tuple[str, str, str, str, bytes]
 _MarkRow = tuple[str, float, float, float | None]
-_BlobRow = tuple[bytes]
 
 _snapshots: Final = msgspec.json.Decoder(QuotaSnapshot)
-_cooldowns: Final = msgspec.json.Decoder(Cooldown)
-_sessions: Final = msgspec.json.Decoder(SessionRoute)
-_decisions: Final = msgspec.json.Decoder(Decision)
 _encode: Final = msgspec.json.Encoder().encode
 
 _THIS_COOLDOWN: Final = "scope = ? AND origin = ? AND provider_id = ? AND fingerprint = ? AND model_id = ?"
@@ -58,62 +56,69 @@ class SwapMark(Struct, frozen=True):
 def read_state(db: sqlite3.Connection, now: float) -> State:
     """Return the store's state of one instant; a row that can't be read is left out."""
     db.execute("BEGIN")
-    quotas: dict[QuotaKey, QuotaSnapshot] = {}
-    for provider_id, origin, fingerprint, url, blob in _valid(
-        db.execute("SELECT provider_id, origin, fingerprint, url, snapshot FROM quota"), _QuotaRow
-    ):
-        with suppress(msgspec.MsgspecError):
-            quotas[QuotaKey(Account(provider_id, origin, fingerprint), url)] = _snapshots.decode(blob)
-    usage = db.execute(
+    quotas = _valid(db, "SELECT provider_id, origin, fingerprint, url, snapshot FROM quota", kind=_QuotaRow)
+    usage = _valid(
+        db,
         "SELECT hour, provider_id, model_id, requests, failures, tokens, cost FROM usage WHERE hour > ?",
-        (int(now // 3600) - USAGE_HOURS,),
+        int(now // 3600) - USAGE_HOURS,
+        kind=HourUsage,
     )
-    state = State(
-        quotas,
-        tuple(_valid(usage, HourUsage)),
-        {
-            key: Mark(level, at, resets_at)
-            for key, level, at, resets_at in _valid(
-                db.execute("SELECT key, level, at, resets_at FROM mark"), _MarkRow
-            )
-        },
-        {row.key: row for row in _decoded(db.execute("SELECT cooldown FROM cooldown"), _cooldowns)},
-        {
-            row.session_id: row
-            for row in _decoded(db.execute("SELECT route FROM session ORDER BY at"), _sessions)
-        },
-    )
+    marks = _valid(db, "SELECT key, level, at, resets_at FROM mark", kind=_MarkRow)
+    cooldowns = _decoded(db, "SELECT cooldown FROM cooldown", kind=Cooldown)
+    sessions = _decoded(db, "SELECT route FROM session ORDER BY at", kind=SessionRoute)
     db.execute("COMMIT")
-    return state
+    return State(
+        dict(_quotas(quotas)),
+        tuple(usage),
+        {key: Mark(level, at, resets_at) for key, level, at, resets_at in marks},
+        {row.key: row for row in cooldowns},
+        {row.session_id: row for row in sessions},
+    )
+
+
+def _quotas(rows: list[_QuotaRow]) -> Iterator[tuple[QuotaKey, QuotaSnapshot]]:
+    for provider_id, origin, fingerprint, url, blob in rows:
+        with suppress(msgspec.MsgspecError):
+            yield QuotaKey(Account(provider_id, origin, fingerprint), url), _snapshots.decode(blob)
 
 
 def read_decisions(db: sqlite3.Connection, limit: int) -> list[Decision]:
     """Return the last decisions, the newest first; one that can't be read is left out."""
-    return _decoded(
-        db.execute("SELECT decision FROM decision ORDER BY id DESC LIMIT ?", (limit,)), _decisions
-    )
+    return _decoded(db, "SELECT decision FROM decision ORDER BY id DESC LIMIT ?", limit, kind=Decision)
 
 
-def _valid(cursor: sqlite3.Cursor, kind: type[T]) -> list[T]:
+def _valid(db: sqlite3.Connection, query: str, *parameters: object, kind: type[T]) -> list[T]:
     """Return the rows of this type: SQLite keeps whatever a damaged byte makes of a value."""
-    rows = cursor.fetchall()
+    rows = _fetch(db, query, parameters)
     try:
         return msgspec.convert(rows, list[kind])  # four times as fast as one by one
     except msgspec.ValidationError:
-        found: list[T] = []
-        for row in rows:
-            with suppress(msgspec.ValidationError):
-                found.append(msgspec.convert(row, kind))
-        return found
+        return list(_one_by_one(rows, lambda row: msgspec.convert(row, kind)))
 
 
-def _decoded(cursor: sqlite3.Cursor, decoder: msgspec.json.Decoder[T]) -> list[T]:
-    """Return what the blobs of one column hold."""
-    found: list[T] = []
-    for (blob,) in _valid(cursor, _BlobRow):
-        with suppress(msgspec.MsgspecError):
-            found.append(decoder.decode(blob))
-    return found
+def _decoded(db: sqlite3.Connection, query: str, *parameters: object, kind: type[T]) -> list[T]:
+    """Return what the blobs of the only column hold."""
+    rows = _fetch(db, query, parameters)
+    try:
+        return msgspec.json.decode(b"[" + b",".join([blob for (blob,) in rows]) + b"]", type=list[kind])
+    except (msgspec.MsgspecError, TypeError):
+        return list(_one_by_one(rows, lambda row: msgspec.json.decode(row[0], type=kind)))
+
+
+def _one_by_one(rows: list[Any], read: Callable[[Any], T]) -> Iterator[T]:
+    for row in rows:
+        with suppress(msgspec.MsgspecError, TypeError):
+            yield read(row)
+
+
+def _fetch(db: sqlite3.Connection, query: str, parameters: tuple[object, ...]) -> list[Any]:
+    try:
+        return db.execute(query, parameters).fetchall()
+    except sqlite3.OperationalError:  # of a text that is none, maybe; else it is raised again
+        db.text_factory = schema.any_text
+        return db.execute(query, parameters).fetchall()
+    finally:
+        db.text_factory = str
 
 
 def write(db: sqlite3.Connection, mutation: Mutation | SwapMark) -> None:
@@ -174,10 +179,7 @@ def _write_route(db: sqlite3.Connection, mutation: RouteMutation) -> None:
 
 def _put_cooldown(db: sqlite3.Connection, new: Cooldown) -> None:
     keys = msgspec.structs.astuple(new.key)
-    old = _decoded(
-        db.execute(f"SELECT cooldown FROM cooldown WHERE {_THIS_COOLDOWN}", keys),  # noqa: S608
-        _cooldowns,
-    )
+    old = _decoded(db, f"SELECT cooldown FROM cooldown WHERE {_THIS_COOLDOWN}", *keys, kind=Cooldown)  # noqa: S608
     row = merge(old[0] if old else None, new)
     db.execute(
         "INSERT OR REPLACE INTO cooldown VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

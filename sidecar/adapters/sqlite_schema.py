@@ -113,6 +113,7 @@ def prune(db: sqlite3.Connection, now: float) -> bool:
 
 def copy_readable(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
     """Copy every row of a damaged file that can be reached from either end of its table."""
+    old.text_factory = any_text
     new.execute("BEGIN IMMEDIATE")
     for table, keys in _KEPT.items():
         for order in ("ASC", "DESC"):
@@ -124,6 +125,11 @@ def copy_readable(old: sqlite3.Connection, new: sqlite3.Connection) -> None:
                 for row in rows:
                     new.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", row)  # noqa: S608
     new.execute("COMMIT")
+
+
+def any_text(data: bytes) -> str:
+    """Read a text that may be damaged: one bad byte must not hide the other rows."""
+    return data.decode("utf-8", "replace")
 
 
 def _version(db: sqlite3.Connection) -> int:
