@@ -21,8 +21,13 @@ from sidecar.adapters.host_config import GATEWAYS_PATH, HostConfig, read_host_co
 from sidecar.adapters.listeners import Listeners
 from sidecar.adapters.paths import Places
 from sidecar.adapters.preset_files import PresetFiles
+from sidecar.adapters.providers import Providers
+from sidecar.adapters.routes import Routes
 from sidecar.adapters.secrets import Placeholders
 from sidecar.adapters.settings import PROJECT_MAY_SET, ProjectSettings, ProviderEntry, Settings
+from sidecar.adapters.targets import Targets
+from sidecar.adapters.webhook_entries import read_hooks
+from sidecar.adapters.webhooks import Hook
 from sidecar.plain import is_list, is_object
 from sidecar.texts import problems as words
 
@@ -41,6 +46,8 @@ class Config(Struct, frozen=True):
     switched_off: tuple[str, ...] = ()
     """Providers whose gateways are not shown, because somebody switched them off."""
     listeners: Listeners = Listeners()
+    targets: Targets = Targets()
+    webhooks: tuple[Hook, ...] = ()
 
     def listening_to(self, provider_id: str) -> tuple[Gateway, ...]:
         """Return what reads *provider_id*'s ordinary answers: its entries that listen, else our presets."""
@@ -77,12 +84,21 @@ class ConfigLoader:
         keys, presets = key_finder(self._environ, host, placeholders), PresetFiles(self._places.config)
         builder = GatewayBuilder(keys, presets, host.providers, placeholders, names or {})
         gateways = _gateways(builder, ours, host, problems)
+        hooks = read_hooks(ours, placeholders, problems)
         if workspace and workspace / ".opencode" != self._places.config:
             project = self._first(workspace / ".opencode", problems, MAX_PROJECT_BYTES)
             settings = _with_project(settings, project, problems)
         shown = tuple(gateway for gateway in gateways if _is_enabled(settings, gateway.provider_id))
         hidden = dict.fromkeys(gateway.provider_id for gateway in gateways if gateway not in shown)
-        return Config(settings, shown, tuple(dict.fromkeys(problems)), tuple(hidden), Listeners(builder))
+        return Config(
+            settings,
+            shown,
+            tuple(dict.fromkeys(problems)),
+            tuple(hidden),
+            Listeners(builder),
+            Targets(settings, Routes(), Providers(host.providers, keys, placeholders)),
+            tuple(hooks),
+        )
 
     def _first(
         self, folder: Path, problems: list[Problem], max_bytes: int = jsonc.MAX_BYTES
@@ -144,7 +160,8 @@ def _with_project(settings: Settings, document: Document | None, problems: list[
     project = convert_entries(ProjectSettings, _allowed(document.data, found), (), found)
     problems.extend(document.locate(found))
     providers = dict(settings.providers)
-    providers.update({key: row for key, row in project.providers.items() if not row.enabled})
+    for key in [key for key, row in project.providers.items() if not row.enabled]:
+        providers[key] = msgspec.structs.replace(providers.get(key, ProviderEntry()), enabled=False)
     return msgspec.structs.replace(
         settings,
         enabled=settings.enabled and project.enabled is not False,

@@ -91,6 +91,11 @@ class KeyFinder(Struct, frozen=True):
         )
         return Credential(sources[0]) if sources else None
 
+    def find_callers(self, provider_id: str, host_variables: Iterable[str]) -> tuple[Credential | None, bool]:
+        """Return as `find_hosts`, and whether it only names a login: then it can't be sent."""
+        credential = self.find_hosts(provider_id, host_variables)
+        return credential, credential is not None and credential.used.source == words.login()
+
     def _sources(self, provider_id: str, api_key_env: str | None) -> Iterator[KeySource]:
         yield from self._environment([api_key_env or default_variable(provider_id)])
         yield from self._config(provider_id)

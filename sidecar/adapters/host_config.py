@@ -42,6 +42,12 @@ class HostProvider(Struct):
     name: str | None = None
     variables: tuple[str, ...] = ()
     """The environment variables that OpenCode takes the provider's key from."""
+    npm: str | None = None
+    """The package that speaks to it."""
+    headers: dict[str, Setting] = {}
+    """Sent with each request, by lower-case name."""
+    api_ids: dict[str, str] = {}
+    """What the provider itself calls its models, by id, where that is another name."""
 
 
 class HostPlugin(Struct, frozen=True):
@@ -105,15 +111,26 @@ def _add_providers(document: Document, providers: dict[str, HostProvider]) -> No
         if not is_object(row):
             continue
         seen = providers.setdefault(provider_id, HostProvider())
-        for option, text in _items(row.get("options")):
-            if isinstance(text, str):
-                setting = Setting(text, document, ("provider", provider_id, "options", option))
-                seen.base_url = setting if option == "baseURL" else seen.base_url
-                seen.api_key = setting if option == "apiKey" else seen.api_key
-        if isinstance(name := row.get("name"), str):
-            seen.name = name
+        _add_options(seen, row.get("options"), document, ("provider", provider_id, "options"))
+        for model_id, model in _items(row.get("models")):
+            if is_object(model) and isinstance(api_id := model.get("id"), str):
+                seen.api_ids = seen.api_ids | {model_id: api_id}
+        seen.npm = npm if isinstance(npm := row.get("npm"), str) else seen.npm
+        seen.name = name if isinstance(name := row.get("name"), str) else seen.name
         if is_list(env := row.get("env")):
             seen.variables = tuple(item for item in env if isinstance(item, str))
+
+
+def _add_options(seen: HostProvider, options: Any, document: Document, path: Path) -> None:
+    for option, value in _items(options):
+        if isinstance(value, str):
+            setting = Setting(value, document, (*path, option))
+            seen.base_url = setting if option == "baseURL" else seen.base_url
+            seen.api_key = setting if option == "apiKey" else seen.api_key
+        elif option == "headers":
+            texts = ((name, text) for name, text in _items(value) if isinstance(text, str))
+            found = {name.lower(): Setting(text, document, (*path, option, name)) for name, text in texts}
+            seen.headers = seen.headers | found
 
 
 def _gateways(document: Document) -> Any:

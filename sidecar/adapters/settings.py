@@ -3,17 +3,16 @@
 They are `schema/config.json` too: a description here is the hint that an editor shows.
 """
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from sidecar.adapters.route_settings import HEADERS, MaxAttempts, ProviderEntry, RouteEntry
 from sidecar.quota.mapping import HeaderName
 
 ProviderId = Annotated[str, Meta(min_length=1, max_length=100)]
 Variable = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Width = Annotated[int, Meta(ge=40, le=80, description="Columns of a report.")]
-
-_NO_ROUTES_YET: Final = "For routing, which is not there yet: read, without effect."
 
 
 class GatewayEntry(Struct, frozen=True, rename="camel"):
@@ -64,10 +63,19 @@ class GatewayEntry(Struct, frozen=True, rename="camel"):
     ] = {}
 
 
-class ProviderEntry(Struct, frozen=True, rename="camel"):
-    """What is set for a provider."""
+class WebhookEntry(Struct, frozen=True, rename="camel"):
+    """A receiver of what happens."""
 
-    enabled: Annotated[bool, Meta(description="false: nothing is fetched or shown of it.")] = True
+    url: Annotated[
+        str,
+        Meta(min_length=1, description="{env:NAME} and {file:path} are replaced; it is never shown."),
+    ]
+    format: Annotated[Literal["json", "slack"], Meta(description="What is posted.")] = "json"
+    events: Annotated[
+        list[Literal["failover", "recovered", "exhausted", "low"]],
+        Meta(description="Which events it is told. Default: all."),
+    ] = field(default_factory=lambda: ["failover", "recovered", "exhausted", "low"])
+    headers: Annotated[dict[HeaderName, str], Meta(description=HEADERS)] = {}
 
 
 class Settings(Struct, frozen=True, rename="camel"):
@@ -81,6 +89,35 @@ class Settings(Struct, frozen=True, rename="camel"):
     providers: Annotated[
         dict[ProviderId, ProviderEntry], Meta(description="By OpenCode's provider ids.")
     ] = {}
+    routes: Annotated[
+        list[RouteEntry],
+        Meta(
+            description="Where a request goes on when its provider refuses; the first that lists it counts."
+        ),
+    ] = []
+    models: Annotated[
+        dict[str, list[str]],
+        Meta(description="Ids that mean the same model, for autoRoute: a row's key and all that it lists."),
+    ] = {}
+    auto_route: Annotated[
+        bool,
+        Meta(
+            description="false: without a route that lists it, a request goes nowhere else; "
+            "true: to providers that have the same model."
+        ),
+    ] = True
+    dry_run: Annotated[
+        bool, Meta(description="true: what would be done is only noted; every request goes where you chose.")
+    ] = False
+    max_attempts: Annotated[MaxAttempts, Meta(description="Targets that one request is sent to at most.")] = 3
+    headers_timeout_s: Annotated[
+        float,
+        Meta(ge=0, le=3600, description="Seconds of silence after which another target is asked; 0: never."),
+    ] = 90.0
+    wall_budget_s: Annotated[
+        float, Meta(ge=1, le=3600, description="Seconds after which a request is sent nowhere else.")
+    ] = 240.0
+    webhooks: Annotated[list[WebhookEntry], Meta(description="Who else is told what happens.")] = []
     quota_cache_s: Annotated[
         float,
         Meta(ge=1, le=86400, description="Seconds for which a reply is shown without asking again."),
@@ -95,8 +132,12 @@ class Settings(Struct, frozen=True, rename="camel"):
     ] = 8.0
     width: Width = 72
     toasts: Annotated[bool, Meta(description="false: no toasts.")] = True
-    auto_route: Annotated[bool, Meta(description=_NO_ROUTES_YET)] = True
-    dry_run: Annotated[bool, Meta(description=_NO_ROUTES_YET)] = False
+
+
+class ProjectProvider(Struct, frozen=True):
+    """What a project may set for a provider."""
+
+    enabled: bool = True
 
 
 class ProjectSettings(Struct, frozen=True, rename="camel"):
@@ -104,7 +145,7 @@ class ProjectSettings(Struct, frozen=True, rename="camel"):
 
     schema: str | None = field(default=None, name="$schema")
     enabled: bool | None = None
-    providers: dict[ProviderId, ProviderEntry] = {}
+    providers: dict[ProviderId, ProjectProvider] = {}
     width: Width | None = None
     toasts: bool | None = None
     auto_route: bool | None = None

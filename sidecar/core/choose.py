@@ -22,8 +22,8 @@ Tier = Literal["healthy", "unknown", "reserve", "limited", "due", "cooling"]
 """In this order. `limited`: at a limit that the user has set; `due`: a wait is over, somebody must look."""
 
 Unfit = Literal[
-    "switched off", "no key", "other wire", "too long", "no images", "no tools", "refused this session",
-    "tried", "hard limit", "probed by another",
+    "switched off", "no address", "no key", "other wire", "too long", "no images", "no tools",
+    "refused this session", "tried", "hard limit", "probed by another",
 ]  # fmt: skip
 """Why a target is no candidate for a request."""
 

@@ -1,0 +1,122 @@
+"""Where a provider is called and with which key: only as global files say, or `wires.toml`."""
+
+import msgspec
+from msgspec import Struct
+
+from sidecar.adapters import urls
+from sidecar.adapters.credentials import Credential, KeyFinder, sendable
+from sidecar.adapters.host_config import HostProvider, Setting
+from sidecar.adapters.secrets import Placeholders, Secret, UnresolvedError
+from sidecar.adapters.wires import wires
+from sidecar.core.account import Account, account_of
+from sidecar.core.choose import Unfit
+from sidecar.protocol import Wire
+from sidecar.quota.mapping_checks import RESERVED_HEADERS
+
+
+class Provider(Struct, frozen=True):
+    """What is known of a provider."""
+
+    id: str
+    npm: str | None = None
+    """As a global file says."""
+    own_base: urls.Endpoint | None = None
+    """As a global file says."""
+    is_astray: bool = False
+    """A global file says where, and that can't be called; or how, and that can't be sent."""
+    credential: Credential | None = None
+    """What OpenCode itself uses."""
+    is_login: bool = False
+    """It only names an account; it can't be sent."""
+    own_headers: dict[str, Secret] = {}
+    api_ids: dict[str, str] = {}
+
+    def base(self, wire: Wire) -> urls.Endpoint | None:
+        """Return where *wire* is spoken."""
+        if self.own_base or self.is_astray:
+            return None if self.is_astray else self.own_base
+        table = wires()
+        known = table.base(self.id, wire)
+        # A package's own place counts only where a global file names the package.
+        if known is None and self.npm and table.of(self.npm) == wire and self.id not in table.providers():
+            known = table.defaults.get(self.npm)
+        return urls.parse(known) if known else None
+
+    def url(self, wire: Wire) -> str | None:
+        """Return where a request of *wire* goes."""
+        base = self.base(wire)
+        return None if base is None or wire == "other" else urls.join(base.url, wires().wires[wire].path)
+
+    def headers(self, wire: Wire) -> dict[str, Secret]:
+        """Return what is sent along, the key too; lower-case names."""
+        if wire == "other":
+            return {}
+        row, key = wires().wires[wire], self.credential.used.key.reveal() if self.credential else None
+        carried = row.auth if key and not self.is_login else {}
+        key_headers = {name: Secret(text.replace("{key}", key or "")) for name, text in carried.items()}
+        plain = {name: Secret(text) for name, text in row.headers.items()}
+        return plain | key_headers | self.own_headers
+
+    def why_not(self, wire: Wire) -> Unfit | None:
+        """Return why nothing of ours can be sent there."""
+        if wire == "other":
+            return "other wire"
+        if self.base(wire) is None:
+            return "no address"
+        if self.credential is None:
+            return None if self.own_base else "no key"
+        return None if not self.is_login and sendable(self.credential.used.key.reveal()) else "no key"
+
+    def account(self, wire: Wire, origin: str | None) -> Account:
+        """Return whose quota is used at *origin* (None: as configured)."""
+        base = self.base(wire)
+        key = self.credential.used.key.reveal() if self.credential else None
+        home = base.origin if base else ""
+        # Who sends it elsewhere (a project) may use another key too; a login has places of its own.
+        is_strange = origin is not None and base is not None and origin != home and not self.is_login
+        return account_of(self.id, origin or home, None if is_strange else key)
+
+
+class Providers:
+    """Finds out about providers, each once."""
+
+    def __init__(
+        self,
+        hosts: dict[str, HostProvider] | None = None,
+        keys: KeyFinder | None = None,
+        placeholders: Placeholders | None = None,
+    ) -> None:
+        """Look into the global files' *hosts*, and for *keys*."""
+        self._hosts = hosts or {}
+        self._keys = keys or KeyFinder({}, {}, {})
+        self._placeholders = placeholders or Placeholders({}, ())
+        self._found: dict[str, Provider] = {}
+
+    def find(self, provider_id: str) -> Provider:
+        """Return what is known of *provider_id*; of an unknown one that is its id."""
+        if provider_id not in self._found:
+            self._found[provider_id] = self._find(provider_id)
+        return self._found[provider_id]
+
+    def _find(self, provider_id: str) -> Provider:
+        host = self._hosts.get(provider_id) or HostProvider()
+        variables = (*host.variables, *wires().variables.get(provider_id, ()))
+        credential, is_login = self._keys.find_callers(provider_id, variables)
+        provider = Provider(
+            provider_id, host.npm, credential=credential, is_login=is_login, api_ids=host.api_ids
+        )
+        try:
+            base = urls.parse(self._fill(host.base_url)) if host.base_url else None
+            headers = {name: self._header(name, text) for name, text in host.headers.items()}
+        except (UnresolvedError, urls.UrlRefusedError, ValueError):
+            return msgspec.structs.replace(provider, is_astray=True)
+        return msgspec.structs.replace(provider, own_base=base, own_headers=headers)
+
+    def _fill(self, setting: Setting) -> str:
+        return self._placeholders.fill(setting.text, setting.document.file)
+
+    def _header(self, name: str, setting: Setting) -> Secret:
+        filled = self._fill(setting)
+        if name in RESERVED_HEADERS or not sendable(filled):
+            raise ValueError(name)
+        return Secret(filled)

@@ -1,0 +1,177 @@
+"""Where a request of a model may go instead: every target with its address, key and edits, or why it is none.
+
+A URL comes from a global file or from `wires.toml`, never from a project or from the host's own answers; a
+key goes to its provider's own place and nowhere else.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from sidecar.adapters.catalogue import NOTHING, Catalogue, Offer
+from sidecar.adapters.providers import Provider, Providers
+from sidecar.adapters.routes import Listed, Routes
+from sidecar.adapters.secrets import Secret
+from sidecar.adapters.settings import ProviderEntry, Settings
+from sidecar.adapters.target_edits import edits_for
+from sidecar.adapters.wires import wires
+from sidecar.core.account import Account
+from sidecar.core.choose import Abilities, Strategy, Unfit
+from sidecar.protocol import CatalogueModel, Edit, Target, Wire
+
+
+class TargetSpec(Struct, frozen=True):
+    """All that is needed to send a request to a model of a provider."""
+
+    target: Target
+    wire: Wire
+    account: Account
+    model: str
+    """What the provider itself calls it."""
+    url: str | None = None
+    """Absent where nothing can be sent."""
+    headers: dict[str, Secret] = {}
+    """Lower-case names; the key among them."""
+    edits: tuple[Edit, ...] = ()
+    abilities: Abilities = Abilities()
+    priority: float = 0.0
+    place: int = 0
+    why_not: Unfit | None = None
+    """Why no request of another model can be sent there."""
+    by_turn: bool = False
+    """A turn can be moved there: the host offers the model, and nobody switched the provider off."""
+
+
+class Route(Struct, frozen=True):
+    """The targets for requests of a model, its own among them."""
+
+    own: Target
+    targets: tuple[TargetSpec, ...]
+    strategy: Strategy = "priority"
+    max_attempts: int = 3
+    is_auto: bool = False
+    """Nobody listed them: they have the same model."""
+
+
+class Targets:
+    """Builds routes, each once.
+
+    What they are follows from the files and the environment, so that all are equal to who compares what is
+    configured.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        routes: Routes | None = None,
+        providers: Providers | None = None,
+    ) -> None:
+        """Route by *settings* and *routes*, with what *providers* knows of addresses and keys."""
+        self._settings = settings or Settings()
+        self._listed = routes or Routes()
+        self._providers = providers or Providers()
+        self._catalogue = NOTHING
+        self._routes: dict[Target, Route] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Targets)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def route(self, own: Target, catalogue: Catalogue) -> Route:
+        """Return where a request of *own* may go; *own* itself comes first, unless a route lists it."""
+        if catalogue is not self._catalogue:
+            self._routes.clear()
+            self._catalogue = catalogue
+        if own not in self._routes:
+            self._routes[own] = self._route(own)
+        return self._routes[own]
+
+    def account(self, target: Target, origin: str | None) -> Account:
+        """Return whose quota the host itself uses by a request to *origin* (None: as configured)."""
+        provider = self._providers.find(target.provider_id)
+        return provider.account(self._wire(provider, self._catalogue.find(target)), origin)
+
+    def _route(self, own: Target) -> Route:
+        settings = self._settings
+        for row in self._listed.rows:
+            if any(listed.target == own for listed in row.targets):
+                specs = tuple(self._spec(listed, own, place) for place, listed in enumerate(row.targets))
+                return Route(own, specs, row.strategy, row.max_attempts or settings.max_attempts)
+        specs = [self._spec(Listed(own), own)]
+        if settings.auto_route:
+            specs += [self._of_offer(offer, own) for offer in self._same_models(own)]
+        return Route(own, tuple(specs), max_attempts=settings.max_attempts, is_auto=True)
+
+    def _same_models(self, own: Target) -> Iterator[Offer]:
+        """Yield of every other provider the model that is closest to *own*: the same id before an alias."""
+        model = self._catalogue.find(own)
+        names = dict.fromkeys((own.model_id, (model and model.api_id) or own.model_id))
+        aliases = (alias for name in names for alias in self._listed.aliases.get(name, ()))
+        seen = {own.provider_id}
+        for name in dict.fromkeys((*names, *aliases)):
+            for offer in self._catalogue.called(name):
+                if offer.provider_id not in seen:
+                    seen.add(offer.provider_id)
+                    yield offer
+
+    def _of_offer(self, offer: Offer, own: Target) -> TargetSpec:
+        entry = self._settings.providers.get(offer.provider_id, ProviderEntry())
+        spec = self._spec(Listed(Target(offer.provider_id, offer.model.id)), own)
+        return msgspec.structs.replace(spec, priority=entry.priority)
+
+    def _spec(self, listed: Listed, own: Target, place: int = 0) -> TargetSpec:
+        target, model = listed.target, self._catalogue.find(listed.target)
+        provider = self._providers.find(target.provider_id)
+        wire = self._wire(provider, model)
+        is_on = self._settings.providers.get(target.provider_id, ProviderEntry()).enabled
+        spec = TargetSpec(
+            target,
+            wire,
+            provider.account(wire, None),
+            listed.model or provider.api_ids.get(target.model_id) or _api_id(model, target),
+            abilities=_abilities(listed, model),
+            place=place,
+            why_not=(None if is_on else "switched off") or provider.why_not(wire),
+            by_turn=is_on and model is not None,
+        )
+        base = provider.base(wire)
+        if spec.why_not or base is None or wire == "other":
+            return spec
+        return self._with_address(spec, listed, provider, own)
+
+    def _with_address(self, spec: TargetSpec, listed: Listed, provider: Provider, own: Target) -> TargetSpec:
+        extras = self._listed.extras.get(spec.target.provider_id)
+        headers = provider.headers(spec.wire) | (extras.headers if extras else {}) | listed.extras.headers
+        own_provider = self._providers.find(own.provider_id)
+        home = own_provider.account(self._wire(own_provider, self._catalogue.find(own)), None).origin
+        edits = edits_for(
+            spec.wire, spec.model, spec.abilities.output, is_elsewhere=home != spec.account.origin
+        )
+        return msgspec.structs.replace(
+            spec,
+            url=provider.url(spec.wire),
+            headers=headers,
+            edits=(*edits, *(extras.edits if extras else ()), *listed.extras.edits),
+        )
+
+    def _wire(self, provider: Provider, model: CatalogueModel | None) -> Wire:
+        """Return what is spoken: as the host says of the model, else as is known of the provider."""
+        npm = (model and model.npm) or provider.npm
+        return wires().of(npm) if npm else wires().of_provider(provider.id)
+
+
+def _api_id(model: CatalogueModel | None, target: Target) -> str:
+    return (model and model.api_id) or target.model_id
+
+
+def _abilities(listed: Listed, model: CatalogueModel | None) -> Abilities:
+    limits = model.limits if model else None
+    takes = model.input_modalities if model else None
+    return Abilities(
+        context=listed.context_limit or (limits and limits.context) or None,
+        output=listed.output_limit or (limits and limits.output) or None,
+        takes_images=None if takes is None else "image" in takes,
+        takes_tools=model.takes_tools if model else None,
+    )
