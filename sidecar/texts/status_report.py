@@ -4,16 +4,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from sidecar.core.headroom import share
 from sidecar.quota.windows import Window
-from sidecar.texts import threshold
+from sidecar.texts import threshold, window_lines
 from sidecar.texts.failures import fetch_failure
-from sidecar.texts.figures import age, amount, bar, columns, duration, fit, percent, visible, wrap
+from sidecar.texts.figures import age, columns, duration, fit, visible, wrap
 from sidecar.texts.threshold import ThresholdReport
-
-NAME_COLUMNS = (10, 16)
-"""At least and at most: the longest name of a report's windows decides."""
-BAR_COLUMNS = 12
 
 
 class KeyReport(Struct, frozen=True, omit_defaults=True):
@@ -83,27 +78,11 @@ def render(report: StatusReport, width: int) -> str:
     if not report.is_enabled:
         off = _words(_OFF.format(file=report.config_file), "", width)
         return _join([off, _health(report, width), _threshold(report, width)])
-    layout = _layout(report, width)
+    layout = window_lines.layout((row for gateway in report.gateways for row in gateway.windows), width)
     blocks = [_gateway(gateway, report.at, layout) for gateway in report.gateways]
     if not blocks:
         blocks = [_nothing_to_show(report, width)]
     return _join([*blocks, _problems(report, width), _health(report, width), _threshold(report, width)])
-
-
-class _Layout(Struct, frozen=True):
-    """The columns of a report."""
-
-    width: int
-    name: int
-    bar: int
-
-
-def _layout(report: StatusReport, width: int) -> _Layout:
-    least, most = NAME_COLUMNS
-    if width < 64:
-        return _Layout(width, least, BAR_COLUMNS // 2)
-    longest = max((columns(row.name) for gateway in report.gateways for row in gateway.windows), default=0)
-    return _Layout(width, min(max(longest, least), most), BAR_COLUMNS)
 
 
 def no_such_gateway(name: str, known: list[str]) -> str:
@@ -130,7 +109,7 @@ def title(label: str, provider_id: str) -> str:
     return label if label == provider_id else f"{label} ({provider_id})"
 
 
-def _gateway(gateway: GatewayReport, now: float, layout: _Layout) -> list[str]:
+def _gateway(gateway: GatewayReport, now: float, layout: window_lines.Layout) -> list[str]:
     name, width = title(gateway.label, gateway.provider_id), layout.width
     if gateway.model:
         name += f" · {gateway.model}"
@@ -143,62 +122,8 @@ def _gateway(gateway: GatewayReport, now: float, layout: _Layout) -> list[str]:
     elif not gateway.windows:
         lines += _words(_NOTHING_HEARD if gateway.is_heard else _NOTHING_KNOWN, "  ", width)
     for window in gateway.windows:
-        lines += _window(window, now, layout)
+        lines += window_lines.lines(window, now, layout)
     return lines + _footnotes(gateway, width)
-
-
-def _window(window: Window, now: float, layout: _Layout) -> list[str]:
-    first = f"  {fit(window.name, layout.name)} "
-    indent = " " * columns(first)
-    first += _gauge(window, layout.bar)
-    parts = [left] if (left := _left(window)) else []
-    if window.resets_at is not None and window.resets_at > now:
-        parts.append(f"resets in {duration(window.resets_at - now)}")
-    return wrap(parts, first, indent, layout.width) or [first]
-
-
-def _gauge(window: Window, bar_columns: int) -> str:
-    left = share(window)
-    if left is None or (window.unlimited and not window.blocked):
-        return ""
-    word = "over" if window.is_over and not window.blocked else percent(left)
-    return f"{bar(left, bar_columns)} {word:>4}  "
-
-
-def _left(window: Window) -> str:
-    """Return the figures in words; nothing where the bar and its percentage say all that there is."""
-    if window.blocked:
-        return "blocked by the gateway"
-    if window.unlimited:
-        return "unlimited" + (f", {_figure(window, window.used)} used" if window.used is not None else "")
-    if window.percent_remaining is not None and _is_share_only(window):
-        return f"{100 - window.percent_remaining:,.0f}% used" if window.is_over else ""
-    return _over(window) if window.is_over else _figures(window)
-
-
-def _figures(window: Window) -> str:
-    if window.remaining is not None and window.limit is not None:
-        return f"{_figure(window, window.remaining)} of {_figure(window, window.limit)} left"
-    if window.remaining is not None:
-        return f"{_figure(window, window.remaining)} left"
-    if window.limit is not None:
-        return f"limit {_figure(window, window.limit)}, use unknown"
-    return f"{_figure(window, window.used)} used, limit unknown" if window.used is not None else "unknown"
-
-
-def _over(window: Window) -> str:
-    if window.used is not None and window.limit is not None:
-        return f"{_figure(window, window.used)} of {_figure(window, window.limit)} used"
-    return f"{_figure(window, -(window.remaining or 0))} over the limit"
-
-
-def _figure(window: Window, value: float) -> str:
-    return amount(value, window.unit, window.currency)
-
-
-def _is_share_only(window: Window) -> bool:
-    figures = (window.limit, window.used, window.remaining)
-    return window.unit == "percent" or all(figure is None for figure in figures)
 
 
 def _failure(gateway: GatewayReport, failure: FailureReport, now: float, width: int) -> list[str]:
