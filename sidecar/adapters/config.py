@@ -15,6 +15,7 @@ from sidecar.adapters import jsonc
 from sidecar.adapters.credentials import key_finder
 from sidecar.adapters.documents import Document, DocumentReader, Problem
 from sidecar.adapters.entries import Finding, convert_entries, spell
+from sidecar.adapters.failure_patterns import read_patterns
 from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.gateways import GatewayBuilder
 from sidecar.adapters.host_config import GATEWAYS_PATH, HostConfig, read_host_config
@@ -28,6 +29,7 @@ from sidecar.adapters.settings import PROJECT_MAY_SET, ProjectSettings, Provider
 from sidecar.adapters.targets import Targets
 from sidecar.adapters.webhook_entries import read_hooks
 from sidecar.adapters.webhooks import Hook
+from sidecar.core.failure import Pattern
 from sidecar.plain import is_list, is_object
 from sidecar.texts import problems as words
 
@@ -48,6 +50,7 @@ class Config(Struct, frozen=True):
     listeners: Listeners = Listeners()
     targets: Targets = Targets()
     webhooks: tuple[Hook, ...] = ()
+    failure_patterns: tuple[Pattern, ...] = ()
 
     def listening_to(self, provider_id: str) -> tuple[Gateway, ...]:
         """Return what reads *provider_id*'s ordinary answers: its entries that listen, else our presets."""
@@ -85,6 +88,7 @@ class ConfigLoader:
         builder = GatewayBuilder(keys, presets, host.providers, placeholders, names or {})
         gateways = _gateways(builder, ours, host, problems)
         hooks = read_hooks(ours, placeholders, problems)
+        patterns = read_patterns(ours, problems)
         if workspace and workspace / ".opencode" != self._places.config:
             project = self._first(workspace / ".opencode", problems, MAX_PROJECT_BYTES)
             settings = _with_project(settings, project, problems)
@@ -98,6 +102,7 @@ class ConfigLoader:
             Listeners(builder),
             Targets(settings, Routes(), Providers(host.providers, keys, placeholders)),
             tuple(hooks),
+            patterns,
         )
 
     def _first(
@@ -118,10 +123,11 @@ def _settings(document: Document | None, problems: list[Problem]) -> Settings:
     if document is None:
         return Settings()
     found: list[Finding] = []
-    # Gateways are converted one by one when they are built.
+    # Gateways and patterns are converted one by one when they are built.
     data = document.data
-    plain = {key: value for key, value in data.items() if key != "gateways"} if is_object(data) else data
-    settings = convert_entries(Settings, plain, (), found)
+    if is_object(data):
+        data = {key: value for key, value in data.items() if key not in ("gateways", "failurePatterns")}
+    settings = convert_entries(Settings, data, (), found)
     problems.extend(document.locate(found))
     return settings
 

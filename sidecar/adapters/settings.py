@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from sidecar.adapters.route_settings import HEADERS, MaxAttempts, ProviderEntry, RouteEntry
+from sidecar.core.failure import FailureClass
 from sidecar.quota.mapping import HeaderName
 
 ProviderId = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -78,6 +79,23 @@ class WebhookEntry(Struct, frozen=True, rename="camel"):
     headers: Annotated[dict[HeaderName, str], Meta(description=HEADERS)] = {}
 
 
+class FailurePatternEntry(Struct, frozen=True, rename="camel"):
+    """What a refusal means when its message or body matches; asked before our own rules."""
+
+    match: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=1000,
+            description="A regular expression (RE2), matched in any case in the message and the body.",
+        ),
+    ]
+    failure_class: Annotated[FailureClass, Meta(description="What it means.")] = field(name="class")
+    provider: Annotated[
+        ProviderId | None, Meta(description="A provider's id, or a glob like my-*. Default: every provider.")
+    ] = None
+
+
 class Settings(Struct, frozen=True, rename="camel"):
     """`quota-sidecar.jsonc` in OpenCode's global configuration folder."""
 
@@ -118,6 +136,9 @@ class Settings(Struct, frozen=True, rename="camel"):
         float, Meta(ge=1, le=3600, description="Seconds after which a request is sent nowhere else.")
     ] = 240.0
     webhooks: Annotated[list[WebhookEntry], Meta(description="Who else is told what happens.")] = []
+    failure_patterns: Annotated[
+        list[FailurePatternEntry], Meta(description="What refusals mean that we don't know, or know better.")
+    ] = []
     quota_cache_s: Annotated[
         float,
         Meta(ge=1, le=86400, description="Seconds for which a reply is shown without asking again."),

@@ -130,6 +130,22 @@ def unknown_preset(name: str, known: Iterable[str]) -> str:
     )
 
 
+def unknown_class(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = get_close_matches(name, names, 1, 0.5)
+    return f"there is no class {quoted(name)}; " + (
+        f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+    )
+
+
+def bad_pattern(reason: str) -> str:
+    return f"is no regular expression that can be used: {reason[:100]}; it is ignored"
+
+
+def no_pattern_engine() -> str:
+    return "can't be used, because google-re2 is not installed beside the sidecar; install it, or remove this"
+
+
 def unreadable_preset(reason: str) -> str:
     return f"the preset can't be read: {reason}"
 
