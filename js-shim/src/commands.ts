@@ -57,9 +57,11 @@ export class Commands {
     parts.splice(0, parts.length, part as unknown as Turn["parts"][number])
   }
 
-  markMessage({ message, parts }: ChatMessage[1]) {
+  /** Whether the message is one of our commands. */
+  markMessage({ message, parts }: ChatMessage[1]): boolean {
     const typed = markOf(parts)
     if (typed) setBounded(this.#typed, message.id, typed, MAX_KEPT)
+    return typed !== undefined
   }
 
   /** What the user typed, if this request is for one of our commands. */

@@ -2,14 +2,26 @@
  * OpenCode's side: every call to it and every shape that we take from it. A second host is a second file.
  */
 import type { PluginInput } from "@opencode-ai/plugin"
-import type { SessionIdleParams, Target, ToastShowParams, WorkspaceOpenParams } from "./protocol.gen.ts"
+import type {
+  MessageFinishedParams,
+  SessionErrorParams,
+  SessionIdleParams,
+  Target,
+  ToastShowParams,
+  WorkspaceOpenParams,
+} from "./protocol.gen.ts"
 import { setBounded } from "./tagged-fetch.ts"
 
 type Loose = Record<string, unknown>
-type Event = { type: string; properties: unknown }
+export type Event = { type: string; properties: unknown }
 type Facts = Omit<WorkspaceOpenParams, "directory">
+/** How a turn ended. */
+export type TurnError = Pick<SessionErrorParams, "errorName" | "errorMessage" | "status">
+export type UserTurn = { messageId: string; agent: string; target: Target; variant: string | undefined }
 
 const MAX_SESSIONS = 512
+/** Ends of a turn that another model would not mend: the user's own, and one that the host mends itself. */
+const NOT_MENDED = ["MessageAbortedError", "ContextOverflowError"]
 
 /** Nobody sees one in `opencode run`: it prints an answer and ends. */
 export const showsToasts = !process.argv.includes("run")
@@ -45,10 +57,66 @@ export class Host {
     const { info, sessionID: sessionId } = Object(properties)
     if (type === "session.created" || type === "session.updated") this.#remember(info)
     if (type !== "session.idle") return undefined
+    const parentId = await this.parentOf(sessionId)
+    const params = { directory: this.directory, sessionId, parentId }
+    return this.#parents.has(sessionId) ? params : undefined
+  }
+
+  async parentOf(sessionId: string): Promise<string | undefined> {
     if (!this.#parents.has(sessionId))
       this.#remember((await this.#client.session.get({ path: { id: sessionId } })).data)
-    const params = { directory: this.directory, sessionId, parentId: this.#parents.get(sessionId) }
-    return this.#parents.has(sessionId) ? params : undefined
+    return this.#parents.get(sessionId)
+  }
+
+  /** An assistant's message that is complete, if the event says so; the host may say it again. */
+  finished({ type, properties }: Event): MessageFinishedParams | undefined {
+    const { id, sessionID, role, parentID, agent, mode, time, tokens } = Object(Object(properties).info)
+    if (type !== "message.updated" || role !== "assistant" || !Object(time).completed) return undefined
+    const { input, output, reasoning, cache } = Object(tokens)
+    return {
+      directory: this.directory,
+      sessionId: String(sessionID),
+      messageId: String(id),
+      parentId: String(parentID),
+      agent: text(agent) ?? String(mode),
+      inputTokens: amount(input),
+      outputTokens: (amount(output) ?? 0) + (amount(reasoning) ?? 0),
+      cacheReadTokens: amount(Object(cache).read),
+      cacheWriteTokens: amount(Object(cache).write),
+    }
+  }
+
+  /** A turn that has ended with an error which another model might not have. */
+  failed({ type, properties }: Event): { sessionId: string; error: TurnError } | undefined {
+    const { sessionID, error } = Object(properties)
+    const { name, data } = Object(error)
+    if (type !== "session.error" || !text(sessionID) || NOT_MENDED.includes(name)) return undefined
+    const { message, statusCode } = Object(data)
+    const status = Number.isInteger(statusCode) ? statusCode : undefined
+    return { sessionId: sessionID, error: { errorName: text(name), errorMessage: text(message), status } }
+  }
+
+  /** The last that the user said there. */
+  async lastTurn(sessionId: string): Promise<UserTurn | undefined> {
+    const { data } = await this.#client.session.messages({ path: { id: sessionId } })
+    const last: unknown = data?.findLast(({ info }) => info.role === "user")?.info
+    const { id, agent, model, variant } = Object(last)
+    const { providerID, modelID, variant: ofModel } = Object(model)
+    if (!last) return undefined
+    const target = { providerId: String(providerID), modelId: String(modelID) }
+    return { messageId: id, agent, target, variant: text(ofModel) ?? text(variant) }
+  }
+
+  async isIdle(sessionId: string): Promise<boolean> {
+    const { data } = await this.#client.session.status()
+    return (data?.[sessionId]?.type ?? "idle") === "idle"
+  }
+
+  /** Does a turn again with another model; what it has finished stays. */
+  async resume(sessionId: string, { messageId, agent, variant }: UserTurn, target: Target) {
+    const model = { providerID: target.providerId, modelID: target.modelId }
+    const body = { messageID: messageId, model, agent, variant, parts: [] }
+    await this.#client.session.promptAsync({ path: { id: sessionId }, body })
   }
 
   #remember(session: unknown) {
@@ -79,13 +147,17 @@ function projectModel(model: Loose) {
   const { context, output } = Object(model.limit)
   const { input, output: answer, cache } = Object(model.cost)
   const { read, write } = Object(cache)
-  const takes = Object.entries(Object(Object(model.capabilities).input))
+  const { id: apiId, npm } = Object(model.api)
+  const { input: modalities, toolcall } = Object(model.capabilities)
+  const takes = Object.entries(Object(modalities))
   return {
     id: String(model.id),
     name: text(model.name),
-    npm: text(Object(model.api).npm),
+    apiId: apiId === model.id ? undefined : text(apiId),
+    npm: text(npm),
     limits: { context: amount(context) || undefined, output: amount(output) || undefined },
     inputModalities: takes.filter(([, isTaken]) => isTaken === true).map(([kind]) => kind),
+    takesTools: typeof toolcall === "boolean" ? toolcall : undefined,
     prices: {
       input: amount(input),
       output: amount(answer),

@@ -9,10 +9,11 @@ import { isTexts, Sidecar } from "./child.ts"
 import { Commands } from "./commands.ts"
 import { Host } from "./host.ts"
 import { findLaunch, Log, stateDirectory } from "./launch.ts"
-import type { ToastShowParams } from "./protocol.gen.ts"
-import { replyTo } from "./replies.ts"
+import type { SessionResumeParams, ToastShowParams } from "./protocol.gen.ts"
+import { replyTo, wireOf } from "./replies.ts"
 import { systemClock } from "./rpc.ts"
 import { headerFor, replaceFetch, type TaggedRequest, type Tags } from "./tagged-fetch.ts"
+import { Turns } from "./turns.ts"
 
 const WORLD = Symbol.for("opencode-quota-sidecar.world.1")
 const OPEN_MS = 5_000
@@ -25,6 +26,7 @@ class World {
   readonly tags: Tags = new Map()
   readonly log: Log
   readonly commands: Commands
+  readonly turns: Turns
   readonly #sidecar: Sidecar
   readonly #workspaces = new Set<Workspace>()
 
@@ -39,12 +41,14 @@ class World {
       ready: () => this.#workspaces.forEach((workspace) => void this.#tell(workspace)),
       notified: (method: string, params: unknown) => {
         if (method === "toast/show") this.#toast(Object(params))
+        if (method === "session/resume") this.#resume(Object(params))
       },
       stderr: (bytes: Uint8Array) => this.log.append(bytes),
       note: this.log.note,
     }
     this.#sidecar = new Sidecar(events, directory)
     this.commands = new Commands(this.#sidecar, directory, this.log.path)
+    this.turns = new Turns(this.#sidecar)
     replaceFetch(this.tags, (request) => this.#handle(request))
   }
 
@@ -65,11 +69,6 @@ class World {
     }
   }
 
-  async idle(host: Host, event: Parameters<Host["idle"]>[0]) {
-    const params = await host.idle(event)
-    if (params) this.#sidecar.tell("session/idle", params)
-  }
-
   /** The directory at once; more about it as soon as the host can say. */
   async #tell({ host }: Workspace) {
     await this.#tellOf(host, Promise.resolve({}))
@@ -84,15 +83,23 @@ class World {
   }
 
   #toast(params: ToastShowParams) {
-    const hosts = [...this.#workspaces].map(({ host }) => host)
-    const host = hosts.find(({ directory }) => directory === params.directory) ?? hosts[0]
+    const host = this.#hostOf(params.directory) ?? [...this.#workspaces][0]?.host
     host?.toast(params).catch(() => this.log.note("toast_refused"))
+  }
+
+  #resume(params: SessionResumeParams) {
+    const host = this.#hostOf(params.directory)
+    if (host) this.turns.resume(host, params).catch(() => this.log.note("resume_refused"))
+  }
+
+  #hostOf(directory: string): Host | undefined {
+    return [...this.#workspaces].find(({ host }) => host.directory === directory)?.host
   }
 
   async #handle(request: TaggedRequest): Promise<Response> {
     const { tag, url, body, signal } = request
     const typed = this.commands.typedIn(tag)
-    if (!typed) return sendPlanned(this.#sidecar, request, this.log.note)
+    if (!typed) return this.#send(request)
     const isTitle = tag.agent === "title"
     const text = isTitle ? typed.command : await this.commands.answer(typed, tag, signal)
     signal?.throwIfAborted()
@@ -101,16 +108,21 @@ class World {
     if (reply) return reply
     if (typed.amidWork) {
       this.#toast({ directory: tag.host.directory, message: text, variant: "info", durationS: REPORT_S })
-      return sendPlanned(this.#sidecar, request, this.log.note)
+      return this.#send(request)
     }
     if (!isTitle) await tag.host.say(tag.sessionId, tag.agent, tag.target, text)
     // The one end of a turn that no client shows as an error.
     throw new DOMException("", "AbortError")
   }
+
+  #send(request: TaggedRequest): Promise<Response> {
+    if (wireOf(request.url, request.body) !== "other") this.turns.planned(request.tag)
+    return sendPlanned(this.#sidecar, request, this.log.note)
+  }
 }
 
 function hooksOf(world: World, workspace: Workspace): Hooks {
-  const { tags, commands, log } = world
+  const { tags, commands, turns, log } = world
   /** Whatever goes wrong in a hook of ours, the user's turn goes on. */
   const guard =
     <Args extends unknown[]>(hook: string, work: (...args: Args) => unknown) =>
@@ -128,7 +140,9 @@ function hooksOf(world: World, workspace: Workspace): Hooks {
     "command.execute.before": guard("command.execute.before", (input, output) => {
       if (workspace.ours.has(input.command)) commands.markParts(input, output)
     }),
-    "chat.message": guard("chat.message", (_, output) => commands.markMessage(output)),
+    "chat.message": guard("chat.message", async (_, output) => {
+      if (!commands.markMessage(output)) await turns.route(workspace.host, output.message)
+    }),
     "chat.headers": guard("chat.headers", ({ sessionID, agent, model, message }, output) => {
       const target = { providerId: model.providerID, modelId: model.id }
       const tag = { host: workspace.host, sessionId: sessionID, messageId: message.id, agent, target }
@@ -137,7 +151,7 @@ function hooksOf(world: World, workspace: Workspace): Hooks {
     "experimental.chat.messages.transform": guard("messages.transform", (_, output) =>
       commands.forget(output),
     ),
-    event: guard("event", ({ event }) => world.idle(workspace.host, event)),
+    event: guard("event", ({ event }) => turns.hear(workspace.host, event)),
     dispose: guard("dispose", () => world.close(workspace)),
   }
 }

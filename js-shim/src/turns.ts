@@ -1,0 +1,82 @@
+/**
+ * A user's turn as a whole: asked about before it begins, told of when it is done or has failed, and done again with
+ * another model where the sidecar says so. Which model, and whether at all, is the sidecar's to say.
+ */
+import type { Hooks } from "@opencode-ai/plugin"
+import type { Sidecar } from "./child.ts"
+import { isTarget } from "./edits.ts"
+import type { Event, Host, TurnError } from "./host.ts"
+import type { SessionIdleParams, SessionResumeParams } from "./protocol.gen.ts"
+import { setBounded, type Tag } from "./tagged-fetch.ts"
+
+const ROUTE_MS = 250
+const MAX_KEPT = 512
+/** The host rests twice after an error; a turn that is started before the second time never runs. */
+const RESTS = 2
+
+type Message = Parameters<NonNullable<Hooks["chat.message"]>>[1]["message"]
+
+export class Turns {
+  /** By session: the error that its turn ended with, and how often it has come to rest since. */
+  readonly #failed = new Map<string, { error: TurnError; rests: number }>()
+  readonly #finished = new Map<string, true>()
+  readonly #planned = new Map<string, true>()
+  readonly #resumed = new Map<string, true>()
+  readonly #sidecar: Sidecar
+
+  constructor(sidecar: Sidecar) {
+    this.#sidecar = sidecar
+  }
+
+  /** Changes the message's model if the turn is to go elsewhere. */
+  async route({ directory }: Host, message: Message) {
+    if (this.#sidecar.state !== "healthy") return
+    const { id: messageId, sessionID: sessionId, agent, model } = message
+    const target = { providerId: model.providerID, modelId: model.modelID }
+    const params = { directory, sessionId, messageId, agent, target }
+    const reply = await this.#sidecar.ask("turn/route", params, ROUTE_MS)
+    const other = Object(reply?.result).target
+    if (isTarget(other)) message.model = { ...model, providerID: other.providerId, modelID: other.modelId }
+  }
+
+  /** A request of this turn could have gone on elsewhere by itself. */
+  planned({ messageId, agent }: Tag) {
+    setBounded(this.#planned, `${messageId} ${agent}`, true, MAX_KEPT)
+  }
+
+  async hear(host: Host, event: Event) {
+    const { sessionID, status } = Object(event.properties)
+    if (event.type === "session.status" && Object(status).type === "busy") this.#failed.delete(sessionID)
+    const failed = host.failed(event)
+    if (failed) setBounded(this.#failed, failed.sessionId, { error: failed.error, rests: 0 }, MAX_KEPT)
+    const finished = host.finished(event)
+    if (finished && !this.#finished.has(finished.messageId)) {
+      setBounded(this.#finished, finished.messageId, true, MAX_KEPT)
+      this.#sidecar.tell("message/finished", finished)
+    }
+    const idle = await host.idle(event)
+    if (idle) this.#sidecar.tell("session/idle", idle)
+    if (idle) await this.#rested(host, idle)
+  }
+
+  async #rested(host: Host, { directory, sessionId, parentId }: SessionIdleParams) {
+    const failed = this.#failed.get(sessionId)
+    if (!failed || ++failed.rests < RESTS) return
+    this.#failed.delete(sessionId)
+    const turn = await host.lastTurn(sessionId)
+    if (!turn) return
+    const { messageId, agent, target } = turn
+    const about = { directory, sessionId, messageId, agent, target, isRoot: parentId === undefined }
+    const wentByUs = this.#planned.has(`${messageId} ${agent}`)
+    this.#sidecar.tell("session/error", { ...about, wentByUs, ...failed.error })
+  }
+
+  /** Only what is still the user's last word, once, and only while nothing else goes on there. */
+  async resume(host: Host, { sessionId, messageId, target }: SessionResumeParams) {
+    if (this.#resumed.has(messageId) || !isTarget(target) || (await host.parentOf(sessionId))) return
+    setBounded(this.#resumed, messageId, true, MAX_KEPT)
+    const turn = await host.lastTurn(sessionId)
+    if (turn?.messageId === messageId && (await host.isIdle(sessionId)))
+      await host.resume(sessionId, turn, target)
+  }
+}
