@@ -15,7 +15,8 @@ from sidecar.texts.doctor_data import (
     StoreTrouble,
 )
 from sidecar.texts.failures import fetch_cure, fetch_failure
-from sidecar.texts.status_report import ProblemReport, title
+from sidecar.texts.figures import title
+from sidecar.texts.status_report import ProblemReport
 
 NO_OBJECT: Final = "it holds no object; nothing of it is used"
 NOT_SHOWN: Final = "(not shown: the line holds part of a key)"

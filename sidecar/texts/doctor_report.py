@@ -17,8 +17,8 @@ from sidecar.texts.doctor_data import (
     StoreReport,
 )
 from sidecar.texts.failures import fetch_failure
-from sidecar.texts.figures import age, columns, fit, visible, wrap
-from sidecar.texts.status_report import key_words, title
+from sidecar.texts.figures import age, columns, fit, title, visible, wrap
+from sidecar.texts.status_report import key_words
 
 WIDTH: Final = 80
 LABEL: Final = 12

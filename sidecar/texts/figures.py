@@ -76,6 +76,11 @@ def fit(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
 
 
+def title(label: str, name: str) -> str:
+    """Name a thing by its label, and by its own name where that is another word."""
+    return label if label == name else f"{label} ({name})"
+
+
 def visible(line: str) -> str:
     """Remove what moves a terminal's cursor or reorders its text; folders and labels may hold such too."""
     return "".join(character for character in line if character.isprintable()).rstrip()

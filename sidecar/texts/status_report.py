@@ -5,10 +5,11 @@ from datetime import datetime
 from msgspec import Struct
 
 from sidecar.quota.windows import Window
-from sidecar.texts import threshold, window_lines
+from sidecar.texts import threshold, waits, window_lines
 from sidecar.texts.failures import fetch_failure
-from sidecar.texts.figures import age, columns, duration, fit, visible, wrap
+from sidecar.texts.figures import age, columns, duration, fit, title, visible, wrap
 from sidecar.texts.threshold import ThresholdReport
+from sidecar.texts.waits import GoneReport, ProviderWait, WaitReport
 
 
 class KeyReport(Struct, frozen=True, omit_defaults=True):
@@ -45,6 +46,8 @@ class GatewayReport(Struct, frozen=True, omit_defaults=True):
     """The one model of which the windows tell."""
     is_heard: bool = False
     """Its figures come with ordinary answers; it can't be asked."""
+    waits: tuple[WaitReport, ...] = ()
+    """What its provider has refused since it answered last."""
 
 
 class ProblemReport(Struct, frozen=True, omit_defaults=True):
@@ -69,6 +72,9 @@ class StatusReport(Struct, frozen=True, omit_defaults=True):
     uptime_s: float | None = None
     switched_off: tuple[str, ...] = ()
     """Providers that are configured, and not shown."""
+    waiting: tuple[ProviderWait, ...] = ()
+    """Providers without a gateway of their own that have to wait."""
+    gone: GoneReport | None = None
     threshold: ThresholdReport | None = None
     """Only where one was asked for."""
 
@@ -82,6 +88,9 @@ def render(report: StatusReport, width: int) -> str:
     blocks = [_gateway(gateway, report.at, layout) for gateway in report.gateways]
     if not blocks:
         blocks = [_nothing_to_show(report, width)]
+    blocks += [waits.block(row, report.at, width) for row in report.waiting]
+    if report.gone:
+        blocks.insert(0, waits.gone(report.gone, report.at, width))
     return _join([*blocks, _problems(report, width), _health(report, width), _threshold(report, width)])
 
 
@@ -104,11 +113,6 @@ def _join(blocks: list[list[str]]) -> str:
     return "\n\n".join("\n".join(visible(line) for line in block) for block in blocks if block)
 
 
-def title(label: str, provider_id: str) -> str:
-    """Name a gateway by its label, and its provider's id where that is another word."""
-    return label if label == provider_id else f"{label} ({provider_id})"
-
-
 def _gateway(gateway: GatewayReport, now: float, layout: window_lines.Layout) -> list[str]:
     name, width = title(gateway.label, gateway.provider_id), layout.width
     if gateway.model:
@@ -116,7 +120,7 @@ def _gateway(gateway: GatewayReport, now: float, layout: window_lines.Layout) ->
     if gateway.account_name:
         name += f" · {gateway.account_name}"
     when = age(now - gateway.read_at) if gateway.windows and gateway.read_at is not None else ""
-    lines = [fit(name, width - columns(when) - 1) + " " + when]
+    lines = [fit(name, width - columns(when) - 1) + " " + when, *waits.lines(gateway.waits, now, width)]
     if gateway.failure:
         lines += _failure(gateway, gateway.failure, now, width)
     elif not gateway.windows:

@@ -1,0 +1,167 @@
+"""Decisions as they are told: one in a line, or with everybody who was considered."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct, field
+
+from sidecar.core.choose import Candidate, Strategy, Tier, Unfit
+from sidecar.core.decision import Decision, Reason, Refused
+from sidecar.core.failure import FailureClass
+from sidecar.protocol import Target
+from sidecar.texts.failover import WHY
+from sidecar.texts.figures import age, columns, fit, percent, visible, wrap
+from sidecar.texts.times import clock
+
+
+class CandidateReport(Struct, frozen=True, omit_defaults=True):
+    """Somebody who was considered."""
+
+    target: str
+    tier: Tier
+    is_own: bool = False
+    headroom_percent: float | None = None
+    priority: float = 0.0
+    place: int = 0
+    until_at: float | None = None
+    unfit: Unfit | None = None
+
+
+class RefusedReport(Struct, frozen=True, omit_defaults=True):
+    """What had just happened."""
+
+    target: str
+    failure_class: FailureClass = field(name="class")
+    evidence: str
+    until_at: float | None = None
+
+
+class DecisionReport(Struct, frozen=True, omit_defaults=True):
+    """A decision; targets are `provider/model`."""
+
+    at: float
+    session_id: str
+    agent: str
+    own: str
+    reason: Reason
+    taken: str | None = None
+    strategy: Strategy = "priority"
+    refused: RefusedReport | None = None
+    dry_run: bool = False
+    candidates: tuple[CandidateReport, ...] = ()
+
+
+def name(target: Target) -> str:
+    """Write a target as configuration does."""
+    return f"{target.provider_id}/{target.model_id}"
+
+
+def report(decision: Decision) -> DecisionReport:
+    """Return *decision* as it is told."""
+    return DecisionReport(
+        at=decision.at,
+        session_id=decision.session_id,
+        agent=decision.agent,
+        own=name(decision.own),
+        reason=decision.reason,
+        taken=name(decision.taken) if decision.taken else None,
+        strategy=decision.strategy,
+        refused=_refused(decision.refused) if decision.refused else None,
+        dry_run=decision.dry_run,
+        candidates=tuple(_candidate(row) for row in decision.candidates),
+    )
+
+
+def _candidate(row: Candidate) -> CandidateReport:
+    return CandidateReport(
+        target=name(row.target),
+        tier=row.tier,
+        is_own=row.is_own,
+        headroom_percent=row.headroom,
+        priority=row.priority,
+        place=row.place,
+        until_at=row.until,
+        unfit=row.unfit,
+    )
+
+
+def _refused(row: Refused) -> RefusedReport:
+    return RefusedReport(name(row.target), row.failure_class, row.evidence, row.until)
+
+
+_REASONS: dict[Reason, str] = {
+    "as chosen": "nothing against it",
+    "cooling": "what you chose has to wait",
+    "own limit": "at a limit of your own",
+    "probe": "finds out whether it is back",
+    "refused": "goes on after a refusal",
+    "better": "has more left",
+    "nobody is left": "all wait: asked all the same",
+    "back": "back to what you chose",
+    "all gone": "everybody refused",
+    "not ours": "no other would take it either",
+}
+
+
+def sentence(row: DecisionReport) -> list[str]:
+    """Return a decision in parts, for `figures.wrap`."""
+    parts = [_way(row)]
+    if row.refused:
+        who = "after a refusal" if row.refused.target == row.own else f"{row.refused.target} refused"
+        parts.append(f"{who}: {WHY[row.refused.failure_class]}")
+    if row.refused is None or row.reason not in ("refused", "all gone"):
+        parts.append(_REASONS[row.reason])
+    if row.dry_run:
+        parts.append("only noted")
+    return parts
+
+
+def _way(row: DecisionReport) -> str:
+    if row.taken == row.own:
+        return row.own
+    return f"{row.own} → {row.taken or 'nobody'}"
+
+
+_NONE = "Nothing was decided yet."
+
+
+def explain(rows: Sequence[DecisionReport], now: float, width: int) -> str:
+    """Return decisions, the newest first, with all who were considered."""
+    blocks = ["\n".join(visible(line) for line in _block(row, now, width)) for row in rows]
+    return "\n\n".join(blocks) or _NONE
+
+
+def _block(row: DecisionReport, now: float, width: int) -> list[str]:
+    then = datetime.fromtimestamp(row.at).astimezone()
+    head = [f"{then:%Y-%m-%d %H:%M:%S}, {age(now - row.at)}"]
+    head += [part for part in (row.agent, row.session_id, row.strategy) if part]
+    lines = [*wrap(head, "", "  ", width), *wrap([_way(row), _REASONS[row.reason]], "  ", "    ", width)]
+    if row.dry_run:
+        lines.append("  only noted (dryRun: true)")
+    if row.refused:
+        lines += wrap(_refusal(row.refused, row.at), "  ", "    ", width)
+    room = min(max((columns(one.target) for one in row.candidates), default=0), 32)
+    number = 0
+    for one in row.candidates:
+        number += one.unfit is None
+        first = f"  {f'{number}.' if one.unfit is None else '-':<3} {fit(one.target, room)}  "
+        lines += wrap(_considered(one, row.at), first, " " * columns(first), width)
+    return lines
+
+
+def _refusal(row: RefusedReport, now: float) -> list[str]:
+    parts = [f"{row.target} refused: {WHY[row.failure_class]} ({row.failure_class}, by {row.evidence})"]
+    if row.until_at is not None:
+        parts.append(f"left alone until {clock(row.until_at, now)}")
+    return parts
+
+
+def _considered(row: CandidateReport, now: float) -> list[str]:
+    parts = [f"out: {row.unfit}"] if row.unfit else [row.tier]
+    if row.unfit is None and row.until_at is not None:
+        parts[0] += f" until {clock(row.until_at, now)}"
+    if row.headroom_percent is not None:
+        parts.append(f"{percent(row.headroom_percent)} left")
+    if row.priority:
+        parts.append(f"priority {row.priority:g}")
+    return [*parts, "yours"] if row.is_own else parts
