@@ -9,12 +9,17 @@ from sidecar.adapters.host_file import write_host_file
 from sidecar.adapters.paths import Places
 from sidecar.adapters.quota_http import QuotaHttp
 from sidecar.adapters.sqlite_store import SqliteStore
+from sidecar.adapters.webhooks import Webhooks
 from sidecar.services.alerts import Alerts
 from sidecar.services.answers import Answers
 from sidecar.services.commands import Commands
+from sidecar.services.flights import Flights
 from sidecar.services.quotas import Quotas
 from sidecar.services.requests import Requests
+from sidecar.services.routing import Routing
 from sidecar.services.status import StatusService
+from sidecar.services.telling import Telling
+from sidecar.services.turns import Turns
 from sidecar.services.workspaces import Workspaces
 from sidecar.texts.host import HOST_FILE
 
@@ -32,15 +37,21 @@ class Application:
         """Live in *places*; *clock* gives Unix seconds, *started_at* is of a process that serves."""
         self._places = places
         self.loader = ConfigLoader(places, environ)
-        self._store = SqliteStore(Path(places.state), clock)
+        self.store = SqliteStore(Path(places.state), clock)
         self._http = QuotaHttp()
-        quotas = Quotas(self._store, self._http, clock)
-        self.status = StatusService(places, environ, self._store, quotas, clock, started_at)
+        quotas = Quotas(self.store, self._http, clock)
+        self.status = StatusService(places, environ, self.store, quotas, clock, started_at)
         self.workspaces = Workspaces(self.loader)
         self.commands = Commands(self.workspaces, self.status)
         self.answers = Answers(self.workspaces, clock)
-        self.requests = Requests(self.answers, self._store, clock)
-        self.alerts = Alerts(self.workspaces, quotas, self._store, clock)
+        self.webhooks, flights = Webhooks(), Flights()
+        self.telling = Telling(self.store, self.webhooks, clock)
+        self.routing = Routing(self.workspaces, self.store, flights, clock)
+        self.turns = Turns(self.workspaces, self.telling, self.store, clock)
+        self.requests = Requests(
+            self.workspaces, self.answers, self.routing, flights, self.telling, self.store, clock
+        )
+        self.alerts = Alerts(self.workspaces, quotas, self.store, clock)
 
     def write_host_file(self) -> None:
         """Leave for the shim's next start what it needs before a sidecar runs; raises OSError."""
@@ -49,4 +60,5 @@ class Application:
     async def aclose(self) -> None:
         """Close the client and the store."""
         await self._http.aclose()
-        await self._store.aclose()
+        await self.webhooks.aclose()
+        await self.store.aclose()

@@ -28,12 +28,18 @@ from sidecar.protocol import (
     ErrorCode,
     InitializeParams,
     InitializeResult,
+    MessageFinishedParams,
     PassPlan,
+    RequestFailedParams,
+    RequestFailedResult,
     RequestFinishedParams,
     RequestPlanParams,
     RequestPlanResult,
+    SessionErrorParams,
     SessionIdleParams,
     ToastShowParams,
+    TurnRouteParams,
+    TurnRouteResult,
     WorkspaceCloseParams,
     WorkspaceOpenParams,
     WorkspaceOpenResult,
@@ -134,8 +140,12 @@ class Server:
             "workspace/close": self._when_initialized(self._workspace_close),
             "command/execute": self._when_initialized(self._command_execute),
             "request/plan": self._when_initialized(self._request_plan),
-            "session/idle": self._when_initialized(self._session_idle),
+            "request/failed": self._when_initialized(self._request_failed),
             "request/finished": self._when_initialized(self._request_finished),
+            "turn/route": self._when_initialized(self._turn_route),
+            "message/finished": self._when_initialized(self._message_finished),
+            "session/idle": self._when_initialized(self._session_idle),
+            "session/error": self._when_initialized(self._session_error),
         }
         for method, handler in handlers.items():
             dispatcher.bind(method, METHODS[method].params, handler)
@@ -169,6 +179,8 @@ class Server:
         wake_when_orphaned()
         try:
             self._application = await anyio.to_thread.run_sync(_build, self._places, self._environ)
+            self._application.telling.show = self._show if self._shows_toasts else None
+            self._tasks.start_soon(self._in_background, self._application.webhooks.run)
         finally:
             self._loaded.set()
         await anyio.to_thread.run_sync(self._application.write_host_file)
@@ -208,13 +220,26 @@ class Server:
     async def _command_execute(self, params: CommandExecuteParams) -> CommandExecuteResult:
         return await (await self._ready()).commands.execute(params)
 
-    def _request_plan(self, params: RequestPlanParams) -> RequestPlanResult:
+    async def _request_plan(self, params: RequestPlanParams) -> RequestPlanResult:
         if self._application is None:  # still loading: nobody waits for that
             return RequestPlanResult(PassPlan())
-        return self._application.requests.plan(params)
+        return RequestPlanResult(await self._application.routing.plan(params))
+
+    async def _request_failed(self, params: RequestFailedParams) -> RequestFailedResult:
+        return RequestFailedResult(await (await self._ready()).routing.failed(params))
 
     async def _request_finished(self, params: RequestFinishedParams) -> None:
         await (await self._ready()).requests.finished(params)
+
+    async def _turn_route(self, params: TurnRouteParams) -> TurnRouteResult:
+        return TurnRouteResult(await (await self._ready()).turns.route(params))
+
+    async def _message_finished(self, params: MessageFinishedParams) -> None:
+        await (await self._ready()).requests.message_finished(params)
+
+    async def _session_error(self, params: SessionErrorParams) -> None:
+        if resume := await (await self._ready()).turns.failed(params):
+            self._dispatcher.notify("session/resume", resume)
 
     async def _session_idle(self, params: SessionIdleParams) -> None:
         if self._shows_toasts:

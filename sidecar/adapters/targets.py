@@ -68,6 +68,8 @@ class Targets:
         providers: Providers | None = None,
     ) -> None:
         """Route by *settings* and *routes*, with what *providers* knows of addresses and keys."""
+        if providers:
+            wires()  # from here on in memory: `route` is called where nothing may block
         self._settings = settings or Settings()
         self._listed = routes or Routes()
         self._providers = providers or Providers()

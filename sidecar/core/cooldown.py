@@ -123,7 +123,7 @@ def merge(old: Cooldown | None, new: Cooldown) -> Cooldown:
     if not old.is_active(new.since) or (new.stated and not old.stated):
         chosen = new
     elif new.stated == old.stated:
-        chosen = max(old, new, key=lambda row: row.since if row.stated else row.until)
+        chosen = max(new, old, key=lambda row: row.since if row.stated else row.until)
     else:
         chosen = old
     return replace(chosen, began=old.began)

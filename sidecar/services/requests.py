@@ -1,34 +1,159 @@
-"""The request path: where a request to a model goes, and what is learned when it is over."""
+"""What is learnt when an attempt of a request is over: who served, what was used, who is back."""
 
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import anyio
 
-from sidecar.adapters.store import CountRequest, Store
-from sidecar.protocol import PassPlan, RequestFinishedParams, RequestPlanParams, RequestPlanResult
+from sidecar.adapters.store import (
+    ClearCooldown,
+    CountRequest,
+    CountTokens,
+    State,
+    Store,
+)
+from sidecar.core.cooldown import Cooldown, binding
+from sidecar.protocol import CataloguePrices, MessageFinishedParams, RequestFinishedParams, Target
 from sidecar.services.answers import Answers
+from sidecar.services.flights import Flight, Flights
+from sidecar.services.routing import Routing
+from sidecar.services.telling import Telling
+from sidecar.services.workspaces import Workspace, Workspaces
+
+MOST_SERVED: Final = 1000
+
+Turn = tuple[str, str, str]
+"""A session, the user's message, and the agent that works on it."""
 
 
 class Requests:
-    """Plans requests, counts them, and remembers what their answers told."""
+    """Counts requests, remembers what their answers told, and ends the episodes of targets that answer."""
 
-    def __init__(self, answers: Answers, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        workspaces: Workspaces,
+        answers: Answers,
+        routing: Routing,
+        flights: Flights,
+        telling: Telling,
+        store: Store,
+        clock: Callable[[], float],
+    ) -> None:
         """Count into *store* what *answers* read; *clock* gives Unix seconds."""
+        self._workspaces = workspaces
         self._answers = answers
+        self._routing = routing
+        self._flights = flights
+        self._telling = telling
         self._store = store
         self._clock = clock
-
-    def plan(self, params: RequestPlanParams) -> RequestPlanResult:
-        """Answer `request/plan`: until there are routes, every request goes to where the user chose."""
-        del params
-        return RequestPlanResult(PassPlan())
+        self._served: OrderedDict[Turn, deque[Target]] = OrderedDict()
 
     async def finished(self, params: RequestFinishedParams) -> None:
-        """Count a request that got an answer or none; one that the user gave up says nothing."""
-        if params.aborted:
-            return
-        failed = params.status is None or params.status >= 400
-        target = params.target
-        count = CountRequest(self._clock(), target.provider_id, target.model_id, failed)
+        """Learn from an attempt; one that the user gave up says nothing but that nobody probes any more."""
+        is_served = not params.refused and not params.aborted and params.status is not None
+        flight = self._flights.of(params.request_id)
+        if not params.refused:
+            self._flights.end(params.request_id)
+        place = await self._workspaces.at_hand(params.directory)
+        mutations = flight.drain(params.request_id)
+        if not params.aborted:
+            target = params.target
+            mutations.append(CountRequest(self._clock(), target.provider_id, target.model_id, not is_served))
+            mutations += await self._answers.heard(params)
+        ended: tuple[Cooldown, ...] = ()
+        if is_served and place:
+            self._routing.reached(params.origin)
+            self._remember_served(params)
+            ended = self._ended(params, place)
+            began_at = self._clock() - params.ttfb_s
+            mutations += [ClearCooldown(row.key, began_at) for row in ended]
         with anyio.CancelScope(shield=True):  # a host often ends right after its last request
-            await self._store.apply([count, *await self._answers.heard(params)])
+            await self._store.apply(mutations)
+        if place and is_served:
+            await self._tell(place, params, flight, ended)
+        hit = next((hit for hit in flight.hits if hit.target == flight.own and hit.cooldown), None)
+        if place and flight.gone and hit and hit.cooldown:
+            await self._telling.all_gone(place, hit.cooldown, hit.target, flight.gone)
+
+    async def message_finished(self, params: MessageFinishedParams) -> None:
+        """Count the tokens of an assistant's message for the target that served it."""
+        queue = self._served.get((params.session_id, params.parent_id, params.agent))
+        if not queue:
+            return  # it didn't come by us
+        target = queue.popleft()
+        place = await self._workspaces.at_hand(params.directory)
+        model = place.catalogue.find(target) if place else None
+        tokens = (
+            params.input_tokens + params.output_tokens + params.cache_read_tokens + params.cache_write_tokens
+        )
+        count = CountTokens(
+            self._clock(),
+            target.provider_id,
+            target.model_id,
+            tokens,
+            _cost(params, model.prices if model else None),
+        )
+        with anyio.CancelScope(shield=True):
+            await self._store.apply([count])
+
+    def last_served(self, session_id: str) -> Target | None:
+        """Return the target that answered last in this session, if this process knows."""
+        found = (queue for turn, queue in reversed(self._served.items()) if turn[0] == session_id and queue)
+        return next((queue[-1] for queue in found), None)
+
+    def _remember_served(self, params: RequestFinishedParams) -> None:
+        turn = (params.session_id, params.message_id, params.agent)
+        self._served.setdefault(turn, deque(maxlen=100)).append(params.target)
+        self._served.move_to_end(turn)
+        while len(self._served) > MOST_SERVED:
+            self._served.popitem(last=False)
+
+    def _ended(self, params: RequestFinishedParams, place: Workspace) -> tuple[Cooldown, ...]:
+        """Return the episodes that this answer ends: those that had begun before it was asked for."""
+        now = self._clock()
+        account = place.config.targets.account(params.target, params.origin)
+        rows = binding(self._store.state(now).cooldowns, account, params.target.model_id)
+        return tuple(row for row in rows if row.since <= now - params.ttfb_s)
+
+    async def _tell(
+        self,
+        place: Workspace,
+        params: RequestFinishedParams,
+        flight: Flight,
+        ended: Sequence[Cooldown],
+    ) -> None:
+        for row in ended:
+            await self._telling.is_back(place, row, params.target)
+        own = flight.own
+        if own is None or own == params.target:
+            return
+        if flight.limit:
+            await self._telling.own_limit(place, flight.limit, own, params.target)
+        hit = next((hit for hit in flight.hits if hit.target == own), None)
+        row = hit.cooldown if hit else flight.held
+        if row is not None:
+            await self._telling.went_on(
+                place, _merged(row, self._store.state(self._clock())), own, params.target
+            )
+
+
+def _merged(row: Cooldown, state: State) -> Cooldown:
+    """Return the episode as all processes know it: another may have begun it a moment before."""
+    return state.cooldowns.get(row.key, row)
+
+
+def _cost(params: MessageFinishedParams, prices: CataloguePrices | None) -> float | None:
+    """Return the cost in US dollars by the catalogue's prices per million tokens; None: unknown."""
+    if prices is None or prices.input is None or prices.output is None:
+        return None
+    read = prices.input if prices.cache_read is None else prices.cache_read
+    write = prices.input if prices.cache_write is None else prices.cache_write
+    parts = (
+        (params.input_tokens, prices.input),
+        (params.output_tokens, prices.output),
+        (params.cache_read_tokens, read),
+        (params.cache_write_tokens, write),
+    )
+    return sum(tokens * price for tokens, price in parts) / 1_000_000

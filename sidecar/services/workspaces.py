@@ -7,7 +7,9 @@ from typing import Final
 import anyio
 import anyio.to_thread
 import structlog
+from msgspec import Struct
 
+from sidecar.adapters.catalogue import Catalogue
 from sidecar.adapters.config import Config, ConfigLoader
 from sidecar.protocol import WorkspaceCloseParams, WorkspaceOpenParams
 from sidecar.services.errors import RelativeDirectoryError, UnknownWorkspaceError
@@ -18,14 +20,26 @@ LOOK_AGAIN_S: Final = 2.0
 log = structlog.get_logger()
 
 
+class Workspace(Struct, frozen=True):
+    """A directory with what is configured there, and the models that the host offers in it."""
+
+    directory: str
+    config: Config
+    catalogue: Catalogue
+
+    def label(self, provider_id: str) -> str:
+        """Return what to call a provider: as the user does, else as the host does."""
+        labels = (row.label for row in self.config.gateways if row.provider_id == provider_id)
+        return next(labels, None) or self.catalogue.name(provider_id) or provider_id
+
+
 class Workspaces:
     """Knows which directories are open; project files of any other are never read."""
 
     def __init__(self, loader: ConfigLoader) -> None:
         """Read configuration through *loader*."""
         self._loader = loader
-        self._open: dict[str, dict[str, str]] = {}
-        """Per directory what the host calls its providers, by id."""
+        self._open: dict[str, Catalogue] = {}
         self._recent: dict[str, tuple[float, Config]] = {}
         self._looking: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
         """Of many who want to know at once, one looks: each look costs all others its time."""
@@ -41,8 +55,7 @@ class Workspaces:
             log.info("host.version", version=params.host_version)
         is_new = params.directory not in self._open
         if is_new or params.providers is not None:
-            named = ((provider.id, provider.name) for provider in params.providers or ())
-            self._open[params.directory] = {key: name for key, name in named if name}
+            self._open[params.directory] = Catalogue(params.providers or ())
             self._recent.pop(params.directory, None)
         return is_new
 
@@ -61,7 +74,7 @@ class Workspaces:
             raise UnknownWorkspaceError(f"the directory {directory!r} is not open")
         folders = [Path(folder) for folder in self._open]
         return await anyio.to_thread.run_sync(
-            self._loader.load, Path(directory), folders, self._open[directory]
+            self._loader.load, Path(directory), folders, self._open[directory].names
         )
 
     async def recent_config(self, directory: str) -> Config:
@@ -73,3 +86,19 @@ class Workspaces:
                 if directory in self._open:
                     self._recent[directory] = (anyio.current_time(), config)
         return config
+
+    async def looked_at(self, directory: str) -> Workspace | None:
+        """Return the workspace as its files say `LOOK_AGAIN_S` ago at the earliest; None if it isn't open."""
+        try:
+            config = await self.recent_config(directory)
+        except UnknownWorkspaceError:
+            return None
+        catalogue = self._open.get(directory)
+        return None if catalogue is None else Workspace(directory, config, catalogue)
+
+    async def at_hand(self, directory: str) -> Workspace | None:
+        """Return the workspace as it was last looked at, for whoever must not wait for a disk."""
+        known, catalogue = self._recent.get(directory), self._open.get(directory)
+        if known is None or catalogue is None:
+            return await self.looked_at(directory)
+        return Workspace(directory, known[1], catalogue)

@@ -1,0 +1,148 @@
+"""How each target of a route stands at this moment: what binds it, what is left, whether it is fit."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sidecar.adapters.config import Config
+from sidecar.adapters.store import HourUsage, QuotaSnapshot, State
+from sidecar.adapters.targets import Route, TargetSpec
+from sidecar.core.account import Account
+from sidecar.core.choose import Candidate, Tier, Unfit, tier_of, unfit_for
+from sidecar.core.cooldown import Cooldown, binding, standing
+from sidecar.core.headroom import headroom
+from sidecar.core.limits import Limits, Reached, reached
+from sidecar.protocol import ModelRequest, Target
+from sidecar.services.days import local_day
+from sidecar.services.quotas import windows_that_tell
+
+
+class Standing(Struct, frozen=True):
+    """A target of a route, all that is needed to send to it, and how it stands."""
+
+    spec: TargetSpec
+    account: Account
+    candidate: Candidate
+    rows: tuple[Cooldown, ...]
+    limit: Reached | None = None
+    """The limit of the user's own that its provider has reached."""
+
+    @property
+    def target(self) -> Target:
+        return self.spec.target
+
+    @property
+    def is_waiting(self) -> bool:
+        """A wait is not over, or nobody has looked yet since it was."""
+        return self.candidate.tier in ("due", "cooling")
+
+    def after_probe(self) -> "Standing":
+        """Return it as one that may be asked to find out whether it is back."""
+        return self._as(tier_of(self.candidate.headroom))
+
+    def probed_by_another(self) -> "Standing":
+        """Return it as one to leave alone, as somebody else is finding out."""
+        return self._as("cooling")
+
+    def _as(self, tier: Tier) -> "Standing":
+        return replace(self, candidate=replace(self.candidate, tier=tier))
+
+
+class Knowledge:
+    """What a state of the store says of accounts and providers; made once for each state, filled as asked."""
+
+    def __init__(self, state: State) -> None:
+        """Look into *state*."""
+        self.state = state
+        self._snapshots: dict[Account, list[QuotaSnapshot]] = {}
+        for key, snapshot in state.quotas.items():
+            if snapshot.error is None:
+                self._snapshots.setdefault(key.account, []).append(snapshot)
+
+    @cached_property
+    def _usage(self) -> dict[str, list[HourUsage]]:
+        usage: dict[str, list[HourUsage]] = {}
+        for row in self.state.usage:
+            usage.setdefault(row.provider_id, []).append(row)
+        return usage
+
+    def headroom(self, account: Account, model_id: str, now: float) -> float | None:
+        """Return what is left for *model_id*, in percent; None: unknown."""
+        snapshots = self._snapshots.get(account, ())
+        windows = [window for snapshot in snapshots for window in windows_that_tell(snapshot, now)]
+        return headroom(windows, model_id) if windows else None
+
+    def reached(self, limits: Limits | None, provider_id: str, now: float) -> Reached | None:
+        """Return which of the user's own *limits* for *provider_id* is reached."""
+        return reached(limits, self._usage.get(provider_id, ()), now, local_day(now)) if limits else None
+
+
+def standings(
+    route: Route,
+    request: ModelRequest,
+    config: Config,
+    knowledge: Knowledge,
+    now: float,
+    out: Mapping[Target, Unfit],
+) -> list[Standing]:
+    """Return every target of *route* as it stands for *request*; *out* names those that are out, and why."""
+    account_of = config.targets.account
+    return [
+        _standing(
+            spec,
+            account_of(spec.target, request.origin) if spec.target == request.target else spec.account,
+            request,
+            config,
+            knowledge,
+            now,
+            out.get(spec.target),
+        )
+        for spec in route.targets
+    ]
+
+
+def _standing(
+    spec: TargetSpec,
+    account: Account,
+    request: ModelRequest,
+    config: Config,
+    knowledge: Knowledge,
+    now: float,
+    out: Unfit | None,
+) -> Standing:
+    is_own = spec.target == request.target
+    rows = binding(knowledge.state.cooldowns, account, spec.target.model_id)
+    how, until = standing(rows, now)
+    entry = config.settings.providers.get(spec.target.provider_id)
+    limits = entry.limits if entry else None
+    limit = knowledge.reached(limits, spec.target.provider_id, now)
+    left = knowledge.headroom(account, spec.target.model_id, now)
+    tier: Tier = tier_of(left) if how == "free" else how
+    if how == "free" and limit is not None:
+        tier, until = "limited", limit.until
+    unfit = out or (None if is_own else _unfit(spec, request))
+    if unfit is None and limit is not None and limits is not None and limits.hard:
+        unfit = "hard limit"
+    candidate = Candidate(
+        target=spec.target,
+        tier=tier,
+        is_own=is_own,
+        headroom=left,
+        priority=spec.priority,
+        place=spec.place,
+        until=until if tier in ("cooling", "limited") else None,
+        unfit=unfit,
+    )
+    return Standing(spec, account, candidate, rows, limit)
+
+
+def _unfit(spec: TargetSpec, request: ModelRequest) -> Unfit | None:
+    return spec.why_not or unfit_for(spec.abilities, spec.wire, request.wire, request.body)
+
+
+def soonest(found: Iterable[Standing]) -> Standing | None:
+    """Return the one of *found* that is back first."""
+    waiting = [row for row in found if row.candidate.until is not None]
+    return min(waiting, key=lambda row: row.candidate.until or 0.0, default=None)

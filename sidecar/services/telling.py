@@ -1,0 +1,115 @@
+"""What the user is told of failover: a toast and a webhook, each once for an episode among all processes."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+
+from sidecar.adapters.store import Store
+from sidecar.adapters.webhooks import Event, EventKind, Webhooks
+from sidecar.core.cooldown import Cooldown
+from sidecar.core.limits import Reached
+from sidecar.protocol import Target, ToastShowParams
+from sidecar.services.workspaces import Workspace
+from sidecar.texts import failover, toasts
+from sidecar.texts.toasts import Sentence
+
+REMEMBERED_S: Final = 86400.0
+"""An episode that lasts longer is told of again."""
+
+MOST_TOLD: Final = 500
+
+Show = Callable[[ToastShowParams], None]
+
+
+class Telling:
+    """Tells; nobody waits for it."""
+
+    def __init__(self, store: Store, webhooks: Webhooks, clock: Callable[[], float]) -> None:
+        """Ask *store* whether somebody has told it before; *clock* gives Unix seconds."""
+        self._store = store
+        self._webhooks = webhooks
+        self._clock = clock
+        self._told: OrderedDict[str, None] = OrderedDict()
+        self.show: Show | None = None
+        """Absent: nobody would see a toast."""
+
+    async def went_on(self, place: Workspace, row: Cooldown, refused: Target, served: Target) -> None:
+        """Tell that requests for *refused* go to *served*."""
+        now = self._clock()
+        names = place.label(refused.provider_id), place.label(served.provider_id)
+        text = failover.went_on(names[0], row.failure_class, row.until, row.stated, names[1], now)
+        event = _event("failover", refused, text, now, row)
+        await self._tell(place, _episode("went", row), text, "warning", event)
+
+    async def is_back(self, place: Workspace, row: Cooldown, target: Target) -> None:
+        """Tell that *target* answers again."""
+        text, now = failover.is_back(place.label(target.provider_id)), self._clock()
+        await self._tell(
+            place, _episode("back", row), text, "success", _event("recovered", target, text, now)
+        )
+
+    async def own_limit(self, place: Workspace, reached: Reached, full: Target, served: Target) -> None:
+        """Tell that *full* is at a limit of the user's own, and requests go to *served*."""
+        now = self._clock()
+        names = place.label(full.provider_id), place.label(served.provider_id)
+        text = failover.own_limit(names[0], reached, names[1], now)
+        what = f"limit:{full.provider_id}:{reached.kind}:{reached.until:.0f}"
+        event = _event("failover", full, text, now)
+        await self._tell(place, what, text, "warning", event)
+
+    async def moved(self, place: Workspace, row: Cooldown, chosen: Target, to: Target) -> None:
+        """Tell that a turn was moved from *chosen*, which waits because of *row*."""
+        now = self._clock()
+        names = place.label(chosen.provider_id), place.label(to.provider_id)
+        text = failover.moved(*names, row.failure_class, row.until, row.stated, now)
+        event = _event("failover", chosen, text, now, row)
+        await self._tell(place, _episode("moved", row), text, "warning", event)
+
+    async def all_gone(
+        self, place: Workspace, row: Cooldown, target: Target, waiting: Sequence[failover.Waiting]
+    ) -> None:
+        """Tell whoever isn't looking that nobody is left; who looks has read it in the answer."""
+        now = self._clock()
+        text = failover.all_gone(waiting, now)
+        event = _event("exhausted", target, text, now, row)
+        await self._tell(place, _episode("gone", row), None, "error", event)
+
+    async def _tell(
+        self, place: Workspace, what: str, text: Sentence | None, variant: toasts.Variant, event: Event
+    ) -> None:
+        settings = place.config.settings
+        if what in self._told or settings.dry_run:
+            return
+        self._told[what] = None
+        while len(self._told) > MOST_TOLD:
+            self._told.popitem(last=False)
+        if text and self.show and settings.toasts and await self._is_first("toast", what):
+            message = toasts.message([text])
+            self.show(ToastShowParams(place.directory, message, variant, toasts.TITLE, toasts.STAYS_S))
+        hooks = place.config.webhooks
+        if hooks and await self._is_first("hook", what):
+            self._webhooks.send(hooks, event)
+
+    async def _is_first(self, how: str, what: str) -> bool:
+        return await self._store.claim(f"{how}:{what}", uuid4().hex, REMEMBERED_S, self._clock())
+
+
+def _episode(news: str, row: Cooldown) -> str:
+    digest = sha256(msgspec.json.encode(row.key)).hexdigest()[:16]
+    return f"{news}:{digest}:{row.began:.3f}"
+
+
+def _event(kind: EventKind, target: Target, text: Sentence, now: float, row: Cooldown | None = None) -> Event:
+    return Event(
+        kind=kind,
+        at=now,
+        provider_id=target.provider_id,
+        model_id=target.model_id,
+        failure_class=row.failure_class if row else None,
+        until=row.until if row else None,
+        text=failover.line(text),
+    )
