@@ -8,10 +8,14 @@ import hypothesis
 import pytest
 from blockbuster import blockbuster_ctx
 
+from sidecar.adapters.memory_store import MemoryStore
 from sidecar.adapters.quota_http import QuotaHttp
+from sidecar.adapters.sqlite_store import SqliteStore
+from sidecar.adapters.store import Store
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
 from tests.bed.sidecar import Sidecar
+from tests.bed.store_user import NOW
 from tests.bed.stores import Clock, NewStore, Stores, StoreUsers
 
 # The same examples in every run: what a test says must not depend on luck. `--hypothesis-profile=search`
@@ -83,6 +87,15 @@ def folder(tmp_path: Path) -> Path:
 async def new_store(folder: Path, clock: Clock) -> AsyncIterator[NewStore]:
     async with Stores(folder, clock) as stores:
         yield stores.new
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """Return one of each kind in turn: what both have to keep is their contract."""
+    one: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "state", lambda: NOW)
+    yield one
+    assert one.trouble is None
+    await one.aclose()
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
 """What every store keeps, run on each of them: state, whole mutations, and claims."""
 
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import anyio
 import msgspec
 import pytest
 
-from sidecar.adapters.memory_store import MemoryStore
-from sidecar.adapters.sqlite_store import SqliteStore
 from sidecar.adapters.store import (
     CountRequest,
     HourUsage,
@@ -24,18 +21,10 @@ from sidecar.adapters.store import (
 )
 from sidecar.core.account import Account
 from sidecar.quota.windows import Window
+from tests.bed.store_user import NOW
 
-NOW = 1_790_000_000.0
 HOUR = int(NOW // 3600)
 TTL_S = 20.0
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    one: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "state", lambda: NOW)
-    yield one
-    assert one.trouble is None
-    await one.aclose()
 
 
 def key(name: str = "campus") -> QuotaKey:

@@ -68,6 +68,7 @@ class SqliteStore:
         self._entered = threading.Lock()
         self._file = DatabaseFile(folder / DATABASE)
         self._seen: tuple[int, int] | None = None
+        self._seen_hour = 0.0
         self._retry_at = 0.0
         self._pruned_at: float | None = None
 
@@ -170,11 +171,11 @@ class SqliteStore:
     def _news(self, db: sqlite3.Connection, now: float) -> MemoryStore | None:
         """Read the database if another has written to it since we last did; to ask that takes 2 us."""
         version = int(db.execute("PRAGMA data_version").fetchone()[0])
-        newest = (self._file.generation, version)
-        if newest == self._seen:
+        newest, hour = (self._file.generation, version), now // 3600
+        if newest == self._seen and hour >= self._seen_hour:  # else hours may be missing: a clock set back
             return None
         news = MemoryStore(rows.read_state(db, now))
-        self._seen = newest
+        self._seen, self._seen_hour = newest, hour
         return news
 
     def _claim(self, key: str, owner: str, ttl_s: float, now: float) -> bool:
