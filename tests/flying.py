@@ -62,7 +62,7 @@ class Flying:
         self.machine = Machine(folder)
         self.clock = Clock()
         self.providers = providers or ("a", "b")
-        entries = {
+        entries: dict[str, Any] = {
             name: {
                 "npm": CHAT,
                 "options": {"baseURL": f"{origin(name)}/v1", "apiKey": f"key-of-{name}-0123456789"},
@@ -146,7 +146,7 @@ class Request:
         return self._sent(await self._routing.plan(self.params))
 
     async def refused(self, status: int | None = 429, **how: Any) -> str:
-        """Let the last attempt fail, and return where it goes on; `given up`: with what the user's own said."""
+        """Let the last attempt fail, and return where it goes on; `given up`: as the own said."""
         plan = await self.failure(status, **how)
         is_own_known = self.params.target in self.tried
         await self._finished(status, refused=True)
@@ -194,7 +194,7 @@ class Request:
         self.tried.append(self.tried[-1])
         return f"again after {plan.after_s:g} s"
 
-    async def _finished(self, status: int | None, **more: Any) -> None:
+    async def _finished(self, status: int | None, headers: dict[str, str] | None = None, **more: Any) -> None:
         called = self.tried[-1]
         params = RequestFinishedParams(
             self.params.request_id,
@@ -206,6 +206,7 @@ class Request:
             ttfb_s=0.0,
             status=status,
             origin=origin(called.provider_id),
-            **({"headers": {}} | more),
+            headers=headers or {},
+            **more,
         )
         await self.opencode.application.requests.finished(params)
