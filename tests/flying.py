@@ -1,6 +1,6 @@
 """OpenCodes whose requests are planned, refused and served, on one machine with one clock."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final, Self
@@ -80,11 +80,11 @@ class Flying:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def opencode(self, **models: Any) -> "Opencode":
-        """Open another OpenCode on the machine."""
+    async def opencode(self, npm: Mapping[str, str] = {}) -> "Opencode":
+        """Open another OpenCode on the machine; *npm* has the packages of providers of other wires."""
         one = Opencode(self)
         self._stack.push_async_callback(one.application.aclose)
-        await one.open(**models)
+        await one.open(npm)
         return one
 
 
@@ -102,9 +102,11 @@ class Opencode:
     def _show(self, toast: ToastShowParams) -> None:
         self.toasts.append(toast.message)
 
-    async def open(self, **models: Any) -> None:
-        model = CatalogueModel(MODEL, npm=CHAT, **models)
-        offered = [CatalogueProvider(name, [model], name.upper()) for name in self.bed.providers]
+    async def open(self, npm: Mapping[str, str] = {}) -> None:
+        offered = [
+            CatalogueProvider(name, [CatalogueModel(MODEL, npm=npm.get(name, CHAT))], name.upper())
+            for name in self.bed.providers
+        ]
         self.application.workspaces.open(WorkspaceOpenParams(self.directory, offered))
         await self.application.workspaces.looked_at(self.directory)
 

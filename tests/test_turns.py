@@ -1,0 +1,135 @@
+"""Turns: moved to another wire or login while the user's own waits, back when it is there again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidecar.core.decision import SessionRoute
+from sidecar.protocol import SessionErrorParams, SessionResumeParams
+from tests.flying import NOW, Flying, Opencode, target
+
+pytestmark = pytest.mark.anyio
+
+HOUR = {"headers": {"retry-after": "3600"}}
+
+
+def bed_of(folder: Path, **ours: Any) -> Flying:
+    """Return a machine where `a` speaks another wire than `b`, and `login` is an account without a key."""
+    bed = Flying(folder, "a", "b", "login", **ours)
+    config = json.loads(bed.machine.host.read_text())
+    config["provider"]["b"]["npm"] = "@ai-sdk/anthropic"
+    del config["provider"]["login"]
+    bed.machine.write(bed.machine.host, config)
+    bed.machine.write(bed.machine.auth, {"login": {"type": "oauth", "refresh": "r" * 30, "access": "x" * 30}})
+    return bed
+
+
+NPM = {"a": "@ai-sdk/openai-compatible", "b": "@ai-sdk/anthropic", "login": "@ai-sdk/github-copilot"}
+
+
+async def cool(one: Opencode, own: str, seconds: int) -> None:
+    request = one.request(own)
+    await request.plan()
+    assert await request.refused(429, headers={"retry-after": str(seconds)}) != "b"
+
+
+async def test_a_turn_stays_where_the_user_wants_it(tmp_path: Path) -> None:
+    async with bed_of(tmp_path) as bed:
+        one = await bed.opencode(npm=NPM)
+        assert await one.turn("a") is None
+        assert one.application.store.state(NOW).sessions == {}
+
+
+async def test_a_turn_begins_elsewhere_while_the_users_own_waits(tmp_path: Path) -> None:
+    async with bed_of(tmp_path) as bed:
+        one = await bed.opencode(npm=NPM)
+        await cool(one, "a", 3600)
+        assert await one.turn("a") == "b"
+        assert one.toasts == [
+            "A has to wait (quota used up) · back in 1h\nthis turn goes to B, as the picker shows"
+        ]
+        route = one.application.store.state(NOW).sessions["ses_1"]
+        assert route == SessionRoute("ses_1", target("a"), NOW, target("b"))
+
+
+async def test_it_stays_there_and_returns_when_the_first_choice_is_back(tmp_path: Path) -> None:
+    async with bed_of(tmp_path) as bed:
+        one = await bed.opencode(npm=NPM)
+        await cool(one, "a", 3600)
+        assert [await one.turn("a"), await one.turn("b")] == ["b", None]
+        bed.clock.now += 3600
+        other = await bed.opencode(npm=NPM)
+        assert await other.turn("b") == "a"
+        assert other.application.store.state(NOW).sessions["ses_1"].moved_to is None
+
+
+async def test_a_user_who_picks_by_hand_is_obeyed(tmp_path: Path) -> None:
+    async with bed_of(tmp_path) as bed:
+        one = await bed.opencode(npm=NPM)
+        await cool(one, "a", 3600)
+        assert await one.turn("a") == "b"
+        assert await one.turn("login") is None
+        bed.clock.now += 3600
+        assert await one.turn("login") is None
+
+
+async def test_one_of_the_same_wire_takes_the_requests_and_the_turn_stays(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "b") as bed:
+        one = await bed.opencode()
+        request = one.request()
+        await request.plan()
+        await request.refused(429, **HOUR)
+        assert await one.turn("a") is None
+
+
+async def test_the_next_moves_on_to_a_login(tmp_path: Path) -> None:
+    async with bed_of(tmp_path) as bed:
+        one = await bed.opencode(npm=NPM)
+        await cool(one, "a", 3600)
+        request = one.request("b", wire="anthropic-messages")
+        await request.plan()
+        await request.refused(429, **HOUR)
+        assert await one.turn("a") == "login"
+
+
+async def test_a_dry_run_moves_nothing(tmp_path: Path) -> None:
+    async with bed_of(tmp_path, dryRun=True) as bed:
+        one = await bed.opencode(npm=NPM)
+        await cool(one, "a", 3600)
+        assert await one.turn("a") is None
+
+
+def ended(one: Opencode, **more: Any) -> SessionErrorParams:
+    known: dict[str, Any] = {
+        "is_root": True,
+        "went_by_us": False,
+        "status": 429,
+        "error_message": "quota exceeded",
+    }
+    return SessionErrorParams(one.directory, "ses_1", "msg_1", "build", target("login"), **(known | more))
+
+
+async def test_a_turn_that_failed_out_of_our_sight_is_done_again_elsewhere(tmp_path: Path) -> None:
+    async with bed_of(tmp_path) as bed:
+        one = await bed.opencode(npm=NPM)
+        failed = one.application.turns.failed
+        assert await failed(ended(one)) == SessionResumeParams(one.directory, "ses_1", "msg_1", target("a"))
+        assert await failed(ended(one)) is None  # once
+        assert await one.turn("a") is None  # the picker shows our own move
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"is_root": False},
+        {"went_by_us": True},
+        {"status": 400, "error_message": "bad"},
+        {"error_name": "MessageAbortedError"},
+    ],
+)
+async def test_others_are_left_alone(tmp_path: Path, more: dict[str, Any]) -> None:
+    async with bed_of(tmp_path) as bed:
+        one = await bed.opencode(npm=NPM)
+        assert await one.application.turns.failed(ended(one, **more)) is None
