@@ -13,13 +13,14 @@ import traceback
 from typing import Final, NoReturn
 
 from sidecar import __version__
-from sidecar.cli import doctor, map_reply, presets, schema, serve, status
+from sidecar.cli import classify, doctor, map_reply, presets, schema, serve, status
 
 COMMANDS: Final = {
     "status": status,
     "doctor": doctor,
     "presets": presets,
     "map": map_reply,
+    "classify": classify,
     "serve": serve,
     "schema": schema,
 }

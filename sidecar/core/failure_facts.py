@@ -22,30 +22,27 @@ HEAD, TAIL = 6000, 2000
 MAX_TEXTS: Final = 24
 MAX_CODE: Final = 120
 
-_CODES: Final = frozenset(
-    (
-        "code", "type", "status", "reason", "name", "error", "errortype", "errorcode", "errcode", "statuscode",
-        "httpcode", "httpstatus", "fault", "shortname", "limitname",
-    )
-)  # fmt: skip
-"""Keys whose values name an error, in a word or a number. Keys are compared without case and signs."""
-_STATUSES: Final = frozenset(
-    ("code", "status", "statuscode", "errorcode", "httpcode", "httpstatus", "errcode")
+
+def _keys(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_CODES: Final = _keys(
+    "code type status reason name error errortype errorcode errcode statuscode httpcode httpstatus fault "
+    "shortname limitname"
 )
-_TEXTS: Final = frozenset(
-    (
-        "message", "msg", "detail", "details", "title", "error", "errors", "errormessage", "errormsg", "errmsg",
-        "errordescription", "description", "statusmsg", "reason", "raw", "body", "text", "info", "hint",
-        "quotaid", "quotametric", "subject", "exception", "cause", "responsebody", "failure", "lasterror",
-    )
-)  # fmt: skip
-_WITHIN: Final = _TEXTS | frozenset(
-    (
-        "response", "metadata", "data", "innererror", "baseresp", "violations", "headers", "result", "fault",
-        "upstream", "upstreamerror", "providererror", "exceptions", "output", "previouserrors", "internalserverexception",
-        "throttlingexception", "modelstreamerrorexception", "serviceunavailableexception", "validationexception",
-    )
-)  # fmt: skip
+"""Keys whose values name an error, in a word or a number. Keys are compared without case and signs."""
+_STATUSES: Final = _keys("code status statuscode errorcode httpcode httpstatus errcode")
+_TEXTS: Final = _keys(
+    "message msg detail details title error errors errormessage errormsg errmsg errordescription description "
+    "statusmsg reason raw body text info hint quotaid quotametric subject exception cause responsebody failure "
+    "lasterror"
+)
+_WITHIN: Final = _TEXTS | _keys(
+    "response metadata data innererror baseresp violations headers result fault upstream upstreamerror "
+    "providererror exceptions output previouserrors throttlingexception validationexception "
+    "internalserverexception modelstreamerrorexception serviceunavailableexception"
+)
 """Keys below which an error may be."""
 
 _PAIR: Final = re.compile(
@@ -56,6 +53,7 @@ _TAG: Final = re.compile(r"<[^<>]{0,2000}>")
 _SCRIPT: Final = re.compile(r"<(script|style)\b[^<>]{0,500}>[^<]{0,20000}</\1>", re.IGNORECASE)
 _SPACE: Final = re.compile(r"[^\S\n]+")
 _LINES: Final = re.compile(r"\s*\n\s*")
+_NAME: Final = re.compile(r"[\w.:#-]{1,80}", re.ASCII)
 _SIGNS: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -154,18 +152,18 @@ def _walk(value: Any, words: list[str], depth: int, key: str = "") -> Iterator[t
     """Yield key and value of all that may be evidence, outermost first, and collect the *words*."""
     if depth > MAX_DEPTH:
         return
-    if is_list(value):
-        for item in value[:20]:
-            yield from _walk(item, words, depth + 1, key)
-    elif isinstance(value, str):
+    if isinstance(value, str):
         if key in _TEXTS and len(words) < MAX_TEXTS:
             yield from _said(value, words, depth)
-    elif is_object(value):
+        return
+    if is_object(value):
         named = [(bare(str(name)), item) for name, item in islice(value.items(), 60)]
         yield from ((name, item) for name, item in named if isinstance(item, (str, int, float)))
-        for name, item in named:
-            if name in _WITHIN and isinstance(item, (dict, list, str)):
-                yield from _walk(item, words, depth + 1, name)
+    else:
+        named = [(key, item) for item in value[:20]] if is_list(value) else []
+    for name, item in named:
+        if name in _WITHIN or is_list(value):
+            yield from _walk(item, words, depth + 1, name)
 
 
 def _said(text: str, words: list[str], depth: int) -> Iterator[tuple[str, Any]]:
@@ -199,7 +197,7 @@ def _codes(key: str, value: Any) -> Iterator[tuple[str, str]]:
         place = "error name" if key == "errorname" else "body code"
         for form in (value, head, head.rpartition("#")[2], head.rpartition(".")[2]):
             if word := bare(form):
-                yield word, f"{place} {form.strip()}"
+                yield word, f"{place} {form if _NAME.fullmatch(form) else word}"
 
 
 def _status(key: str, value: Any) -> int | None:

@@ -1,8 +1,8 @@
 """What is wrong, from the facts of a refusal: the rules in the order in which they are asked.
 
-1. Aborted, by name. 2. Too long for the model, unless the text plainly speaks of a rate. 3. A code of the body
-that says it all. 4. A code that says roughly what, or else the status (the body's own where HTTP says 200),
-and what the words add to it. 5. The words alone.
+1. Aborted, by name. 2. Too long for the model, unless the text plainly speaks of a rate. 3. A code of the
+body that says it all. 4. A code that says roughly what, or else the status (the body's own where HTTP says
+200), and what the words add to it. 5. The words alone.
 """
 
 from collections.abc import Callable
@@ -98,7 +98,8 @@ def _code_or_status(facts: Facts, _provider: str) -> Verdict | None:
         return None
     if verdict.kind == "quota" and _is_per_minute(facts):
         return Verdict("rate", f"{verdict.evidence} per minute")
-    return _from_words(WORDS_ADD.get(verdict.kind, ()), facts, verdict) or verdict
+    said = _from_words(WORDS_ADD.get(verdict.kind, ()), facts, verdict)
+    return said if said and said.kind != verdict.kind else verdict
 
 
 def _likely_code(facts: Facts) -> Verdict | None:

@@ -29,7 +29,7 @@ ABORTED: Final = _family(
     ),
     (
         "request aborted",
-        r"(?:\brequest|\boperation|\bresponse|\bstream|\bsession|\bmessage|\bsignal|\bthis) (?:was |has been |is )?"
+        r"\b(?:request|operation|response|stream|session|message|signal|this) (?:was |has been |is )?"
         r"(?:aborted|cancell?ed)(?! due to (?:a )?time)",
     ),
     ("AbortError", r"\baborterror\b|^(?:aborted|cancell?ed)\.?$|\bclient closed request"),
@@ -72,7 +72,7 @@ OVERFLOW: Final = _family(
         r"(?:reduce|shorten|decrease)[^.\n]{0,30} (?:messages?|prompt|input|context|conversation)\b",
     ),
     ("input range", r"range of input length|'?inputs'? tokens \+|'?inputs'? must have less than"),
-    ("上下文超长", r"上下文[^。\n]{0,20}(?:超|过长|限制)|(?:输入|提示词?|消息|prompt|请求)[^。\n,，]{0,12}(?:过长|超长|超出|过大|太长)"),
+    ("上下文超长", r"上下文[^。\n]{0,20}(?:超|过长|限制)|(?:输入|提示词?|消息|prompt|请求)[^。\n]{0,12}(?:过长|超长|超出|过大|太长)"),
     ("コンテキスト長", r"コンテキスト[^。\n]{0,20}超|トークン数[^。\n]{0,20}超"),
 )  # fmt: skip
 
@@ -354,13 +354,14 @@ CALLED_QUOTA: Final = re.compile(r"allocated quota exceeded|throttling\.|current
 NO_LIMIT_LEFT: Final = re.compile(r"per_?day|\blimit: 0(?![.\d])")
 """Google's names for a quota of a day, and one that is none: the short delay beside them is no reset."""
 STATUS: Final = re.compile(
-    r"(?:\bhttp(?:/[\d.]{1,3})?(?: error)?|\bstatus(?:[ _]?code)?|\berror code)[ :=(\[]{1,3}([45]\d\d)(?![\d\w.-])"
+    r"(?:\bhttp(?:/[\d.]{1,3})?(?: error)?|\bstatus(?:[ _]?code)?|\berror code)[ :=(\[]{1,3}([45]\d\d)(?![\w.-])"
     r"|^\W{0,2}([45]\d\d)(?= status code\b| ?[{\[\"])",
     re.ASCII,
 )
 """An HTTP status in words, never a number that merely stands there."""
 ONE_MODEL: Final = re.compile(
-    r"\bthis model|\b(?:for|on|of) (?:the )?model\b|per_?model|credentials for model|reached for [^ \n]{1,80} in organi"
+    r"\bthis model|\b(?:for|on|of) (?:the )?model\b|per_?model|credentials for model"
+    r"|reached for [^ \n]{1,80} in organi"
     r"|(?:opus|sonnet|haiku|fable) (?:\w{1,8} )?limit|模型当前|该模型"
 )
 

@@ -1,10 +1,11 @@
-"""Finds the resets that a text states: `try again in 9m38s`, `resets at 2026-05-15T15:00:00Z`, `30 秒后重试`.
+"""Finds the resets that a text states: `try again in 9m38s`, `resets at 2026-05-15T15:00:00Z`, `30 秒后`.
 
-Texts come as `failure_facts.plain` leaves them. A number counts only beside a word that speaks of coming back.
+Texts come as `failure_facts.plain` leaves them. A number counts only beside a word that speaks of coming
+back.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import islice
@@ -45,19 +46,20 @@ _WORDS: Final = {
 _CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d(?:\.\d{1,9})?)", re.ASCII)
 
 _CUE: Final = (
-    r"(?:try(?:ing)?(?: your request| it)? again|again|retry(?:ing|able)?|retry[-_ ]after|reset(?:s|ting)?|wait(?:ing)?|renews?"
+    r"(?:try(?:ing)?(?: your request| it)? again|again|retry(?:ing|able)?|retry[-_ ]after|reset(?:s|ting)?"
+    r"|wait(?:ing)?|renews?"
     r"|refresh(?:es)?|back|available|resumes?|recovers?|replenish(?:es|ed)?|until reset|cool-?down|cooling down|expires"
     r"|time remaining|unblocked|重试|等待|重置|恢复|再试)"
 )
 _GLUE: Final = (
-    r"(?:[ :=~≈'\"(]|\b(?:in|after|for|about|approximately|approx\.?|around|roughly|at least|another|the|next|time|is|will"
-    r"|be|of|up to|a|further|period|within|to|until|access|now|请|在|约|后|于)\b|在|约|请){0,12}"
+    r"(?:[ :=~≈'\"(]|\b(?:in|after|for|about|approximately|approx\.?|around|roughly|at least|another"
+    r"|the|next|time|is|will|be|of|up to|a|further|period|within|to|until|access|now|请|在|约|后|于)\b|在|约|请){0,12}"
 )
 _AFTER_CUE: Final = re.compile(
     rf"{_CUE}{_GLUE}({_LENGTH}|(?:an?|one|two|three|five|ten) (?:{_UNIT})(?![a-z]))", re.ASCII
 )
 _BEFORE_CUE: Final = re.compile(
-    rf"({_LENGTH})(?:之?后|以后|until|before (?:try|retry|making|sending|your next)|remaining until|left until)",
+    rf"({_LENGTH})(?:之?后|以后|until|before (?:try|retry|making|sending|your next)|(?:remaining|left) until)",
     re.ASCII,
 )
 _BARE: Final = re.compile(
@@ -75,7 +77,8 @@ _DATE: Final = re.compile(
     re.ASCII,
 )
 _NAMED: Final = re.compile(
-    r"(?:(\d{1,2}) )?\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?(?: (\d{1,2})(?:st|nd|rd|th)?)?,?"
+    r"(?:(\d{1,2}) )?\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
+    r"(?: (\d{1,2})(?:st|nd|rd|th)?)?,?"
     r"(?: (\d{4}))?,?(?: at)? (\d{1,2})(?::(\d{2}))?(?::(\d{2}))? ?(am|pm)? ?\(?(utc|gmt|z)\b",
     re.ASCII,
 )
@@ -89,20 +92,32 @@ _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep",
 
 def spoken_resets(text: str, provider: str, now: float) -> Iterator[tuple[float | None, float]]:
     """Yield what *text* states, durations first: their seconds, or None and Unix seconds. Not all is sane."""
+    for seconds in _lengths(text):
+        yield seconds, 0
+    for instant in _instants(text, provider, now):
+        yield None, instant
+
+
+def _lengths(text: str) -> Iterator[float]:
     for pattern in (_AFTER_CUE, _BEFORE_CUE):
         for match in islice(pattern.finditer(text), MOST):
             if (seconds := duration_of(match[1])) is not None:
-                yield seconds, 0
+                yield seconds
     for match in islice(_BARE.finditer(text), MOST):
-        yield float(match[1]), 0
-    for match in islice(_DATE.finditer(text), MOST):
-        if _speaks_of_return(text, match) and (at := iso_instant(match[0], _zone(provider))) is not None:
-            yield None, at
-    for match in islice(_NAMED.finditer(text), MOST):
-        if _speaks_of_return(text, match) and (at := _named_instant(match, now)) is not None:
-            yield None, at
+        yield float(match[1])
+
+
+def _instants(text: str, provider: str, now: float) -> Iterator[float]:
+    dates = islice(_DATE.finditer(text), MOST)
+    yield from _known(iso_instant(match[0], _zone(provider)) for match in dates if _speaks_of_return(match))
+    named = islice(_NAMED.finditer(text), MOST)
+    yield from _known(_named_instant(match, now) for match in named if _speaks_of_return(match))
     for match in islice(_EPOCH.finditer(text), MOST):
-        yield None, float(match[1]) if len(match[1]) == 10 else float(match[1]) / 1000
+        yield float(match[1]) / (1 if len(match[1]) == 10 else 1000)
+
+
+def _known(instants: Iterable[float | None]) -> Iterator[float]:
+    return (instant for instant in instants if instant is not None)
 
 
 def duration_of(text: str) -> float | None:
@@ -156,7 +171,8 @@ def _named_instant(match: re.Match[str], now: float) -> float | None:
     return None
 
 
-def _speaks_of_return(text: str, match: re.Match[str]) -> bool:
+def _speaks_of_return(match: re.Match[str]) -> bool:
+    text = match.string
     before = text[max(0, match.start() - 60) : match.start()]
     return bool(_BACK.search(before) or _BACK.search(text[match.end() : match.end() + 12]))
 

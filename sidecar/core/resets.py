@@ -1,4 +1,4 @@
-"""When a service says that it is back: the sources in order, each giving an instant; the first sane one wins."""
+"""When a service says that it is back: the sources in their order; the first sane one wins."""
 
 import math
 import re
@@ -26,18 +26,21 @@ _EPOCHS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3), (1e8, 1.0))
 """From which number on it is an instant, and in how many parts of a second."""
 
 _SECONDS_FIELDS: Final = frozenset(
-    ("resetsinseconds", "resetinseconds", "retryafterseconds", "retryaftersec", "retryafters", "retryinseconds",
-     "resetafterseconds", "secondsuntilreset", "waitseconds")
-)  # fmt: skip
-_MS_FIELDS: Final = frozenset(
-    ("retryafterms", "retryinms", "resetinms", "resetafterms", "retryaftermilliseconds")
+    (
+        "resetsinseconds resetinseconds retryafterseconds retryaftersec retryafters retryinseconds "
+        "resetafterseconds secondsuntilreset waitseconds cooldownseconds"
+    ).split()
 )
+_MS_FIELDS: Final = frozenset("retryafterms retryinms resetinms resetafterms retryaftermilliseconds".split())
 _EITHER_FIELDS: Final = frozenset(
-    ("retrydelay", "retryafter", "resetat", "resetsat", "retryin", "resetin", "resetsin", "quotaresetdelay",
-     "quotaresettimestamp", "resettime", "resetafter", "xratelimitreset", "ratelimitreset", "retryat",
-     "nextresettime", "nextflushtime", "availableat", "cooldown", "limitreset", "resetdate", "resettimestamp",
-     "quotaresetdateutc", "quotaresetdate", "unblockat", "cooldownseconds", "nextavailableat", "resettimestampms")
-)  # fmt: skip
+    (
+        "retrydelay retryafter retryat retryin resetat resetsat resetin resetsin resetafter resettime resetdate "
+        "resettimestamp resettimestampms quotaresetdelay quotaresettimestamp quotaresetdate quotaresetdateutc "
+        "xratelimitreset ratelimitreset limitreset nextresettime nextflushtime availableat nextavailableat "
+        "cooldown unblockat"
+    ).split()
+)
+"""Keys of bodies without case and signs: seconds, milliseconds, and what may be a length or an instant."""
 
 
 class Reset(Struct, frozen=True):

@@ -13,8 +13,13 @@ def as_json(value: Any) -> str:
 
     A float that is named `at` or `*_at` is Unix seconds, and is written as a time.
     """
+    return msgspec.json.format(as_json_line(value).encode(), indent=2).decode()
+
+
+def as_json_line(value: Any) -> str:
+    """Return the same in one line."""
     plain = msgspec.json.decode(msgspec.json.encode(value))
-    return msgspec.json.format(msgspec.json.encode(_with_times(plain)), indent=2).decode()
+    return msgspec.json.encode(_with_times(plain)).decode()
 
 
 def _with_times(value: object, key: str = "") -> object:
