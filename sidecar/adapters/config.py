@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from sidecar.adapters import jsonc
+from sidecar.adapters.catalogue import NOTHING, Catalogue
 from sidecar.adapters.credentials import key_finder
 from sidecar.adapters.documents import Document, DocumentReader, Problem
 from sidecar.adapters.entries import Finding, convert_entries, spell
@@ -23,9 +24,9 @@ from sidecar.adapters.listeners import Listeners
 from sidecar.adapters.paths import Places
 from sidecar.adapters.preset_files import PresetFiles
 from sidecar.adapters.providers import Providers
-from sidecar.adapters.routes import Routes
+from sidecar.adapters.routes import RouteReader, Routes
 from sidecar.adapters.secrets import Placeholders
-from sidecar.adapters.settings import PROJECT_MAY_SET, ProjectSettings, ProviderEntry, Settings
+from sidecar.adapters.settings import ENTRY_KEYS, PROJECT_MAY_SET, ProjectSettings, ProviderEntry, Settings
 from sidecar.adapters.targets import Targets
 from sidecar.adapters.webhook_entries import read_hooks
 from sidecar.adapters.webhooks import Hook
@@ -71,12 +72,12 @@ class ConfigLoader:
         """Knows which files were looked for."""
 
     def load(
-        self, workspace: Path | None, workspaces: Iterable[Path] = (), names: dict[str, str] | None = None
+        self, workspace: Path | None, workspaces: Iterable[Path] = (), catalogue: Catalogue = NOTHING
     ) -> Config:
         """Return the configuration of *workspace*.
 
-        *workspaces* are all folders that are open: secrets are never read from inside one. *names* is
-        what the host calls its providers, by id.
+        *workspaces* are all folders that are open: secrets are never read from inside one. *catalogue* is
+        what the host offers.
         """
         problems: list[Problem] = []
         placeholders = Placeholders(self._environ, {*workspaces, *([workspace] if workspace else [])})
@@ -85,8 +86,11 @@ class ConfigLoader:
         ours = self._first(self._places.config, problems)
         settings = _settings(ours, problems)
         keys, presets = key_finder(self._environ, host, placeholders), PresetFiles(self._places.config)
-        builder = GatewayBuilder(keys, presets, host.providers, placeholders, names or {})
+        builder = GatewayBuilder(keys, presets, host.providers, placeholders, catalogue.names)
         gateways = _gateways(builder, ours, host, problems)
+        providers = Providers(host.providers, keys, placeholders)
+        routes = _routes(RouteReader(placeholders, catalogue, host.providers), ours, settings, problems)
+        problems.extend(providers.problems(routes.providers()))
         hooks = read_hooks(ours, placeholders, problems)
         patterns = read_patterns(ours, problems)
         if workspace and workspace / ".opencode" != self._places.config:
@@ -100,7 +104,7 @@ class ConfigLoader:
             tuple(dict.fromkeys(problems)),
             tuple(hidden),
             Listeners(builder),
-            Targets(settings, Routes(), Providers(host.providers, keys, placeholders)),
+            Targets(settings, routes, providers),
             tuple(hooks),
             patterns,
         )
@@ -130,6 +134,16 @@ def _settings(document: Document | None, problems: list[Problem]) -> Settings:
     settings = convert_entries(Settings, data, (), found)
     problems.extend(document.locate(found))
     return settings
+
+
+def _routes(
+    reader: RouteReader, ours: Document | None, settings: Settings, problems: list[Problem]
+) -> Routes:
+    found: list[Finding] = []
+    routes = reader.read(ours, settings, found)
+    if ours:
+        problems.extend(ours.locate(found))
+    return routes
 
 
 def _gateways(
@@ -196,10 +210,11 @@ def _allowed(data: Any, found: list[Finding]) -> Any:
 
 
 def _switched_on(providers: Any) -> Iterator[Finding]:
-    """Name the providers that a project would switch on."""
+    """Name what a project would set of a provider, but for switching it off."""
     for provider_id, row in providers.items() if is_object(providers) else ():
-        if is_object(row) and row.get("enabled") is True:
-            yield Finding(("providers", provider_id, "enabled"), words.not_for_projects())
+        for key, value in row.items() if is_object(row) else ():
+            if key in ENTRY_KEYS and (key != "enabled" or value is True):
+                yield Finding(("providers", provider_id, key), words.not_for_projects())
 
 
 def _is_enabled(settings: Settings, provider_id: str) -> bool:

@@ -44,9 +44,7 @@ def convert_entries(kind: type[S], data: Any, path: Path, found: list[Finding]) 
 
 def convert_entry(kind: type[S], data: Any, path: Path, found: list[Finding]) -> S | None:
     """Return *data* as *kind*, or None with a finding."""
-    if is_object(data):
-        known = [field.encode_name for field in msgspec.structs.fields(kind)]
-        found.extend(_unknown(data, known, path))
+    found.extend(_unknown_within(kind, data, path))
     value = _convert(kind, data, path, found)
     return value if isinstance(value, kind) else None
 
@@ -82,6 +80,29 @@ def reason_and_steps_of(error: msgspec.ValidationError) -> tuple[str, Path]:
     reason = str(error)
     inner = _AT.search(reason)
     return _AT.sub("", reason), tuple(steps_of(inner.group(1))) if inner else ()
+
+
+def _unknown_within(kind: type[Struct], data: Any, path: Path) -> Iterator[Finding]:
+    """Name the unknown keys of *data*, and of the structs that it holds."""
+    if not is_object(data):
+        return
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    yield from _unknown(data, fields, path)
+    for key in [key for key in data if key in fields]:
+        rows: list[tuple[Path, Any]] = [((*path, key), data[key])]
+        if is_list(data[key]):
+            rows = [((*path, key, index), row) for index, row in enumerate(data[key])]
+        for inner in _structs_in(fields[key].type):
+            for place, row in rows:
+                yield from _unknown_within(inner, row, place)
+
+
+def _structs_in(kind: Any) -> Iterator[type[Struct]]:
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        yield kind
+    elif get_origin(kind) is not dict:
+        for part in get_args(kind):
+            yield from _structs_in(part)
 
 
 def _unknown(data: dict[Any, Any], known: Any, path: Path) -> Iterator[Finding]:

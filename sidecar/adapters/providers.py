@@ -1,10 +1,12 @@
 """Where a provider is called and with which key: only as global files say, or `wires.toml`."""
 
-import msgspec
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from sidecar.adapters import urls
 from sidecar.adapters.credentials import Credential, KeyFinder, sendable
+from sidecar.adapters.documents import Problem
 from sidecar.adapters.host_config import HostProvider, Setting
 from sidecar.adapters.secrets import Placeholders, Secret, UnresolvedError
 from sidecar.adapters.wires import wires
@@ -12,6 +14,7 @@ from sidecar.core.account import Account, account_of
 from sidecar.core.choose import Unfit
 from sidecar.protocol import Wire
 from sidecar.quota.mapping_checks import RESERVED_HEADERS
+from sidecar.texts import problems as words
 
 
 class Provider(Struct, frozen=True):
@@ -23,11 +26,13 @@ class Provider(Struct, frozen=True):
     own_base: urls.Endpoint | None = None
     """As a global file says."""
     is_astray: bool = False
-    """A global file says where, and that can't be called; or how, and that can't be sent."""
+    """A global file says where, and that can't be called; or with which headers, and they can't be sent."""
     credential: Credential | None = None
     """What OpenCode itself uses."""
     is_login: bool = False
     """It only names an account; it can't be sent."""
+    faults: tuple[Problem, ...] = ()
+    """Why it is astray, and whether its key can't be filled in."""
     own_headers: dict[str, Secret] = {}
     api_ids: dict[str, str] = {}
 
@@ -57,11 +62,11 @@ class Provider(Struct, frozen=True):
         plain = {name: Secret(text) for name, text in row.headers.items()}
         return plain | key_headers | self.own_headers
 
-    def why_not(self, wire: Wire) -> Unfit | None:
-        """Return why nothing of ours can be sent there."""
+    def why_not(self, wire: Wire, *, is_broken: bool = False) -> Unfit | None:
+        """Return why nothing of ours can be sent there; *is_broken*: by what the user wants of it."""
         if wire == "other":
             return "other wire"
-        if self.base(wire) is None:
+        if is_broken or self.base(wire) is None:
             return "no address"
         if self.credential is None:
             return None if self.own_base else "no key"
@@ -98,25 +103,51 @@ class Providers:
             self._found[provider_id] = self._find(provider_id)
         return self._found[provider_id]
 
+    def problems(self, provider_ids: Iterable[str]) -> list[Problem]:
+        """Return what is wrong in OpenCode's own files with providers that somebody counts on."""
+        return [fault for provider_id in sorted(provider_ids) for fault in self.find(provider_id).faults]
+
     def _find(self, provider_id: str) -> Provider:
         host = self._hosts.get(provider_id) or HostProvider()
         variables = (*host.variables, *wires().variables.get(provider_id, ()))
         credential, is_login = self._keys.find_callers(provider_id, variables)
-        provider = Provider(
-            provider_id, host.npm, credential=credential, is_login=is_login, api_ids=host.api_ids
+        faults: list[Problem] = []
+        base = self._base(host.base_url, faults) if host.base_url else None
+        headers = {name: self._header(name, text, faults) for name, text in host.headers.items()}
+        is_astray = bool(faults)
+        if host.api_key and isinstance(error := self._keys.config_keys.get(provider_id), UnresolvedError):
+            faults.append(host.api_key.problem(str(error)))
+        return Provider(
+            provider_id,
+            host.npm,
+            base,
+            is_astray,
+            credential,
+            is_login,
+            tuple(faults),
+            {name: text for name, text in headers.items() if text},
+            host.api_ids,
         )
+
+    def _base(self, setting: Setting, faults: list[Problem]) -> urls.Endpoint | None:
+        text = self._fill(setting, faults)
         try:
-            base = urls.parse(self._fill(host.base_url)) if host.base_url else None
-            headers = {name: self._header(name, text) for name, text in host.headers.items()}
-        except (UnresolvedError, urls.UrlRefusedError, ValueError):
-            return msgspec.structs.replace(provider, is_astray=True)
-        return msgspec.structs.replace(provider, own_base=base, own_headers=headers)
+            return urls.parse(text) if text else None
+        except urls.UrlRefusedError as error:
+            faults.append(setting.problem(words.url_not_allowed(str(error))))
+            return None
 
-    def _fill(self, setting: Setting) -> str:
-        return self._placeholders.fill(setting.text, setting.document.file)
-
-    def _header(self, name: str, setting: Setting) -> Secret:
-        filled = self._fill(setting)
+    def _header(self, name: str, setting: Setting, faults: list[Problem]) -> Secret | None:
+        filled = self._fill(setting, faults)
+        if filled is None:
+            return None
         if name in RESERVED_HEADERS or not sendable(filled):
-            raise ValueError(name)
+            faults.append(setting.problem(words.bad_header(name)))
         return Secret(filled)
+
+    def _fill(self, setting: Setting, faults: list[Problem]) -> str | None:
+        try:
+            return self._placeholders.fill(setting.text, setting.document.file)
+        except UnresolvedError as error:
+            faults.append(setting.problem(str(error)))
+            return None

@@ -10,11 +10,9 @@ from sidecar.quota.mapping import HeaderName
 
 TargetName = Annotated[
     str,
-    Meta(
-        pattern=r"^[^/\s]+/\S+$", max_length=300, description="provider/model, both as OpenCode calls them."
-    ),
+    Meta(pattern=r"^[^/]+/.+$", max_length=300, description="provider/model, both as OpenCode calls them."),
 ]
-DottedPath = Annotated[str, Meta(pattern=r"^[^.]+(\.[^.]+)*$", max_length=200)]
+DottedPath = Annotated[str, Meta(min_length=1, max_length=200)]
 MaxAttempts = Annotated[int, Meta(ge=1, le=16)]
 Tokens = Annotated[int, Meta(ge=1)]
 Amount = Annotated[float, Meta(ge=0)]

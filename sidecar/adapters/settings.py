@@ -5,6 +5,7 @@ They are `schema/config.json` too: a description here is the hint that an editor
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta, Struct, field
 
 from sidecar.adapters.route_settings import HEADERS, MaxAttempts, ProviderEntry, RouteEntry
@@ -175,3 +176,6 @@ class ProjectSettings(Struct, frozen=True, rename="camel"):
 
 PROJECT_MAY_SET: dict[str, bool] = {"enabled": False, "toasts": False, "autoRoute": False, "dryRun": True}
 """The one value that a project may give to each switch: a project can only make us do less."""
+
+ENTRY_KEYS = frozenset(row.encode_name for row in msgspec.structs.fields(ProviderEntry))
+"""What may be set for a provider; a project may only switch it off."""

@@ -135,7 +135,7 @@ class Targets:
             listed.model or provider.api_ids.get(target.model_id) or _api_id(model, target),
             abilities=_abilities(listed, model),
             place=place,
-            why_not=(None if is_on else "switched off") or provider.why_not(wire),
+            why_not=self._why_not(provider, wire, is_on=is_on),
             by_turn=is_on and model is not None,
         )
         base = provider.base(wire)
@@ -156,6 +156,14 @@ class Targets:
             url=provider.url(spec.wire),
             headers=headers,
             edits=(*edits, *(extras.edits if extras else ()), *listed.extras.edits),
+        )
+
+    def _why_not(self, provider: Provider, wire: Wire, *, is_on: bool) -> Unfit | None:
+        extras = self._listed.extras.get(provider.id)
+        return (
+            "switched off"
+            if not is_on
+            else provider.why_not(wire, is_broken=bool(extras and extras.is_broken))
         )
 
     def _wire(self, provider: Provider, model: CatalogueModel | None) -> Wire:

@@ -9,7 +9,7 @@ import anyio.to_thread
 import structlog
 from msgspec import Struct
 
-from sidecar.adapters.catalogue import Catalogue
+from sidecar.adapters.catalogue import NOTHING, Catalogue
 from sidecar.adapters.config import Config, ConfigLoader
 from sidecar.protocol import WorkspaceCloseParams, WorkspaceOpenParams
 from sidecar.services.errors import RelativeDirectoryError, UnknownWorkspaceError
@@ -74,8 +74,13 @@ class Workspaces:
             raise UnknownWorkspaceError(f"the directory {directory!r} is not open")
         folders = [Path(folder) for folder in self._open]
         return await anyio.to_thread.run_sync(
-            self._loader.load, Path(directory), folders, self._open[directory].names
+            self._loader.load, Path(directory), folders, self._open[directory]
         )
+
+    async def place(self, directory: str) -> Workspace:
+        """Return the workspace with its configuration read anew; raises `UnknownWorkspaceError`."""
+        config = await self.config(directory)
+        return Workspace(directory, config, self._open.get(directory) or NOTHING)
 
     async def recent_config(self, directory: str) -> Config:
         """Return what was configured in *directory* `LOOK_AGAIN_S` ago at the earliest; else as `config`."""

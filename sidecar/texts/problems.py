@@ -47,6 +47,7 @@ _KINDS = {
 _REASONS = (
     (re.compile(r"Object missing required field `(\w+)`"), r"`\1` is missing"),
     (re.compile(r"a text matching regex .*\[a-z\].*"), "a plain word in lower case, like requests or cost"),
+    (re.compile(r"a text matching regex .*/.*"), "a target like provider/model"),
     (re.compile(r"a text matching regex .*"), "a name without spaces and special characters"),
     (re.compile(r"a list of length >= 1"), "a list that isn't empty"),
 )

@@ -1,0 +1,40 @@
+"""What can be wrong with routes, in words: each names the cure. The place is added elsewhere."""
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Final
+
+from sidecar.texts.problems import quoted
+
+_ALIKE: Final = 0.8
+"""From here on two ids are taken for one, misspelled."""
+
+
+def too_few() -> str:
+    return "a route needs two targets or more; with one there is nowhere else to go"
+
+
+def listed_twice() -> str:
+    return "is listed in this route already; it is ignored"
+
+
+def almost_provider(provider_id: str, known: Iterable[str]) -> Iterator[str]:
+    near = get_close_matches(provider_id, list(known), 1, _ALIKE)
+    if near:
+        yield f"OpenCode has no provider {quoted(provider_id)}; did you mean {near[0]!r}?"
+
+
+def unknown_model(provider_id: str, model_id: str, known: Iterable[str]) -> str:
+    near = get_close_matches(model_id, list(known), 1)
+    cure = f"did you mean {near[0]!r}?" if near else "`opencode models` lists them"
+    return f"the provider {quoted(provider_id)} has no model {quoted(model_id)} in OpenCode; {cure}"
+
+
+def bad_path() -> str:
+    return "is no path; write names from the body's root with dots between them, like provider.order"
+
+
+def not_theirs(path: str) -> str:
+    if path == "model":
+        return "is not set so; give the model's id with model, as in {target: ..., model: ...}"
+    return f"{path} is not yours to change: without it no answer can be read"
