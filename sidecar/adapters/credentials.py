@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from msgspec import Struct
@@ -32,6 +33,8 @@ class Credential(Struct, frozen=True):
     """What names the account of a login, whose token changes by the hour."""
     is_named: bool = False
     """It stands in the variable that `apiKeyEnv` names, so it is meant for this gateway wherever that is."""
+    is_login: bool = False
+    """It only names the account of a login, and can't be sent."""
 
     def secrets(self) -> list[Secret]:
         """Return everything that must not be shown."""
@@ -83,18 +86,13 @@ class KeyFinder(Struct, frozen=True):
 
         Of a login it is what names the account: fit to tell accounts apart, not to be sent.
         """
-        sources = (
-            *self._config(provider_id),
-            *self._auth(provider_id),
-            *self._login(provider_id),
-            *self._environment((*host_variables, default_variable(provider_id))),
-        )
-        return Credential(sources[0]) if sources else None
-
-    def find_callers(self, provider_id: str, host_variables: Iterable[str]) -> tuple[Credential | None, bool]:
-        """Return as `find_hosts`, and whether it only names a login: then it can't be sent."""
-        credential = self.find_hosts(provider_id, host_variables)
-        return credential, credential is not None and credential.used.source == words.login()
+        variables = (*host_variables, default_variable(provider_id))
+        if key := next(chain(self._config(provider_id), self._auth(provider_id)), None):
+            return Credential(key)
+        if login := next(self._login(provider_id), None):
+            return Credential(login, is_login=True)
+        variable = next(self._environment(variables), None)
+        return Credential(variable) if variable else None
 
     def _sources(self, provider_id: str, api_key_env: str | None) -> Iterator[KeySource]:
         yield from self._environment([api_key_env or default_variable(provider_id)])

@@ -29,8 +29,6 @@ class Provider(Struct, frozen=True):
     """A global file says where, and that can't be called; or with which headers, and they can't be sent."""
     credential: Credential | None = None
     """What OpenCode itself uses."""
-    is_login: bool = False
-    """It only names an account; it can't be sent."""
     faults: tuple[Problem, ...] = ()
     """Why it is astray, and whether its key can't be filled in."""
     own_headers: dict[str, Secret] = {}
@@ -56,8 +54,8 @@ class Provider(Struct, frozen=True):
         """Return what is sent along, the key too; lower-case names."""
         if wire == "other":
             return {}
-        row, key = wires().wires[wire], self.credential.used.key.reveal() if self.credential else None
-        carried = row.auth if key and not self.is_login else {}
+        row, key = wires().wires[wire], self._sendable_key()
+        carried = row.auth if key else {}
         key_headers = {name: Secret(text.replace("{key}", key or "")) for name, text in carried.items()}
         plain = {name: Secret(text) for name, text in row.headers.items()}
         return plain | key_headers | self.own_headers
@@ -70,16 +68,30 @@ class Provider(Struct, frozen=True):
             return "no address"
         if self.credential is None:
             return None if self.own_base else "no key"
-        return None if not self.is_login and sendable(self.credential.used.key.reveal()) else "no key"
+        return None if self._sendable_key() else "no key"
 
     def account(self, wire: Wire, origin: str | None) -> Account:
         """Return whose quota is used at *origin* (None: as configured)."""
-        base = self.base(wire)
+        home = self._home(wire)
         key = self.credential.used.key.reveal() if self.credential else None
-        home = base.origin if base else ""
         # Who sends it elsewhere (a project) may use another key too; a login has places of its own.
-        is_strange = origin is not None and base is not None and origin != home and not self.is_login
+        is_strange = home != "" and origin not in (None, home) and not self._is_login()
         return account_of(self.id, origin or home, None if is_strange else key)
+
+    def _home(self, wire: Wire) -> str:
+        base, origins = self.base(wire), wires().origins
+        if self._is_login() and self.id in origins.logins:
+            return origins.logins[self.id]
+        return base.origin if base else origins.providers.get(self.id, "")
+
+    def _is_login(self) -> bool:
+        return self.credential is not None and self.credential.is_login
+
+    def _sendable_key(self) -> str | None:
+        if self.credential is None or self._is_login():
+            return None
+        key = self.credential.used.key.reveal()
+        return key if sendable(key) else None
 
 
 class Providers:
@@ -110,7 +122,7 @@ class Providers:
     def _find(self, provider_id: str) -> Provider:
         host = self._hosts.get(provider_id) or HostProvider()
         variables = (*host.variables, *wires().variables.get(provider_id, ()))
-        credential, is_login = self._keys.find_callers(provider_id, variables)
+        credential = self._keys.find_hosts(provider_id, variables)
         faults: list[Problem] = []
         base = self._base(host.base_url, faults) if host.base_url else None
         headers = {name: self._header(name, text, faults) for name, text in host.headers.items()}
@@ -123,7 +135,6 @@ class Providers:
             base,
             is_astray,
             credential,
-            is_login,
             tuple(faults),
             {name: text for name, text in headers.items() if text},
             host.api_ids,

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
+from sidecar.adapters.wires import wires
+from sidecar.core.account import Account
 from sidecar.protocol import Edit, Wire
 
 OUTPUT_FIELDS: Final[dict[Wire, tuple[str, ...]]] = {
@@ -14,27 +16,48 @@ OUTPUT_FIELDS: Final[dict[Wire, tuple[str, ...]]] = {
 }
 """Where a request says how much it may be answered at most."""
 
-BOUND: Final[dict[Wire, tuple[Edit, ...]]] = {
+OF_A_HOST: Final[dict[Wire, tuple[Edit, ...]]] = {
+    "openai-chat": (
+        # OpenCode writes these for one host each, by its id; a strict one refuses what it does not know.
+        Edit(["usage"]),
+        Edit(["reasoning"]),
+        Edit(["thinking"]),
+        Edit(["enable_thinking"]),
+        Edit(["chat_template_args"]),
+        Edit(["prompt_cache_key"]),
+        Edit(["messages", "*", "reasoning_details"]),
+        Edit(["messages", "*", "reasoning_opaque"]),
+    ),
+    "anthropic-messages": (
+        # Their signatures hold at the host that made them. With a budget for thinking the last turn would
+        # have to begin with them, so that goes too; adaptive thinking does not ask for it.
+        Edit(["messages", "*", "content", "*"], where={"type": "thinking"}),
+        Edit(["messages", "*", "content", "*"], where={"type": "redacted_thinking"}),
+        Edit(["thinking"], where={"type": "enabled"}),
+    ),
+}
+"""What is left out where the host is another."""
+
+OF_AN_ACCOUNT: Final[dict[Wire, tuple[Edit, ...]]] = {
     "openai-responses": (
         Edit(["previous_response_id"]),
         Edit(["input", "*"], where={"type": "reasoning"}),
         Edit(["input", "*", "id"]),
     ),
-    "anthropic-messages": (
-        Edit(["messages", "*", "content", "*"], where={"type": "thinking"}),
-        Edit(["messages", "*", "content", "*"], where={"type": "redacted_thinking"}),
-    ),
 }
-"""What only the host that made it understands: it is left out where the host is another."""
+"""What is left out where the account is another: it is encrypted, or kept, for the one that it is of."""
 
 
-def edits_for(wire: Wire, model: str, output: float | None, *, is_elsewhere: bool) -> tuple[Edit, ...]:
-    """Return what makes a request of *wire* one for *model*; *is_elsewhere*: of another origin."""
-    return (
-        put(("model",), model),
-        *((Edit([name], at_most=output) for name in OUTPUT_FIELDS.get(wire, ())) if output else ()),
-        *(BOUND.get(wire, ()) if is_elsewhere else ()),
-    )
+def edits_for(wire: Wire, model: str, output: float | None, own: Account, other: Account) -> Iterator[Edit]:
+    """Yield what makes a request of *own* in this wire one for *model* at *other*."""
+    yield put(["model"], model)
+    if output:
+        yield from (Edit([name], at_most=output) for name in OUTPUT_FIELDS.get(wire, ()))
+    if own.origin != other.origin:
+        yield from OF_A_HOST.get(wire, ())
+        yield from (Edit(path.split(".")) for path in wires().refused.get(other.origin, ()))
+    if (own.origin, own.fingerprint) != (other.origin, other.fingerprint):
+        yield from OF_AN_ACCOUNT.get(wire, ())
 
 
 def users(put_there: dict[str, Any], left_out: list[str]) -> Iterator[Edit]:
@@ -43,6 +66,6 @@ def users(put_there: dict[str, Any], left_out: list[str]) -> Iterator[Edit]:
     yield from (Edit(path.split(".")) for path in left_out)
 
 
-def put(path: tuple[str, ...] | list[str], value: Any) -> Edit:
+def put(path: list[str], value: Any) -> Edit:
     """Return the edit that puts *value* at *path*."""
-    return Edit(list(path), set=msgspec.Raw(msgspec.json.encode(value)))
+    return Edit(path, set=msgspec.Raw(msgspec.json.encode(value)))

@@ -146,11 +146,8 @@ class Targets:
     def _with_address(self, spec: TargetSpec, listed: Listed, provider: Provider, own: Target) -> TargetSpec:
         extras = self._listed.extras.get(spec.target.provider_id)
         headers = provider.headers(spec.wire) | (extras.headers if extras else {}) | listed.extras.headers
-        own_provider = self._providers.find(own.provider_id)
-        home = own_provider.account(self._wire(own_provider, self._catalogue.find(own)), None).origin
-        edits = edits_for(
-            spec.wire, spec.model, spec.abilities.output, is_elsewhere=home != spec.account.origin
-        )
+        home = self.account(own, None)
+        edits = edits_for(spec.wire, spec.model, spec.abilities.output, home, spec.account)
         return msgspec.structs.replace(
             spec,
             url=provider.url(spec.wire),

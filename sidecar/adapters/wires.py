@@ -23,6 +23,14 @@ class WireRow(Struct, frozen=True):
     headers: dict[str, str] = {}
 
 
+class Origins(Struct, frozen=True):
+    """Where requests of the host are known to go that ours never do."""
+
+    providers: dict[str, str]
+    logins: dict[str, str]
+    """Of those that are called elsewhere with a login than with a key."""
+
+
 class Wires(Struct, frozen=True):
     """The file."""
 
@@ -31,6 +39,9 @@ class Wires(Struct, frozen=True):
     wires: dict[Spoken, WireRow]
     bases: dict[Spoken, dict[str, str]]
     variables: dict[str, list[str]]
+    refused: dict[str, list[str]]
+    """By origin, the paths of what is refused there."""
+    origins: Origins
 
     def of(self, npm: str | None) -> Wire:
         """Return what the package *npm* speaks."""
