@@ -11,14 +11,25 @@ from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
+import anyio.to_thread
 import pytest
 
 from sidecar.adapters import sqlite_rows, sqlite_store
+from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.file_lock import FileLock
-from sidecar.adapters.sqlite_schema import KEEP_MARK_S, KEEP_QUOTA_S, KEEP_USAGE_HOURS, MIGRATIONS, MOST_ROWS
-from sidecar.adapters.sqlite_store import BACKLOG, DATABASE, PRUNE_S, RETRY_S, SqliteStore
-from sidecar.adapters.store import CountRequest, HourUsage, Mark, PutQuota, QuotaSnapshot, State
-from tests.bed.store_user import KEPT, NOW
+from sidecar.adapters.sqlite_schema import (
+    MIGRATIONS,
+)
+from sidecar.adapters.sqlite_store import BACKLOG, DATABASE, RETRY_S, SqliteStore
+from sidecar.adapters.store import (
+    CountTokens,
+    HourUsage,
+    Mark,
+    PutQuota,
+    State,
+)
+from sidecar.core.cooldown import Cooldown
+from tests.bed.store_user import COOLED, KEPT, NOW
 from tests.bed.stores import COUNT, Clock, NewStore, StoreUsers, counted
 from tests.test_store_contract import HOUR, SNAPSHOT, TTL_S, key
 
@@ -71,6 +82,66 @@ async def test_of_processes_that_set_the_same_mark_exactly_one_acts(
     assert [len(one) for one in winners] == [1] * 50
     marks = (await new_store().load(NOW)).marks
     assert marks == {str(number): Mark(20, NOW + own) for number, (own,) in enumerate(winners)}
+
+
+async def test_of_cooldowns_that_processes_put_at_once_the_longest_holds(
+    new_store: NewStore, users: StoreUsers
+) -> None:
+    ours, several = new_store(), [users.start() for _ in range(4)]
+    await ours.load(NOW)
+    for own, user in enumerate(several):
+        user.tell(f"cool {own} 50")
+    assert [[user.said() for _ in range(50)] for user in several] == [[KEPT] * 50] * 4
+    longest = Cooldown(COOLED, "overloaded", NOW, NOW + 30 + 49 + 0.03, stated=False, strikes=3)
+    assert (await ours.load(NOW)).cooldowns == (await new_store().load(NOW)).cooldowns == {COOLED: longest}
+
+
+async def test_a_cooldown_from_elsewhere_is_known_with_the_next_load(
+    new_store: NewStore, users: StoreUsers
+) -> None:
+    ours = new_store()
+    await ours.load(NOW)
+    assert users.start().ask("cool 0 1") == KEPT
+    assert ours.state(NOW).cooldowns == {}
+    assert set((await ours.load(NOW, within_s=10)).cooldowns) == {COOLED}
+
+
+async def test_a_file_of_the_version_before_goes_on_with_its_rows(new_store: NewStore, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    await anyio.to_thread.run_sync(make_older, folder / DATABASE)
+    store = new_store()
+    await store.apply([COUNT, CountTokens(NOW, "p", "m", 7, 0.5)])
+    expected = State({}, (HourUsage(HOUR, "p", "m", 4, 1, 7, 0.5),), {"told": Mark(20, NOW)})
+    assert (await store.load(NOW), store.trouble) == (expected, None)
+    assert await new_store().load(NOW) == expected
+
+
+async def test_a_damaged_file_of_the_version_before_is_saved_as_far_as_it_can_be_read(
+    new_store: NewStore, folder: Path
+) -> None:
+    old = folder / DATABASE
+    folder.mkdir(parents=True)
+    await anyio.to_thread.run_sync(make_older, old)
+
+    def salvage() -> State:
+        with closing(sqlite3.connect(old)) as before, closing(sqlite3.connect(":memory:")) as new:
+            new.isolation_level = None
+            schema.migrate(new)
+            schema.copy_readable(before, new)
+            return sqlite_rows.read_state(new, NOW)
+
+    expected = State({}, (HourUsage(HOUR, "p", "m", 3, 1),), {"told": Mark(20, NOW)})
+    assert await anyio.to_thread.run_sync(salvage) == expected
+
+
+def make_older(file: Path) -> None:
+    """Make a file as it was before there were cooldowns."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as db:
+        for step in MIGRATIONS[:2]:
+            step(db)
+        db.execute("PRAGMA user_version = 2")
+        db.execute("INSERT INTO usage VALUES (?, 'p', 'm', 3, 1)", (HOUR,))
+        db.execute("INSERT INTO mark VALUES ('told', 20, ?, NULL)", (NOW,))
 
 
 async def test_folder_and_files_are_the_users_alone(new_store: NewStore, folder: Path) -> None:
@@ -165,54 +236,6 @@ async def test_a_file_that_is_busy_too_long_is_written_later(
         other.execute("ROLLBACK")
     clock.now += RETRY_S
     assert (await counted(store), store.trouble) == (1, None)
-
-
-async def test_old_rows_are_dropped_when_the_file_is_opened(new_store: NewStore, folder: Path) -> None:
-    store = new_store()
-    old = QuotaSnapshot(attempted_at=NOW - KEEP_QUOTA_S - 1)
-    await store.apply([PutQuota(key("old"), old), PutQuota(key("new"), SNAPSHOT)])
-    await store.apply([CountRequest(NOW - KEEP_USAGE_HOURS * 3600 - 3600, "p", "old", False), COUNT])
-    assert await store.claim("ended", "a", TTL_S, NOW - 100)
-    assert await store.claim("held", "a", TTL_S, NOW)
-    await store.aclose()
-    again = new_store()
-    await again.load(NOW)  # what it answers is not kept waiting for that
-    await again.aclose()
-    assert (await again.load(NOW)).quotas == {key("new"): SNAPSHOT}
-    assert not await again.claim("held", "b", TTL_S, NOW)
-    with closing(sqlite3.connect(folder / DATABASE)) as db:  # rows that no load shows
-        rows = [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("usage", "claim")]  # noqa: S608
-    assert rows == [1, 1]
-
-
-async def test_old_rows_are_dropped_once_an_hour_while_it_stays_open(
-    new_store: NewStore, clock: Clock
-) -> None:
-    store = new_store()
-    await store.apply([PutQuota(key(), SNAPSHOT)])
-    assert await store.swap("old", None, Mark(20, NOW - KEEP_MARK_S + PRUNE_S - 1))
-    assert await store.swap("new", None, Mark(20, NOW - KEEP_MARK_S + PRUNE_S))
-    clock.now += PRUNE_S - 1
-    await store.apply([COUNT])
-    assert set((await store.load(clock.now)).marks) == {"old", "new"}
-    clock.now += 1
-    await store.apply([COUNT])
-    assert set((await store.load(clock.now)).marks) == {"new"}
-
-
-async def test_only_the_newest_marks_and_quotas_are_kept(new_store: NewStore) -> None:
-    store = new_store()
-    for number in range(MOST_ROWS + 5):
-        assert await store.swap(str(number), None, Mark(20, NOW + number))
-    at_once = [PutQuota(key(str(number)), QuotaSnapshot(attempted_at=NOW)) for number in range(MOST_ROWS)]
-    newer = QuotaSnapshot(attempted_at=NOW + 1)
-    await store.apply([*at_once, PutQuota(key("newer"), newer)])
-    pruning = new_store()
-    await pruning.load(NOW)
-    await pruning.aclose()
-    state = await new_store().load(NOW)
-    assert list(state.marks) == [str(number) for number in sorted(map(str, range(5, MOST_ROWS + 5)))]
-    assert (len(state.quotas), state.quotas[key("newer")]) == (MOST_ROWS, newer)
 
 
 async def test_marks_set_while_the_disk_fails_are_written_later_unless_somebody_was_first(

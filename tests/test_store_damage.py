@@ -12,12 +12,22 @@ import pytest
 
 from sidecar.adapters.file_lock import FileLock
 from sidecar.adapters.sqlite_file import KEPT_ASIDE
-from sidecar.adapters.sqlite_schema import KEEP_USAGE_HOURS
 from sidecar.adapters.sqlite_store import DATABASE, RETRY_S
-from sidecar.adapters.store import CountRequest, HourUsage, Mark, PutQuota, QuotaSnapshot
+from sidecar.adapters.store import (
+    CountRequest,
+    Mark,
+    PutCooldown,
+    PutDecision,
+    PutQuota,
+    PutSession,
+)
+from sidecar.core.decision import SessionRoute
 from tests.bed.store_user import KEPT, NOW
 from tests.bed.stores import COUNT, Clock, NewStore, StoreUsers, counted
-from tests.test_store_contract import HOUR, SNAPSHOT, key
+from tests.test_store_contract import SNAPSHOT, key
+from tests.test_store_routes import MODEL, STATED, A, B, decision
+
+MOVED = SessionRoute("s", A, NOW, B)
 
 
 def damaged_copies(folder: Path) -> list[str]:
@@ -97,6 +107,7 @@ async def test_what_can_be_read_of_a_damaged_file_is_saved(new_store: NewStore, 
     first = new_store()
     mark = Mark(20, NOW, NOW + 1)
     await first.apply([PutQuota(key(str(number)), SNAPSHOT) for number in range(100)])
+    await first.apply([PutCooldown(STATED), PutSession(MOVED), PutDecision(decision(1))])
     assert await first.swap("told", None, mark)
     await first.apply([CountRequest(NOW, "p", f"m{number}", failed=False) for number in range(2000)])
     await first.aclose()
@@ -106,6 +117,8 @@ async def test_what_can_be_read_of_a_damaged_file_is_saved(new_store: NewStore, 
     state = await store.load(NOW)
     assert store.trouble is None
     assert (state.marks, len(state.usage)) == ({"told": mark}, 2000)
+    assert (state.cooldowns, state.sessions) == ({MODEL: STATED}, {"s": MOVED})
+    assert await store.decisions() == [decision(1)]
     assert 80 < len(state.quotas) < 100, "only the rows of one page are gone"
     assert set(state.quotas.values()) == {SNAPSHOT}
     assert damaged_copies(folder) == [f"state.db.damaged-{int(NOW)}"]
@@ -202,41 +215,6 @@ async def test_a_folder_removed_in_use_is_made_again(new_store: NewStore, folder
     assert (store.trouble, await counted(store), await counted(new_store())) == (None, 1, 1)
 
 
-async def test_a_row_that_cannot_be_read_costs_only_itself(new_store: NewStore, folder: Path) -> None:
-    store = new_store()
-    await store.apply([PutQuota(key("bad"), SNAPSHOT), PutQuota(key("good"), SNAPSHOT), COUNT])
-    mark = Mark(20, NOW)
-    assert await store.swap("good", None, mark)
-    with closing(sqlite3.connect(folder / DATABASE)) as db, db:
-        db.execute("UPDATE quota SET snapshot = ? WHERE provider_id = 'bad'", (b'{"windows": 5}',))
-        db.execute("INSERT INTO usage VALUES (?, 'p', 'n', 'many', 0, 0, NULL)", (HOUR,))
-        db.execute("INSERT INTO usage VALUES (?, 'p', CAST(? AS TEXT), 3, 0, 0, NULL)", (HOUR, b"\xff"))
-        db.execute("INSERT INTO mark VALUES ('bad', 'low', 0, NULL)")
-    state = await store.load(NOW)
-    assert state.quotas == {key("good"): SNAPSHOT}
-    assert set(state.usage) == {HourUsage(HOUR, "p", "m", 1, 0), HourUsage(HOUR, "p", "\ufffd", 3, 0)}
-    assert (state.marks, store.trouble) == ({"good": mark}, None)
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        CountRequest(NOW, "\ud800", "m", failed=False),
-        CountRequest(1e30, "p", "m", failed=False),
-        PutQuota(key(), QuotaSnapshot(account_name="\ud800")),
-        PutQuota(key(), QuotaSnapshot(attempted_at=float("nan"))),
-    ],
-)
-async def test_what_cannot_be_written_costs_only_itself(
-    new_store: NewStore, bad: CountRequest | PutQuota
-) -> None:
-    store = new_store()
-    await store.apply([COUNT, bad, COUNT])
-    await store.apply([COUNT])
-    assert store.trouble is None
-    assert await counted(new_store()) == 3
-
-
 @pytest.mark.parametrize("change", ["DROP TABLE usage", "PRAGMA user_version = 0"])
 async def test_a_file_without_what_its_version_promises_is_replaced(
     new_store: NewStore, folder: Path, change: str
@@ -262,16 +240,3 @@ async def test_of_many_damaged_files_the_newest_are_kept(
     await store.apply([COUNT])
     newest = range(int(clock.now) - KEPT_ASIDE + 1, int(clock.now) + 1)
     assert damaged_copies(folder) == [f"state.db.damaged-{time}" for time in newest]
-
-
-async def test_what_is_too_old_and_cannot_be_dropped_keeps_nothing_from_being_read(
-    new_store: NewStore, clock: Clock, users: StoreUsers
-) -> None:
-    store = new_store()
-    clock.now -= KEEP_USAGE_HOURS * 3600 + 3600
-    await store.apply([COUNT, CountRequest(clock.now, "p", "old", failed=False)])
-    user = users.start()
-    assert user.ask("limit 1") == "limit"
-    assert user.ask("load") == "1"
-    assert user.counts(1) != [KEPT]
-    assert await counted(store) == 1

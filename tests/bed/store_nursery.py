@@ -3,7 +3,8 @@
     python -m tests.bed.store_nursery FOLDER SEED KILLS
 
 prints one line for each writer: its name, and a letter for each call that returned to it: `a` for an
-`apply` and `s` for a `swap`, in turn, `t` for a call that met trouble, after which it only waits.
+`apply` and `s` for a `swap`, in turn, `t` for a call that met trouble, after which it only waits. Each
+`apply` counts two requests, puts a quota, and prolongs a cooldown.
 """
 
 import itertools
@@ -19,8 +20,9 @@ from typing import Final, Never
 import anyio
 
 from sidecar.adapters.sqlite_store import SqliteStore
-from sidecar.adapters.store import CountRequest, Mark, PutQuota, QuotaKey, QuotaSnapshot
+from sidecar.adapters.store import CountRequest, Mark, PutCooldown, PutQuota, QuotaKey, QuotaSnapshot
 from sidecar.core.account import Account
+from sidecar.core.cooldown import Cooldown, CooldownKey
 
 CALLS: Final = 11
 """At most so many calls return to a writer before it is killed."""
@@ -34,15 +36,22 @@ def key(name: str) -> QuotaKey:
     return QuotaKey(Account(name, "http://127.0.0.1:1", "local"), "0123456789abcdef")
 
 
+def cooldown(name: str, strikes: int, now: float) -> Cooldown:
+    """Return the cooldown that a writer prolongs again and again."""
+    key = CooldownKey("account", "http://127.0.0.1:1", name, "local")
+    return Cooldown(key, "overloaded", now, now + 3600 + strikes, stated=False, strikes=strikes)
+
+
 async def _write(folder: Path, name: str, say: Callable[[bytes], object]) -> None:
-    """Write for ever: the second row says how often the first and the third were written with it."""
+    """Write for ever: a row says how often those were written that come with it."""
     store = SqliteStore(folder, time.time)
     now = time.time()
     mark: Mark | None = None
     count = CountRequest(now, "p", name, failed=False)
     for number in itertools.count(1):
         times = QuotaSnapshot(failures=number, attempted_at=now)
-        await store.apply([count, PutQuota(key(name), times), count])
+        wait = PutCooldown(cooldown(name, number, now))
+        await store.apply([count, PutQuota(key(name), times), wait, count])
         say(b"t" if store.trouble else b"a")
         new = Mark(number, now)
         granted = await store.swap(name, mark, new)

@@ -11,11 +11,13 @@ from typing import Final
 import anyio
 
 from sidecar.adapters.sqlite_store import SqliteStore
-from sidecar.adapters.store import CountRequest, Mark
+from sidecar.adapters.store import CountRequest, Mark, PutCooldown
+from sidecar.core.cooldown import Cooldown, CooldownKey
 from sidecar.logs import configure_logging
 
 NOW: Final = 1_790_000_000.0
 KEPT: Final = "kept"
+COOLED: Final = CooldownKey("account", "http://127.0.0.1:1", "campus", "local")
 
 
 class User:
@@ -36,6 +38,14 @@ class User:
         """Set this many marks that nobody has set yet, and print for each whether it was granted."""
         mark = Mark(20, NOW + int(own))
         _say(*[int(await self.store.swap(str(number), None, mark)) for number in range(int(many))])
+
+    async def cool(self, own: str, many: str) -> None:
+        """Put this many cooldowns, each longer than the last, and print for each `kept`, or why it is not."""
+        for number in range(int(many)):
+            wait_s = 30.0 + number + int(own) / 100
+            row = Cooldown(COOLED, "overloaded", NOW, NOW + wait_s, stated=False, strikes=int(own))
+            await self.store.apply([PutCooldown(row)])
+            _say(self.store.trouble or KEPT)
 
     async def load(self) -> None:
         """Print how many requests were counted."""
