@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot
 from sidecar.protocol import PassPlan, ReplyPlan, SendPlan
+from sidecar.quota.windows import Window
 from tests.flying import NOW, Flying, origin, target
 
 pytestmark = pytest.mark.anyio
@@ -307,3 +309,21 @@ async def test_who_knows_no_directory_passes(tmp_path: Path) -> None:
         request = one.request()
         assert await request.plan() == "a"
         assert await request.failure(429) == PassPlan()
+
+
+async def test_a_refusal_without_a_time_waits_for_the_window_that_is_used_up(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        place = await one.application.workspaces.looked_at(one.directory)
+        assert place is not None
+        account = place.config.targets.account(target("a"), origin("a"))
+        weekly = Window("weekly", "percent", percent_remaining=0.0, resets_at=NOW + 5000)
+        snapshot = QuotaSnapshot((weekly, Window("other", "tokens")), read_at=NOW, attempted_at=NOW)
+        await one.application.store.apply([PutQuota(QuotaKey(account, "url"), snapshot)])
+        request = one.request()
+        await request.plan()
+        await request.refused(402)
+        bed.clock.now += 4999
+        assert await one.request().plan() == "b"
+        bed.clock.now += 1
+        assert await one.request().plan() == "a"

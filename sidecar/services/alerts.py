@@ -14,6 +14,7 @@ from msgspec import Struct
 from sidecar.adapters.config import Config
 from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.store import State, Store
+from sidecar.adapters.webhooks import Event, Webhooks
 from sidecar.core.alerts import THRESHOLDS, counts, judge
 from sidecar.core.headroom import share
 from sidecar.protocol import SessionIdleParams, ToastShowParams
@@ -46,12 +47,18 @@ class Alerts:
     """Tells by toasts. At most one look at a directory is under way, and one more waits for its end."""
 
     def __init__(
-        self, workspaces: Workspaces, quotas: Quotas, store: Store, clock: Callable[[], float]
+        self,
+        workspaces: Workspaces,
+        quotas: Quotas,
+        store: Store,
+        webhooks: Webhooks,
+        clock: Callable[[], float],
     ) -> None:
-        """Remember in *store* what was told; *clock* gives Unix seconds."""
+        """Remember in *store* what was told, and tell *webhooks* too; *clock* gives Unix seconds."""
         self._workspaces = workspaces
         self._quotas = quotas
         self._store = store
+        self._webhooks = webhooks
         self._clock = clock
         self._again: dict[str, bool] = {}
         """The directories that are looked at, and whether somebody wants another look."""
@@ -74,7 +81,9 @@ class Alerts:
             while self._again[directory]:
                 self._again[directory] = False
                 if config := await self._config(directory):
-                    _tell(directory, await self._quota_news(config) + await self._setup_problem(config), show)
+                    news = await self._quota_news(config) + await self._setup_problem(config)
+                    if config.settings.toasts:
+                        _tell(directory, news, show)
         finally:
             del self._again[directory]
 
@@ -84,10 +93,10 @@ class Alerts:
             config = await self._workspaces.config(directory)
         except UnknownWorkspaceError:
             return None  # closed meanwhile
-        return config if config.settings.enabled and config.settings.toasts else None
+        return config if config.settings.enabled and (config.settings.toasts or config.webhooks) else None
 
     async def _setup_problem(self, config: Config) -> list[Notice]:
-        if not config.problems:
+        if not config.problems or not config.settings.toasts:
             return []
         said = repr(config.problems).encode("utf-8", "replace")  # a path may hold bytes that are no text
         digest = hashlib.sha256(said).hexdigest()[:16]
@@ -104,9 +113,9 @@ class Alerts:
         now = self._clock()
         state = await self._store.load(now)  # readings and marks of one instant
         looks = [look for gateway in gateways for look in _looks(gateway, state, now)]
-        return [notice for look in looks if (notice := await self._judge(look, state, now))]
+        return [notice for look in looks if (notice := await self._judge(look, state, now, config))]
 
-    async def _judge(self, look: "_Look", state: State, now: float) -> Notice | None:
+    async def _judge(self, look: "_Look", state: State, now: float, config: Config) -> Notice | None:
         old = state.marks.get(look.mark)
         verdict = judge(look.window, look.read_at, old, now)
         if verdict.mark == old or not await self._store.swap(look.mark, old, verdict.mark):
@@ -117,13 +126,17 @@ class Alerts:
         if verdict.news is None or left is None:
             return None
         variant = "error" if left <= THRESHOLDS[0] else "warning"
-        return Notice(left, variant, toasts.low(look.label, look.window, now))
+        text = toasts.low(look.label, look.window, now)
+        event = Event("low", now, look.provider_id, toasts.line(text), until=look.window.resets_at)
+        self._webhooks.send(config.webhooks, event)
+        return Notice(left, variant, text)
 
 
 class _Look(Struct, frozen=True):
     """A window as it was read last, and the name of its mark."""
 
     mark: str
+    provider_id: str
     label: str
     window: Window
     read_at: float
@@ -142,7 +155,7 @@ def _looks(gateway: Gateway, state: State, now: float) -> Iterator[_Look]:
             tightest[name] = min(tightest.get(name, window), window, key=lambda row: share(row) or 0)
     for name, window in tightest.items():
         mark = ":".join(["toast", key.digest(), *(part or "" for part in name)])
-        yield _Look(mark, gateway.title(), window, snapshot.read_at)
+        yield _Look(mark, gateway.provider_id, gateway.title(), window, snapshot.read_at)
 
 
 def _tell(directory: str, notices: list[Notice], show: Show) -> None:

@@ -5,12 +5,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from sidecar.protocol import CommandExecuteParams, CommandExecuteResult
+from sidecar.protocol import CommandExecuteParams, CommandExecuteResult, Target
 from sidecar.services.errors import UnknownCommandError
+from sidecar.services.limits import LimitsService, UnknownProviderError
 from sidecar.services.status import StatusService, UnknownGatewayError
-from sidecar.services.workspaces import Workspaces
-from sidecar.texts.command import ANSWER_COLUMNS, as_answer
-from sidecar.texts.status_report import render
+from sidecar.services.workspaces import Workspace, Workspaces
+from sidecar.texts import command, limits_report, reset, status_report
+from sidecar.texts.command import as_answer
 
 REFRESH: Final = "refresh"
 
@@ -25,12 +26,22 @@ class QuotaStatusArguments(Struct, frozen=True):
 class Commands:
     """Answers `command/execute`; each command is a row of its table."""
 
-    def __init__(self, workspaces: Workspaces, status: StatusService) -> None:
-        """Report what *status* knows, as configured in *workspaces*."""
+    def __init__(
+        self,
+        workspaces: Workspaces,
+        status: StatusService,
+        limits: LimitsService,
+        last_served: Callable[[str], Target | None],
+    ) -> None:
+        """Report what the services know, as configured in *workspaces*; *last_served* is by session."""
         self._workspaces = workspaces
         self._status = status
+        self._limits = limits
+        self._last_served = last_served
         self._table: dict[str, Callable[[CommandExecuteParams], Awaitable[str]]] = {
             "quota_status": self._quota_status,
+            "rate_limit_status": self._rate_limit_status,
+            "rate_limit_reset": self._rate_limit_reset,
         }
 
     async def execute(self, params: CommandExecuteParams) -> CommandExecuteResult:
@@ -38,19 +49,41 @@ class Commands:
 
         Raises `UnknownCommandError`, and `UnknownWorkspaceError` for a directory that isn't open.
         """
-        command = self._table.get(params.command)
-        if command is None:
+        answer = self._table.get(params.command)
+        if answer is None:
             raise UnknownCommandError(f"there is no command /{params.command}")
-        return CommandExecuteResult(await command(params))
+        return CommandExecuteResult(await answer(params))
 
     async def _quota_status(self, params: CommandExecuteParams) -> str:
         arguments = parse_quota_status(params.arguments)
-        config = await self._workspaces.config(params.directory)
+        place = await self._workspaces.place(params.directory)
         try:
-            report = await self._status.report(config, arguments.only, refresh=arguments.refresh)
+            report = await self._status.report(place, arguments.only, refresh=arguments.refresh)
         except UnknownGatewayError as error:
             return str(error)
-        return as_answer(render(report, min(config.settings.width, ANSWER_COLUMNS)))
+        return as_answer(command.LEFT, status_report.render(report, _width(place)))
+
+    async def _rate_limit_status(self, params: CommandExecuteParams) -> str:
+        place = await self._workspaces.place(params.directory)
+        session = (params.session_id, params.target) if params.target else None
+        served = self._last_served(params.session_id)
+        try:
+            report = await self._limits.report(place, params.arguments.strip() or None, session, served)
+        except UnknownProviderError as error:
+            return str(error)
+        return as_answer(command.STANDING, limits_report.render(report, _width(place)))
+
+    async def _rate_limit_reset(self, params: CommandExecuteParams) -> str:
+        place = await self._workspaces.place(params.directory)
+        try:
+            report = await self._limits.reset(place, params.arguments.strip() or None)
+        except UnknownProviderError as error:
+            return str(error)
+        return as_answer(command.FORGOTTEN, reset.render(report, _width(place)))
+
+
+def _width(place: Workspace) -> int:
+    return min(place.config.settings.width, command.ANSWER_COLUMNS)
 
 
 def parse_quota_status(arguments: str) -> QuotaStatusArguments:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sidecar.adapters.config import Config
-from sidecar.adapters.store import ClearCooldown, Mutation, PutCooldown, Store
+from sidecar.adapters.store import ClearCooldown, PutCooldown, Store
 from sidecar.adapters.targets import Route
 from sidecar.core.choose import Unfit, rank
 from sidecar.core.cooldown import Cooldown, CooldownKey, begin, is_offline, key_of
@@ -122,7 +122,7 @@ class Routing:
         flight = self._flights.of(params.request_id)
         if await self._is_offline(failure, params, look):
             return PassPlan()
-        await self._remember(flight, look, target, failure, params)
+        await self._remember(flight, look, target, failure)
         return await self._next(flight, params, target, failure)
 
     async def _next(
@@ -229,27 +229,27 @@ class Routing:
         await self._store.apply([ClearCooldown(key, look.now) for key in keys], DISK_S)
         return True
 
-    async def _remember(
-        self, flight: Flight, look: Look, target: Target, failure: Failure, params: RequestFailedParams
-    ) -> None:
+    async def _remember(self, flight: Flight, look: Look, target: Target, failure: Failure) -> None:
         standing = look.of(target)
         if standing is None:
             return
-        account = standing.account
-        if params.failed_origin and target == params.target:
-            account = look.config.targets.account(target, params.failed_origin)
-        cooldown, mutations = None, list[Mutation]()
-        if failure.scope is not None:
-            key = key_of(failure.scope, account, target.model_id)
-            old = next((row for row in standing.rows if row.key == key), None)
-            cooldown = begin(failure, account, target.model_id, look.now, old)
-        elif target != params.target:
-            self._flights.unfit(params.session_id)[target] = "refused this session"
-        if cooldown is not None:
-            mutations.append(PutCooldown(cooldown))
+        cooldown = self._cooldown(standing, failure, look.now)
         flight.hits.append(Hit(target, failure, cooldown))
-        if mutations:
-            await self._store.apply(mutations, DISK_S)
+        if cooldown is not None:
+            await self._store.apply([PutCooldown(cooldown)], DISK_S)
+        elif not standing.candidate.is_own:
+            self._flights.unfit(look.request.session_id)[target] = "refused this session"
+
+    def _cooldown(self, standing: Standing, failure: Failure, now: float) -> Cooldown | None:
+        if failure.scope is None:
+            return None
+        account, model_id = standing.account, standing.target.model_id
+        if failure.failure_class == "quota-exhausted-long" and failure.reset_at is None and self._knowledge:
+            # It doesn't say until when: what is known of the account may.
+            failure = replace(failure, reset_at=self._knowledge.used_up_until(account, model_id, now))
+        key = key_of(failure.scope, account, model_id)
+        old = next((row for row in standing.rows if row.key == key), None)
+        return begin(failure, account, model_id, now, old)
 
     def reached(self, origin: str | None) -> None:
         """Learn that *origin* answers."""

@@ -12,9 +12,10 @@ from sidecar.adapters.targets import Route, TargetSpec
 from sidecar.core.account import Account
 from sidecar.core.choose import Candidate, Tier, Unfit, tier_of, unfit_for
 from sidecar.core.cooldown import Cooldown, binding, standing
-from sidecar.core.headroom import headroom
+from sidecar.core.headroom import binds, headroom, share
 from sidecar.core.limits import Limits, Reached, reached
 from sidecar.protocol import ModelRequest, Target
+from sidecar.quota.windows import Window
 from sidecar.services.days import local_day
 from sidecar.services.quotas import windows_that_tell
 
@@ -70,9 +71,21 @@ class Knowledge:
 
     def headroom(self, account: Account, model_id: str, now: float) -> float | None:
         """Return what is left for *model_id*, in percent; None: unknown."""
-        snapshots = self._snapshots.get(account, ())
-        windows = [window for snapshot in snapshots for window in windows_that_tell(snapshot, now)]
+        windows = self._windows(account, now)
         return headroom(windows, model_id) if windows else None
+
+    def used_up_until(self, account: Account, model_id: str, now: float) -> float | None:
+        """Return when a window that is used up turns, of several the last; None: unknown."""
+        resets = (
+            window.resets_at
+            for window in self._windows(account, now)
+            if binds(window, model_id) and share(window) == 0
+        )
+        return max((reset for reset in resets if reset is not None and reset > now), default=None)
+
+    def _windows(self, account: Account, now: float) -> list[Window]:
+        snapshots = self._snapshots.get(account, ())
+        return [window for snapshot in snapshots for window in windows_that_tell(snapshot, now)]
 
     def reached(self, limits: Limits | None, provider_id: str, now: float) -> Reached | None:
         """Return which of the user's own *limits* for *provider_id* is reached."""

@@ -1,18 +1,21 @@
 """`/quota_status`: gathers what is configured, left and wrong into one report."""
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from sidecar import __version__
-from sidecar.adapters.config import OUR_FILES, Config
+from sidecar.adapters.config import OUR_FILES
 from sidecar.adapters.documents import Problem
 from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.paths import Places, shorten
 from sidecar.adapters.store import HourUsage, QuotaSnapshot, Store
+from sidecar.services import waiting
+from sidecar.services.days import local_day
 from sidecar.services.quotas import Freshness, Quotas, windows_that_tell
+from sidecar.services.waiting import Waits
+from sidecar.services.workspaces import Workspace
 from sidecar.texts import keys
 from sidecar.texts.status_report import (
     FailureReport,
@@ -48,21 +51,29 @@ class StatusService:
         self._quotas = quotas
         self._clock = clock
 
-    async def report(self, config: Config, only: str | None, *, refresh: bool) -> StatusReport:
+    async def report(self, place: Workspace, only: str | None, *, refresh: bool) -> StatusReport:
         """Return the report; *only* names one provider. Raises `UnknownGatewayError`."""
-        settings = config.settings
-        gateways = select(await self._quotas.gateways(config), only)
+        config, settings = place.config, place.config.settings
+        known = await self._quotas.gateways(config)
+        waits = await self._waits(place, known) if settings.enabled else {}
+        gateways = _select(known, only, waits, place)
         snapshots = {}
         if settings.enabled:
             freshness = Freshness(settings.quota_cache_s, refresh, timeout_s=settings.quota_timeout_s)
             snapshots = await self._quotas.read(gateways, freshness)
         now = self._clock()
         requests = _requests_today((await self._store.load(now)).usage, now)
-        rows = [gateway_report(row, snapshots.get(row.key()), requests, now) for row in gateways]
+        rows = _joined([gateway_report(row, snapshots.get(row.key()), requests, now) for row in gateways])
+        others = {name: row for name, row in waits.items() if name not in {one.provider_id for one in known}}
         return StatusReport(
             at=now,
             version=__version__,
-            gateways=tuple(_joined(rows)),
+            gateways=tuple(_with_waits(rows, waits)),
+            waiting=waiting.provider_waits(
+                {name: row for name, row in others.items() if only is None or _is_named(only, name, place)},
+                place,
+            ),
+            gone=waiting.gone(await self._store.decisions(1), waits, place, now) if waits else None,
             problems=tuple(problem_report(problem, self._environ) for problem in config.problems),
             store_trouble=self._store.trouble,
             is_enabled=settings.enabled,
@@ -70,6 +81,11 @@ class StatusService:
             uptime_s=None if self._started_at is None else max(0.0, now - self._started_at),
             switched_off=config.switched_off,
         )
+
+    async def _waits(self, place: Workspace, gateways: list[Gateway]) -> Waits:
+        now = self._clock()
+        names = [gateway.provider_id for gateway in gateways]
+        return waiting.waits_of((await self._store.load(now)).cooldowns, place, names, now)
 
 
 def problem_report(problem: Problem, environ: Mapping[str, str]) -> ProblemReport:
@@ -86,6 +102,27 @@ def select(gateways: list[Gateway], only: str | None) -> list[Gateway]:
         known = dict.fromkeys(gateway.provider_id for gateway in gateways)
         raise UnknownGatewayError(no_such_gateway(only, list(known)))
     return chosen
+
+
+def _select(gateways: list[Gateway], only: str | None, waits: Waits, place: Workspace) -> list[Gateway]:
+    """Do as `select`; a provider that only waits is known too."""
+    try:
+        return select(gateways, only)
+    except UnknownGatewayError:
+        if only is None or not any(_is_named(only, name, place) for name in waits):
+            raise
+        return []
+
+
+def _is_named(only: str, provider_id: str, place: Workspace) -> bool:
+    return only.casefold() in (provider_id.casefold(), place.label(provider_id).casefold())
+
+
+def _with_waits(rows: list[GatewayReport], waits: Waits) -> Iterator[GatewayReport]:
+    """Tell what a provider waits for at the first of its gateways."""
+    left = dict(waits)
+    for row in rows:
+        yield replace(row, waits=left.pop(row.provider_id, ()))
 
 
 def gateway_report(
@@ -132,11 +169,9 @@ def key_report(gateway: Gateway) -> KeyReport:
 
 def _requests_today(usage: tuple[HourUsage, ...], now: float) -> dict[str, int]:
     """Count requests by provider since the local midnight, in whole UTC hours."""
-    midnight = (
-        datetime.fromtimestamp(now, UTC).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    )
+    today = local_day(now).start // 3600
     counts: dict[str, int] = {}
     for row in usage:
-        if row.hour >= midnight.timestamp() // 3600:
+        if row.hour >= today:
             counts[row.provider_id] = counts.get(row.provider_id, 0) + row.requests
     return counts

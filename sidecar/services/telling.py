@@ -111,5 +111,5 @@ def _event(kind: EventKind, target: Target, text: Sentence, now: float, row: Coo
         model_id=target.model_id,
         failure_class=row.failure_class if row else None,
         until=row.until if row else None,
-        text=failover.line(text),
+        text=toasts.line(text),
     )
