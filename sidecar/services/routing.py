@@ -16,7 +16,7 @@ from sidecar.adapters.config import Config
 from sidecar.adapters.store import ClearCooldown, PutCooldown, Store
 from sidecar.adapters.targets import Route
 from sidecar.core.choose import Unfit, rank
-from sidecar.core.cooldown import Cooldown, CooldownKey, begin, is_offline, key_of
+from sidecar.core.cooldown import Cooldown, CooldownKey, begin, is_offline
 from sidecar.core.decision import Decision, Reason, Refused
 from sidecar.core.failure import Failure, FailureClass, Refusal, classify
 from sidecar.protocol import (
@@ -241,14 +241,12 @@ class Routing:
             self._flights.unfit(look.request.session_id)[target] = "refused this session"
 
     def _cooldown(self, standing: Standing, failure: Failure, now: float) -> Cooldown | None:
-        if failure.scope is None:
-            return None
         account, model_id = standing.account, standing.target.model_id
         if failure.failure_class == "quota-exhausted-long" and failure.reset_at is None and self._knowledge:
             # It doesn't say until when: what is known of the account may.
             failure = replace(failure, reset_at=self._knowledge.used_up_until(account, model_id, now))
-        key = key_of(failure.scope, account, model_id)
-        old = next((row for row in standing.rows if row.key == key), None)
+        rows = {row.key.scope: row for row in standing.rows}
+        old = rows.get(failure.scope) if failure.scope else None
         return begin(failure, account, model_id, now, old)
 
     def reached(self, origin: str | None) -> None:
