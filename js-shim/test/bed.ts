@@ -1,15 +1,23 @@
-/** What tests of the shim stand on: time that they move, a sidecar that says what they want, upstreams on loopback. */
+/** What tests of the request path stand on: time that they move, and a sidecar that says what they want. */
+import { sendPlanned } from "../src/attempts.ts"
 import type { Sidecar } from "../src/child.ts"
 import type { Host } from "../src/host.ts"
 import type { Clock } from "../src/rpc.ts"
-import type { Tag } from "../src/tagged-fetch.ts"
+import { headerFor, replaceFetch, type Tag, type Tags } from "../src/tagged-fetch.ts"
+import { stopUpstreams } from "./upstreams.ts"
 
 /** Time stands still until a test moves it; real pipes and processes go on by themselves. */
 export class FakeClock implements Clock {
   #now = 0
   #timers = new Set<{ at: number; fn: () => void }>()
 
-  now = () => this.#now
+  /** How often somebody has looked at it: whoever gets something new does. */
+  looks = 0
+
+  now = () => {
+    this.looks += 1
+    return this.#now
+  }
 
   after = (ms: number, fn: () => void) => {
     const timer = { at: this.#now + ms, fn }
@@ -43,30 +51,61 @@ export const tag: Tag = {
   target: OWN,
 }
 
-type Answer = unknown | ((params: never) => unknown)
-export type Asked = { method: string; params: Record<string, never>; ms?: number }
+export const PASS = { kind: "pass" }
+export const BODY = '{"model":"m","stream":true,"messages":[]}'
 
-/** A sidecar that gives these answers to `request/plan` and `request/failed`, in turn; then it misses. */
-export function sidecarSaying(...answers: Answer[]) {
+/** A `send` plan. */
+export const send = (url: string, more: object = {}) => ({
+  kind: "send",
+  target: OTHER,
+  url,
+  headers: {},
+  ...more,
+})
+
+export type Asked = { method: string; params: Record<string, unknown>; ms: number }
+
+/** A sidecar that answers `request/plan` and `request/failed` with these plans, in turn; then it misses. */
+export function sidecarSaying(...plans: unknown[]) {
   const asked: Asked[] = []
   const told: Record<string, unknown>[] = []
   const sidecar = {
     state: "healthy",
     headerPrefixes: ["x-ratelimit-", "retry-after"],
-    async ask(method: string, params: never, ms: number) {
+    async ask(method: string, params: Record<string, unknown>, ms: number) {
       asked.push({ method, params, ms })
-      const answer = answers.shift()
-      const plan = typeof answer === "function" ? await answer(params) : answer
-      return plan === undefined ? undefined : { result: { plan } }
+      const plan = plans.shift()
+      const said = typeof plan === "function" ? await plan() : plan
+      return said === undefined ? undefined : { result: { plan: said } }
     },
     tell: (method: string, params: object) => void told.push({ method, ...params }),
   }
-  return {
-    sidecar: sidecar as unknown as Sidecar,
-    asked,
-    told,
-    state: (state: string) => (sidecar.state = state),
+  return { sidecar: sidecar as unknown as Sidecar & { state: string }, asked, told }
+}
+
+const realFetch = globalThis.fetch
+
+/** A world whose sidecar says these plans; `ask` is the host's request. `tidy` ends it. */
+export const world = (...plans: unknown[]) => worldOn(realFetch, ...plans)
+
+/** The same over another `fetch` than the real one. */
+export function worldOn(real: unknown, ...plans: unknown[]) {
+  const clock = new FakeClock()
+  const notes: unknown[] = []
+  const said = sidecarSaying(...plans)
+  const tags: Tags = new Map()
+  globalThis.fetch = real as typeof fetch
+  replaceFetch(tags, (request) => sendPlanned(said.sidecar, request, (...note) => notes.push(note), clock))
+  const ask = (url: string, init: RequestInit = {}) => {
+    const headers = { "content-type": "application/json", ...headerFor(tags, tag) }
+    return fetch(url, { method: "POST", body: BODY, ...init, headers: { ...headers, ...init.headers } })
   }
+  return { ...said, clock, notes, ask }
+}
+
+export function tidy() {
+  globalThis.fetch = realFetch
+  stopUpstreams()
 }
 
 /** Waits for what comes from real sockets; fails after five seconds. */
@@ -77,71 +116,23 @@ export async function until(holds: () => unknown, what = String(holds)): Promise
   }
 }
 
-type Socket = { write(data: string | Uint8Array): number; end(): void; terminate(): void }
-export type Upstream = {
-  url: string
-  /** What came, each as its raw text. */
-  requests: string[]
-  /** How many connections the other side has closed. */
-  closed: number
-  stop(): void
+/** A plan with a limit on silence. */
+export const timed = (plan: object) => ({ ...plan, headersTimeoutS: 90 })
+
+/** Says it, and waits until it has been heard. */
+export async function hear(clock: FakeClock, say: () => void) {
+  const { looks } = clock
+  say()
+  await until(() => clock.looks > looks, "something is heard")
 }
 
-const running: Upstream[] = []
-
-export function stopUpstreams() {
-  for (const upstream of running.splice(0)) upstream.stop()
-}
-
-/** A server of raw bytes: `answer` gets each whole request, and the connection that it came by. */
-export function upstream(
-  answer: (socket: Socket, request: string) => unknown,
-  path = "/v1/chat/completions",
-) {
-  const server = Bun.listen<{ text: string }>({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: {
-      open: (socket) => {
-        socket.data = { text: "" }
-      },
-      data(socket, bytes) {
-        socket.data.text += bytes.toString("latin1")
-        const { text } = socket.data
-        const headEnd = text.indexOf("\r\n\r\n") + 4
-        const length = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? 0)
-        if (headEnd < 4 || text.length < headEnd + length) return
-        socket.data.text = text.slice(headEnd + length)
-        one.requests.push(text)
-        answer(socket, text)
-      },
-      close: () => {
-        one.closed += 1
-      },
-    },
-  })
-  const url = `http://127.0.0.1:${server.port}${path}`
-  const one: Upstream = { url, requests: [], closed: 0, stop: () => server.stop(true) }
-  running.push(one)
-  return one
-}
-
-export function head(status: number, headers: Record<string, string> = {}): string {
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  return `HTTP/1.1 ${status} Some\r\n${lines.join("")}`
-}
-
-/** A whole response. */
-export function whole(status: number, body: string, headers: Record<string, string> = {}): string {
-  const length = String(Buffer.byteLength(body))
-  return `${head(status, { ...headers, "content-length": length })}\r\n${body}`
-}
-
-/** The beginning of a streamed response; what follows are `chunk`s and `END`. */
-export const STREAM = `${head(200, { "content-type": "text/event-stream", "transfer-encoding": "chunked" })}\r\n`
-export const END = "0\r\n\r\n"
-
-export function chunk(data: string | Uint8Array): Buffer {
-  const bytes = Buffer.from(data as string)
-  return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from("\r\n")])
+export async function textOf(response: Response): Promise<{ text: string; error?: unknown }> {
+  const decoder = new TextDecoder()
+  let text = ""
+  try {
+    for await (const part of response.body ?? []) text += decoder.decode(part, { stream: true })
+    return { text }
+  } catch (error) {
+    return { text, error }
+  }
 }

@@ -61,14 +61,20 @@ function forget(commands: Commands, ...turns: unknown[]): string[] {
 test("ours are offered, and the user's own command of that name is left alone", () => {
   const { commands } = commandsWith()
   const config = {}
+  const offered = Object.fromEntries(
+    Object.entries(builtIn.commands).map(([name, { description }]) => [
+      name,
+      { template: `/${name} $ARGUMENTS`, description },
+    ]),
+  )
   expect([commands.offer(config), config]).toEqual([
-    new Set(["quota_status"]),
-    { command: { quota_status: { template: "/quota_status $ARGUMENTS", ...builtIn.commands.quota_status } } },
+    new Set(Object.keys(builtIn.commands)),
+    { command: offered },
   ])
   const mine = { command: { quota_status: { template: "mine" } } }
   expect([commands.offer(mine), mine]).toEqual([
-    new Set(),
-    { command: { quota_status: { template: "mine" } } },
+    new Set(Object.keys(offered).filter((name) => name !== "quota_status")),
+    { command: { ...offered, quota_status: { template: "mine" } } },
   ])
 })
 
