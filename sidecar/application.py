@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from sidecar.adapters.catalogue import NOTHING
 from sidecar.adapters.config import ConfigLoader
 from sidecar.adapters.host_file import write_host_file
 from sidecar.adapters.paths import Places
@@ -14,13 +15,14 @@ from sidecar.services.alerts import Alerts
 from sidecar.services.answers import Answers
 from sidecar.services.commands import Commands
 from sidecar.services.flights import Flights
+from sidecar.services.limits import LimitsService
 from sidecar.services.quotas import Quotas
 from sidecar.services.requests import Requests
 from sidecar.services.routing import Routing
 from sidecar.services.status import StatusService
 from sidecar.services.telling import Telling
 from sidecar.services.turns import Turns
-from sidecar.services.workspaces import Workspaces
+from sidecar.services.workspaces import Workspace, Workspaces
 from sidecar.texts.host import HOST_FILE
 
 
@@ -42,7 +44,7 @@ class Application:
         quotas = Quotas(self.store, self._http, clock)
         self.status = StatusService(places, environ, self.store, quotas, clock, started_at)
         self.workspaces = Workspaces(self.loader)
-        self.commands = Commands(self.workspaces, self.status)
+        self.limits = LimitsService(self.store, clock)
         self.answers = Answers(self.workspaces, clock)
         self.webhooks, flights = Webhooks(), Flights()
         self.telling = Telling(self.store, self.webhooks, clock)
@@ -51,7 +53,12 @@ class Application:
         self.requests = Requests(
             self.workspaces, self.answers, self.routing, flights, self.telling, self.store, clock
         )
-        self.alerts = Alerts(self.workspaces, quotas, self.store, clock)
+        self.commands = Commands(self.workspaces, self.status, self.limits, self.requests.last_served)
+        self.alerts = Alerts(self.workspaces, quotas, self.store, self.webhooks, clock)
+
+    def place(self, folder: Path | None) -> Workspace:
+        """Return *folder* as it is configured, without what only a host knows."""
+        return Workspace(str(folder or ""), self.loader.load(folder), NOTHING)
 
     def write_host_file(self) -> None:
         """Leave for the shim's next start what it needs before a sidecar runs; raises OSError."""

@@ -1,5 +1,6 @@
 """OpenCodes that tell without being asked, on one machine with one clock, as the tests of it need them."""
 
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from sidecar.adapters.config import Config
 from sidecar.adapters.quota_http import QuotaHttp
 from sidecar.adapters.sqlite_store import SqliteStore
 from sidecar.adapters.store import PutQuota, QuotaSnapshot
+from sidecar.adapters.webhooks import Event, Hook, Webhooks
 from sidecar.protocol import SessionIdleParams, ToastShowParams, WorkspaceOpenParams
 from sidecar.quota.windows import Window, complete
 from sidecar.services.alerts import Alerts
@@ -36,6 +38,17 @@ class Watched(Workspaces):
         return await super().config(directory)
 
 
+class Recorder(Webhooks):
+    """Keeps what would be sent, and to whom."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[tuple[list[str], Event]] = []
+
+    def send(self, hooks: Iterable[Hook], event: Event) -> None:
+        self.sent.append(([hook.place for hook in hooks], event))
+
+
 class Opencode:
     """The part of one OpenCode's sidecar that tells; store and clock are shared with the others."""
 
@@ -48,7 +61,8 @@ class Opencode:
         self.store = SqliteStore(bed.state, bed.clock)
         self.http = QuotaHttp()
         quotas = Quotas(self.store, self.http, bed.clock)
-        self.alerts = Alerts(self.workspaces, quotas, self.store, bed.clock)
+        self.webhooks = Recorder()
+        self.alerts = Alerts(self.workspaces, quotas, self.store, self.webhooks, bed.clock)
 
     async def opened(self) -> list[str]:
         return await self._told(self.alerts.opened(self.directory, self.shown.append))

@@ -7,10 +7,12 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from sidecar.adapters.catalogue import NOTHING
 from sidecar.adapters.config import Config
 from sidecar.adapters.memory_store import MemoryStore
 from sidecar.adapters.quota_http import QuotaHttp
 from sidecar.adapters.store import PutQuota, QuotaSnapshot
+from sidecar.adapters.webhooks import Webhooks
 from sidecar.core.account import Account, account_of
 from sidecar.protocol import (
     RequestFinishedParams,
@@ -29,7 +31,7 @@ from sidecar.services.answers import Answers
 from sidecar.services.quotas import HEARD_MODELS, Freshness, Quotas
 from sidecar.services.requests import Requests
 from sidecar.services.status import StatusService
-from sidecar.services.workspaces import Workspaces
+from sidecar.services.workspaces import Workspace, Workspaces
 from sidecar.texts.status_report import GatewayReport
 from tests.machine import BASE, KEY_A, KEY_B, Machine
 
@@ -80,7 +82,8 @@ class Heard:
         service = StatusService(
             self.machine.places, self.machine.environ, self.store, self.quotas, lambda: self.now
         )
-        return list((await service.report(await self.config(), only, refresh=True)).gateways)
+        place = Workspace(str(self.machine.project), await self.config(), NOTHING)
+        return list((await service.report(place, only, refresh=True)).gateways)
 
     async def shown(self) -> list[tuple[str, list[str]]]:
         return [(row.label, [window.name for window in row.windows]) for row in await self.report()]
@@ -276,7 +279,7 @@ async def test_configured_gateways_come_first_and_others_while_they_tell(heard: 
 
 async def test_what_was_heard_is_told_by_toasts_too(heard: Heard) -> None:
     shown: list[ToastShowParams] = []
-    alerts = Alerts(heard.workspaces, heard.quotas, heard.store, lambda: heard.now)
+    alerts = Alerts(heard.workspaces, heard.quotas, heard.store, Webhooks(), lambda: heard.now)
     idle = SessionIdleParams(str(heard.machine.project), "s")
     for spent in ("5", "9.6", "9.7"):
         heard.now += 60

@@ -86,7 +86,7 @@ def test_what_toasts_say(sentence: toasts.Sentence, expected: str) -> None:
 
 
 def test_a_webhook_gets_a_toast_as_one_line() -> None:
-    assert failover.line(failover.is_back("Campus")) == "Campus is back · going on there"
+    assert toasts.line(failover.is_back("Campus")) == "Campus is back · going on there"
 
 
 def test_the_end_says_who_is_waited_for_until_when_and_why() -> None:

@@ -277,7 +277,7 @@ def test_a_question_for_an_unknown_gateway_is_answered_with_those_that_there_are
 
 @given(st.text(alphabet="`\n ab#-"))
 def test_nothing_in_an_answer_ends_its_block(report: str) -> None:
-    title, blank, *block = as_answer(report).split("\n")
+    title, blank, *block = as_answer("What is left:", report).split("\n")
     assert (title, blank) == ("What is left:", "")
     assert [line for line in block if line and not line.startswith("    ")] == []
     assert [line[4:] for line in block] == [line.rstrip() for line in report.split("\n")]

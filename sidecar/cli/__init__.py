@@ -13,10 +13,13 @@ import traceback
 from typing import Final, NoReturn
 
 from sidecar import __version__
-from sidecar.cli import classify, doctor, map_reply, presets, schema, serve, status
+from sidecar.cli import classify, doctor, explain, limits, map_reply, presets, reset, schema, serve, status
 
 COMMANDS: Final = {
     "status": status,
+    "limits": limits,
+    "explain": explain,
+    "reset": reset,
     "doctor": doctor,
     "presets": presets,
     "map": map_reply,

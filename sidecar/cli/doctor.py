@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Final
 
-from sidecar.cli.status import project
+from sidecar.cli.terminal import project
 
 HELP: Final = "look for problems, and say how each is cured"
 

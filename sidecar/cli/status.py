@@ -4,11 +4,11 @@ With `--threshold` the exit code tells a script whether enough is left.
 """
 
 import argparse
-import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
+
+from sidecar.cli.terminal import application, project, refuse
 
 HELP: Final = "print what is left at every gateway"
 
@@ -44,14 +44,6 @@ def run(arguments: argparse.Namespace) -> int:
     return anyio.run(_print, arguments)
 
 
-def project() -> Path | None:
-    """Return the folder that we are called in, or None if somebody has removed it."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        return None
-
-
 def _percent(text: str) -> float:
     with suppress(ValueError):
         if 0 <= (value := float(text)) <= 100:
@@ -62,26 +54,19 @@ def _percent(text: str) -> float:
 async def _print(arguments: argparse.Namespace) -> int:
     from msgspec import structs
 
-    from sidecar.adapters.paths import find_places
-    from sidecar.application import Application
-    from sidecar.logs import configure_logging
     from sidecar.services.status import UnknownGatewayError
     from sidecar.services.threshold import compare
     from sidecar.texts.data import as_json
     from sidecar.texts.status_report import render
 
-    configure_logging(quiet=True)
-    application = Application(find_places(os.environ), os.environ)
-    try:
-        config = application.loader.load(project())
-        report = await application.status.report(config, arguments.provider, refresh=arguments.refresh)
-        if arguments.threshold is not None:
-            report = structs.replace(report, threshold=compare(report, arguments.threshold))
-    except UnknownGatewayError as error:
-        sys.stderr.write(f"quota-sidecar: {error}\n")
-        return 3
-    finally:
-        await application.aclose()
-    text = as_json(report) if arguments.json else render(report, config.settings.width)
+    async with application() as services:
+        place = services.place(project())
+        try:
+            report = await services.status.report(place, arguments.provider, refresh=arguments.refresh)
+        except UnknownGatewayError as error:
+            return refuse(error)
+    if arguments.threshold is not None:
+        report = structs.replace(report, threshold=compare(report, arguments.threshold))
+    text = as_json(report) if arguments.json else render(report, place.config.settings.width)
     sys.stdout.write(text + "\n")
     return EXIT_CODES[report.threshold.outcome] if report.threshold else 0

@@ -5,12 +5,14 @@ from typing import Final
 ANSWER_COLUMNS: Final = 76
 """What fits into 80 beside the block's indentation."""
 
-TITLE: Final = "What is left:"
+LEFT: Final = "What is left:"
+STANDING: Final = "How providers stand:"
+FORGOTTEN: Final = "Done:"
 
 
-def as_answer(report: str) -> str:
-    """Return *report* below a title, as an indented block: columns stay columns in every client.
+def as_answer(title: str, report: str) -> str:
+    """Return *report* below *title*, as an indented block: columns stay columns in every client.
 
     A terminal that prints Markdown as it stands (`opencode run`) shows no fences this way.
     """
-    return "\n".join([TITLE, "", *(f"    {line}".rstrip() for line in report.split("\n"))])
+    return "\n".join([title, "", *(f"    {line}".rstrip() for line in report.split("\n"))])

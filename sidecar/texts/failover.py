@@ -64,11 +64,6 @@ class Waiting(Struct, frozen=True):
     """`until` is its own word, else a guess."""
 
 
-def line(sentence: Sentence) -> str:
-    """Return a toast's sentence as one line, for a webhook."""
-    return " · ".join(sentence)
-
-
 def went_on(
     refused_label: str, why: Why, until: float | None, stated: bool, next_label: str, now: float
 ) -> Sentence:

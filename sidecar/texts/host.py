@@ -7,6 +7,10 @@ from sidecar.host_json import HostCommand, HostFile, HostProblem, HostProblems, 
 HOST_FILE: Final = HostFile(
     commands={
         "quota_status": HostCommand(description="What is left at every gateway: [provider] [refresh]"),
+        "rate_limit_status": HostCommand(
+            description="Who has to wait and until when, your limits, the last decisions: [provider]"
+        ),
+        "rate_limit_reset": HostCommand(description="Forget who has to wait, and today's counts: [provider]"),
     },
     texts=HostTexts(
         down=(

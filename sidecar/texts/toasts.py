@@ -48,6 +48,11 @@ def message(sentences: Sequence[Sentence]) -> str:
     return "\n".join([*told, f"and {more} more: /quota_status"] if more > 0 else told)
 
 
+def line(sentence: Sentence) -> str:
+    """Return *sentence* as one line, for a webhook."""
+    return " · ".join(sentence)
+
+
 def _sentence(label: str, window: Window, what: str, now: float) -> Sentence:
     said = f"{short(label)}, {short(window.name)}: {what}"
     if window.resets_at is None or window.resets_at <= now:

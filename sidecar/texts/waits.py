@@ -24,6 +24,8 @@ class WaitReport(Struct, frozen=True, omit_defaults=True):
     """The next request finds out whether it was long enough."""
     model: str | None = None
     """Only this one waits."""
+    is_of_another_key: bool = False
+    """Of one that isn't configured any more."""
     evidence: str = ""
 
 
@@ -65,6 +67,8 @@ _MARKS = {False: "  ! ", True: "  ? "}
 
 def _parts(wait: WaitReport, now: float) -> list[str]:
     what = f"{wait.model}: {WHY[wait.failure_class]}" if wait.model else WHY[wait.failure_class]
+    if wait.is_of_another_key:
+        what += " (with another key)"
     if wait.is_over:
         return [what, "the wait is over: the next request finds out"]
     left = f"{duration(wait.until_at - now)} left, until {clock(wait.until_at, now)}"

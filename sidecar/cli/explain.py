@@ -1,0 +1,49 @@
+"""`quota-sidecar explain`: the last decisions, with everybody who was considered."""
+
+import argparse
+import sys
+import time
+from contextlib import suppress
+from typing import Final
+
+from sidecar.cli.terminal import application, project
+
+HELP: Final = "print why the last requests went where they went"
+EPILOG: Final = """\
+The newest comes first. Numbers are the order in which targets would be asked; what is out says why.
+A target is healthy (something is known to be left), unknown, at the reserve (5 percent or less is
+left), limited (at a limit of your own), due (its wait is over, one request finds out) or cooling.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take how many, and how."""
+    parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--json", action="store_true", help="print data instead of text")
+    parser.add_argument("-n", metavar="N", dest="count", type=_count, default=10, help="so many; default 10")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the decisions."""
+    import anyio
+
+    return anyio.run(_print, arguments)
+
+
+def _count(text: str) -> int:
+    with suppress(ValueError):
+        if 1 <= (value := int(text)) <= 200:
+            return value
+    raise argparse.ArgumentTypeError("must be a whole number from 1 to 200")
+
+
+async def _print(arguments: argparse.Namespace) -> int:
+    from sidecar.texts.data import as_json
+    from sidecar.texts.decisions import explain
+
+    async with application() as services:
+        width = services.place(project()).config.settings.width
+        rows = await services.limits.explain(arguments.count)
+    text = as_json(rows) if arguments.json else explain(rows, time.time(), width)
+    sys.stdout.write(text + "\n")
+    return 0

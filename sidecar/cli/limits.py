@@ -1,0 +1,38 @@
+"""`quota-sidecar limits`: the report of `/rate_limit_status` in a terminal, or as data."""
+
+import argparse
+import sys
+from typing import Final
+
+from sidecar.cli.terminal import application, project, refuse
+
+HELP: Final = "print who has to wait, what you use of your own limits, and the last decisions"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take what to report, and how."""
+    parser.add_argument("--json", action="store_true", help="print data instead of text")
+    parser.add_argument("--provider", metavar="ID", help="only this provider")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the report."""
+    import anyio
+
+    return anyio.run(_print, arguments)
+
+
+async def _print(arguments: argparse.Namespace) -> int:
+    from sidecar.services.limits import UnknownProviderError
+    from sidecar.texts.data import as_json
+    from sidecar.texts.limits_report import render
+
+    async with application() as services:
+        place = services.place(project())
+        try:
+            report = await services.limits.report(place, arguments.provider)
+        except UnknownProviderError as error:
+            return refuse(error)
+    text = as_json(report) if arguments.json else render(report, place.config.settings.width)
+    sys.stdout.write(text + "\n")
+    return 0

@@ -1,0 +1,40 @@
+"""What the commands share: where they are called, and the services for as long as one runs."""
+
+import os
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sidecar.application import Application
+
+
+def project() -> Path | None:
+    """Return the folder that we are called in, or None if somebody has removed it."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
+
+
+@asynccontextmanager
+async def application() -> "AsyncGenerator[Application]":
+    """Give every service, and close them."""
+    from sidecar.adapters.paths import find_places
+    from sidecar.application import Application
+    from sidecar.logs import configure_logging
+
+    configure_logging(quiet=True)
+    services = Application(find_places(os.environ), os.environ)
+    try:
+        yield services
+    finally:
+        await services.aclose()
+
+
+def refuse(reason: object) -> int:
+    """Say on stderr why it could not be done, and return the exit code of that."""
+    sys.stderr.write(f"quota-sidecar: {reason}\n")
+    return 3
