@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from sidecar.core.failure_codes import Kind
 from sidecar.core.failure_facts import Facts, facts_of
 from sidecar.core.failure_rules import judge
-from sidecar.core.failure_texts import NO_LIMIT_LEFT, ONE_MODEL
+from sidecar.core.limit_texts import NO_LIMIT_LEFT, ONE_MODEL
 from sidecar.core.resets import Reset, binds_model, stated_resets
 
 FailureClass = Literal[

@@ -31,7 +31,8 @@ CERTAIN: Final[dict[str, Kind]] = {
         "usagelimitreached usagenotincluded gousagelimiterror freeusagelimiterror budgetexceeded "
         "exceededbudget "
         "exceededcurrentquotaerror quotaexceeded userweeklyratelimited usermonthlyratelimited "
-        "subscriptionusagelimiterror monthlyusagelimiterror userusagelimiterror "
+        "monthlyrequestcount monthlylimiterror subscriptionusagelimiterror monthlyusagelimiterror "
+        "userusagelimiterror "
         "allocationquotafreetieronly spendlimitexceeded servicequotaexceededexception usagelimitexceeded",
     ),
     **_rows(
@@ -47,15 +48,16 @@ CERTAIN: Final[dict[str, Kind]] = {
         "invalidapikey apikeyinvalid incorrectapikey missingapikey nodbconnection tokenexpired "
         "tokennotfounderror "
         "expiredkey expiredtokenexception unrecognizedclientexception invalidsignatureexception "
-        "incompletesignature accountdeactivated invalidtoken autherror tokennotfoundindb "
-        "unsupportedcountryregionterritory accessterminatederror accesstokenexpired invalidaccesstoken",
+        "incompletesignature accountdeactivated invalidtoken tokennotfoundindb "
+        "unsupportedcountryregionterritory accesstokenexpired invalidaccesstoken",
     ),
     **_rows(
         "context",
         "contextlengthexceeded contextwindowexceeded contextwindowexceedederror contexttoolarge "
         "requesttoolarge "
         "modelcontextwindowexceeded prompttoolong inputtoolong exceedcontextsizeerror contextoverflow "
-        "stringabovemaxlength payloadtoolarge maxcontextlengthexceeded contextlengthexceedederror",
+        "contentlengthexceedsthreshold modelmaxprompttokensexceeded stringabovemaxlength payloadtoolarge "
+        "maxcontextlengthexceeded contextlengthexceedederror",
     ),
     **_rows(
         "bad",
@@ -105,7 +107,7 @@ LIKELY: Final[dict[str, Kind]] = {
         "auth",
         "authenticationerror autherror permissionerror permissiondenied unauthorized unauthenticated "
         "forbidden "
-        "accessdenied accessdeniedexception authentication permission",
+        "accessterminatederror accessdenied accessdeniedexception authentication permission",
     ),
     **_rows("bad", "modelnotfound modelnotsupported modelnotfounderror unsupportedmodel modelnotexist"),
     **_rows("overloaded", "modelstreamerrorexception modeltimeoutexception modelerrorexception"),

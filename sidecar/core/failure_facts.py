@@ -22,6 +22,9 @@ HEAD, TAIL = 6000, 2000
 MAX_TEXTS: Final = 24
 MAX_CODE: Final = 120
 
+_PASSED_ON: Final = "llm_provider-"
+"""How LiteLLM begins the names of the headers that it was given."""
+
 
 def _keys(names: str) -> frozenset[str]:
     return frozenset(names.split())
@@ -35,7 +38,8 @@ _CODES: Final = _keys(
 _STATUSES: Final = _keys("code status statuscode errorcode httpcode httpstatus errcode")
 _TEXTS: Final = _keys(
     "message msg detail details title error errors errormessage errormsg errmsg errordescription description "
-    "statusmsg reason raw body text info hint quotaid quotametric subject exception cause responsebody failure "
+    "statusmsg reason raw body text info hint quotaid quotametric subject exception cause responsebody "
+    "failure "
     "lasterror"
 )
 _WITHIN: Final = _TEXTS | _keys(
@@ -46,7 +50,8 @@ _WITHIN: Final = _TEXTS | _keys(
 """Keys below which an error may be."""
 
 _PAIR: Final = re.compile(
-    r"""\\{0,8}["'](@?[A-Za-z_.\-]{2,40})\\{0,8}["']\s{0,4}:\s{0,4}(?:\\{0,8}["']([^"'\\\n]{1,300})|(-?\d{1,20}(?:\.\d{1,9})?))"""
+    r"""\\{0,8}["'](@?[A-Za-z_.\-]{2,40})\\{0,8}["']\s{0,4}:\s{0,4}"""
+    r"""(?:\\{0,8}["']([^"'\\\n]{1,300})|(-?\d{1,20}(?:\.\d{1,9})?))"""
 )
 """`"code": "x"` in a text that holds JSON, escaped JSON, or what Python prints of a dict."""
 _TAG: Final = re.compile(r"<[^<>]{0,2000}>")
@@ -85,6 +90,8 @@ def facts_of(status: int | None, headers: dict[str, str], texts: Iterable[str], 
     pairs: list[tuple[str, Any]] = [("errorname", name)] if name else []
     words: list[str] = []
     lowered = {str(key).strip().lower(): str(value).strip() for key, value in headers.items()}
+    for key in [key for key in lowered if key.startswith(_PASSED_ON)]:
+        lowered.setdefault(key.removeprefix(_PASSED_ON), lowered[key])
     if "x-amzn-errortype" in lowered:
         pairs.append(("errortype", lowered["x-amzn-errortype"]))
     for text in texts:
@@ -162,7 +169,9 @@ def _walk(value: Any, words: list[str], depth: int, key: str = "") -> Iterator[t
     else:
         named = [(key, item) for item in value[:20]] if is_list(value) else []
     for name, item in named:
-        if name in _WITHIN or is_list(value):
+        if name == "code" and isinstance(item, str) and " " in item:
+            words.append(item)
+        elif name in _WITHIN or is_list(value):
             yield from _walk(item, words, depth + 1, name)
 
 

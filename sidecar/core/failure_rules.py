@@ -11,8 +11,10 @@ from typing import Final
 from msgspec import Struct
 
 from sidecar.core import failure_texts as texts
+from sidecar.core import limit_texts as limits
 from sidecar.core.failure_codes import CERTAIN, LIKELY, STEMS, VAGUE, Kind
 from sidecar.core.failure_facts import Facts
+from sidecar.core.phrases import Phrase, first
 
 
 class Verdict(Struct, frozen=True):
@@ -22,23 +24,29 @@ class Verdict(Struct, frozen=True):
     evidence: str
 
 
-Family = tuple[Kind, tuple[texts.Phrase, ...]]
+Family = tuple[Kind, tuple[Phrase, ...]]
 
-_MONEY: Final[tuple[Family, ...]] = (("billing", texts.BILLING), ("quota", texts.QUOTA))
+_MONEY: Final[tuple[Family, ...]] = (("billing", limits.BILLING), ("quota", limits.QUOTA))
 WORDS_ADD: Final[dict[Kind, tuple[Family, ...]]] = {
-    "rate": (*_MONEY, ("rate", texts.PLAIN_RATE), ("overloaded", texts.OVERLOADED)),
-    "quota": (("billing", texts.BILLING),),
-    "overloaded": (*_MONEY, ("rate", texts.PLAIN_RATE)),
-    "auth": (*_MONEY, ("rate", texts.PLAIN_RATE), ("bad", texts.CONTENT)),
-    "bad": (*_MONEY, ("rate", texts.PLAIN_RATE), ("overloaded", texts.OVERLOADED), ("auth", texts.AUTH)),
+    "rate": (*_MONEY, ("rate", limits.PLAIN_RATE), ("overloaded", limits.OVERLOADED)),
+    "quota": (("billing", limits.BILLING),),
+    "overloaded": (
+        *_MONEY,
+        ("rate", limits.PLAIN_RATE),
+        ("overloaded", limits.OVERLOADED),
+        ("rate", limits.RATE),
+        ("auth", texts.KEY),
+    ),
+    "auth": (*_MONEY, ("rate", limits.PLAIN_RATE), ("bad", texts.CONTENT)),
+    "bad": (*_MONEY, ("rate", limits.PLAIN_RATE), ("overloaded", limits.OVERLOADED), ("auth", texts.AUTH)),
 }
 """What words may make of a status or of a likely code: only what contradicts it plainly, in this order."""
 
 WORDS_ALONE: Final[tuple[Family, ...]] = (
     *_MONEY,
-    ("rate", texts.PLAIN_RATE),
-    ("overloaded", texts.OVERLOADED),
-    ("rate", texts.RATE),
+    ("rate", limits.PLAIN_RATE),
+    ("overloaded", limits.OVERLOADED),
+    ("rate", limits.RATE),
     ("auth", texts.AUTH),
     ("bad", (*texts.CONTENT, *texts.MODEL, *texts.BAD)),
     ("network", texts.NETWORK),
@@ -69,36 +77,41 @@ def _aborted(facts: Facts, _provider: str) -> Verdict | None:
 
 
 def _overflow(facts: Facts, _provider: str) -> Verdict | None:
-    if facts.status == 402:  # what can't be afforded is long, too
+    if 402 in (facts.status, facts.body_status):  # what can't be afforded is long, too
         return None
     for code, shown in facts.codes.items():
         if CERTAIN.get(code) == "context":
             return Verdict("context", shown)
-    if texts.first(texts.PLAIN_RATE, facts.text):
+    if first(limits.PLAIN_RATE, facts.text):
         return None
     if verdict := _said("context", texts.OVERFLOW, facts):
         return verdict
     speaks_of_rate = facts.status == 429 or any(LIKELY.get(code) == "rate" for code in facts.codes)
-    speaks_of_time = texts.first((*texts.SHORT_WINDOW, *texts.LONG_WINDOW), facts.text)
+    speaks_of_time = first((*limits.SHORT_WINDOW, *limits.LONG_WINDOW, *limits.WAIT), facts.text)
     return None if speaks_of_rate or speaks_of_time else _said("context", texts.VAGUE_OVERFLOW, facts)
 
 
 def _certain_code(facts: Facts, provider: str) -> Verdict | None:
     for code, shown in facts.codes.items():
         if kind := CERTAIN.get(code):
-            if code == "insufficientquota" and any(name in provider.lower() for name in PER_MINUTE):
+            is_theirs = code == "insufficientquota" and any(name in provider.lower() for name in PER_MINUTE)
+            if is_theirs and limits.CALLED_QUOTA.search(facts.text):
                 kind = "rate"
             return Verdict(kind, shown)
     return None
 
 
 def _code_or_status(facts: Facts, _provider: str) -> Verdict | None:
-    verdict = _likely_code(facts) or _by_status(facts) or _vague_code(facts)
+    likely = _likely_code(facts)
+    verdict = likely or _by_status(facts) or _vague_code(facts)
     if verdict is None:
         return None
     if verdict.kind == "quota" and _is_per_minute(facts):
         return Verdict("rate", f"{verdict.evidence} per minute")
-    said = _from_words(WORDS_ADD.get(verdict.kind, ()), facts, verdict)
+    families = WORDS_ADD.get(verdict.kind, ())
+    if likely or facts.status not in (None, 200, 400, 422, *range(500, 600)):
+        families = tuple(row for row in families if row[0] != "auth")
+    said = _from_words(families, facts, verdict)
     return said if said and said.kind != verdict.kind else verdict
 
 
@@ -136,9 +149,9 @@ def _words(facts: Facts, _provider: str) -> Verdict | None:
 def _from_words(families: tuple[Family, ...], facts: Facts, beside: Verdict | None) -> Verdict | None:
     """Ask *families* in turn; *beside* is what a code or the status says already."""
     for kind, family in families:
-        if kind == "auth" and beside and facts.status not in (400, 422):
-            continue
         verdict = _quota(facts, beside) if kind == "quota" else _said(kind, family, facts)
+        if verdict and verdict.kind == "rate" and (long := first(limits.LONG_WINDOW, facts.text)):
+            return Verdict("quota", f"text '{long}'")
         if verdict:
             return verdict
     return None
@@ -146,25 +159,25 @@ def _from_words(families: tuple[Family, ...], facts: Facts, beside: Verdict | No
 
 def _quota(facts: Facts, beside: Verdict | None) -> Verdict | None:
     """Tell a quota from a rate that is called one: the window's length says it."""
-    if texts.CALLED_QUOTA.search(facts.text):
-        return Verdict("rate", "text of a limit per minute")
-    long = texts.first(texts.LONG_WINDOW, facts.text)
-    if verdict := _said("quota", texts.QUOTA, facts):
+    if limits.ALLOCATED.search(facts.text):
+        return Verdict("rate", "text 'allocated quota'")
+    long = first(limits.LONG_WINDOW, facts.text)
+    if verdict := _said("quota", limits.QUOTA, facts):
         if _is_per_minute(facts):
             return Verdict("rate", f"{verdict.evidence} per minute")
         return verdict
-    if long and (beside is None or beside.kind == "rate") and texts.A_LIMIT.search(facts.text):
+    if long and (beside is None or beside.kind == "rate") and limits.A_LIMIT.search(facts.text):
         return Verdict("quota", f"text '{long}'")
     return None
 
 
 def _is_per_minute(facts: Facts) -> bool:
-    is_short = texts.first(texts.SHORT_WINDOW, facts.text) and not texts.first(texts.LONG_WINDOW, facts.text)
+    is_short = first(limits.SHORT_WINDOW, facts.text) and not first(limits.LONG_WINDOW, facts.text)
     return bool(is_short)
 
 
-def _said(kind: Kind, family: tuple[texts.Phrase, ...], facts: Facts) -> Verdict | None:
-    name = texts.first(family, facts.text)
+def _said(kind: Kind, family: tuple[Phrase, ...], facts: Facts) -> Verdict | None:
+    name = first(family, facts.text)
     return Verdict(kind, f"text '{name}'") if name else None
 
 
@@ -177,6 +190,7 @@ BY_STATUS: Final[dict[int, Kind]] = {
     409: "overloaded",
     413: "context",
     420: "rate",
+    424: "overloaded",
     425: "overloaded",
     429: "rate",
     499: "aborted",

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Final
 
 MOST: Final = 20
+DAY_S: Final = 86400.0
 
 ZONES: Final[tuple[tuple[str, timezone], ...]] = (
     *((name, timezone(timedelta(hours=8))) for name in ("zai", "z.ai", "z-ai", "zhipu", "bigmodel", "glm")),
@@ -48,18 +49,21 @@ _CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d(?:\.\d{1,9})?)", re.AS
 _CUE: Final = (
     r"(?:try(?:ing)?(?: your request| it)? again|again|retry(?:ing|able)?|retry[-_ ]after|reset(?:s|ting)?"
     r"|wait(?:ing)?|renews?"
-    r"|refresh(?:es)?|back|available|resumes?|recovers?|replenish(?:es|ed)?|until reset|cool-?down|cooling down|expires"
+    r"|refresh(?:es)?|back|available|resumes?|recovers?|replenish(?:es|ed)?|until reset|cool-?down"
+    r"|cooling down|expires"
     r"|time remaining|unblocked|重试|等待|重置|恢复|再试)"
 )
 _GLUE: Final = (
     r"(?:[ :=~≈'\"(]|\b(?:in|after|for|about|approximately|approx\.?|around|roughly|at least|another"
-    r"|the|next|time|is|will|be|of|up to|a|further|period|within|to|until|access|now|请|在|约|后|于)\b|在|约|请){0,12}"
+    r"|the|next|time|is|will|be|of|up to|a|further|period|within|to|until|access|now|请|在|约|后|于)\b|在"
+    r"|约|请){0,12}"
 )
 _AFTER_CUE: Final = re.compile(
     rf"{_CUE}{_GLUE}({_LENGTH}|(?:an?|one|two|three|five|ten) (?:{_UNIT})(?![a-z]))", re.ASCII
 )
 _BEFORE_CUE: Final = re.compile(
-    rf"({_LENGTH})(?:之?后|以后|until|before (?:try|retry|making|sending|your next)|(?:remaining|left) until)",
+    rf"(?<![\w.])({_LENGTH})(?:之?后|以后|until|before (?:try|retry|making|sending|your next)|(?:remaining"
+    rf"|left) until)",
     re.ASCII,
 )
 _BARE: Final = re.compile(
@@ -83,6 +87,7 @@ _NAMED: Final = re.compile(
     re.ASCII,
 )
 """`wed, 25 nov 2026 07:00:00 gmt`, `nov 25, 2026 3:00 pm utc`, `resets apr 10, 7pm (utc)`."""
+_HOUR: Final = re.compile(r"resets?(?: at)? (\d{1,2})(?::(\d{2}))? ?(am|pm) ?\((?:utc|gmt)\)", re.ASCII)
 _EPOCH: Final = re.compile(
     r"(?:reset|retry|again|until|available|limit reached)[a-z_ -]{0,20}[ :=|'\"]{1,4}(1\d{9}|1\d{12})(?!\d)",
     re.ASCII,
@@ -112,6 +117,10 @@ def _instants(text: str, provider: str, now: float) -> Iterator[float]:
     yield from _known(iso_instant(match[0], _zone(provider)) for match in dates if _speaks_of_return(match))
     named = islice(_NAMED.finditer(text), MOST)
     yield from _known(_named_instant(match, now) for match in named if _speaks_of_return(match))
+    for match in islice(_HOUR.finditer(text), MOST):
+        hour = int(match[1]) % 12 + (12 if match[3] == "pm" else 0)
+        begin = now - now % DAY_S + hour * 3600 + int(match[2] or 0) * 60
+        yield begin if begin > now else begin + DAY_S
     for match in islice(_EPOCH.finditer(text), MOST):
         yield float(match[1]) / (1 if len(match[1]) == 10 else 1000)
 

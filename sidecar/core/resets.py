@@ -16,29 +16,30 @@ LONGEST_S: Final = 31 * 86400.0
 """A reset beyond this is a mistake, and ignored."""
 
 _RETRY_MS: Final = ("retry-after-ms", "x-ms-retry-after-ms")
-_RETRY: Final = ("retry-after", "llm_provider-retry-after", "x-retry-after")
+_RETRY: Final = ("retry-after", "x-retry-after")
 _UNIFIED: Final = "anthropic-ratelimit-unified-"
 _OVERAGE: Final = "overage"
-_WINDOW: Final = re.compile(r"(?:llm_provider-)?(.{0,80}rate-?limit.{0,80}?)")
+_WINDOW: Final = re.compile(r"(?!llm_provider-).{0,80}rate-?limit.{0,80}")
 _CLAIMS: Final = {"five_hour": "5h", "seven_day": "7d"}
 _MODEL_CLAIMS: Final = ("opus", "sonnet", "fable", "overage_included")
 _EPOCHS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3), (1e8, 1.0))
 """From which number on it is an instant, and in how many parts of a second."""
 
-_SECONDS_FIELDS: Final = frozenset(
-    (
-        "resetsinseconds resetinseconds retryafterseconds retryaftersec retryafters retryinseconds "
-        "resetafterseconds secondsuntilreset waitseconds cooldownseconds"
-    ).split()
+
+def _keys(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_SECONDS_FIELDS: Final = _keys(
+    "resetsinseconds resetinseconds retryafterseconds retryaftersec retryafters retryinseconds "
+    "resetafterseconds secondsuntilreset waitseconds cooldownseconds"
 )
-_MS_FIELDS: Final = frozenset("retryafterms retryinms resetinms resetafterms retryaftermilliseconds".split())
-_EITHER_FIELDS: Final = frozenset(
-    (
-        "retrydelay retryafter retryat retryin resetat resetsat resetin resetsin resetafter resettime resetdate "
-        "resettimestamp resettimestampms quotaresetdelay quotaresettimestamp quotaresetdate quotaresetdateutc "
-        "xratelimitreset ratelimitreset limitreset nextresettime nextflushtime availableat nextavailableat "
-        "cooldown unblockat"
-    ).split()
+_MS_FIELDS: Final = _keys("retryafterms retryinms resetinms resetafterms retryaftermilliseconds")
+_EITHER_FIELDS: Final = _keys(
+    "retrydelay retryafter retryat retryin resetat resetsat resetin resetsin resetafter resettime resetdate "
+    "resettimestamp resettimestampms quotaresetdelay quotaresettimestamp quotaresetdate limitreset "
+    "quotaresetdateutc xratelimitreset ratelimitreset nextresettime nextflushtime availableat "
+    "nextavailableat cooldown unblockat"
 )
 """Keys of bodies without case and signs: seconds, milliseconds, and what may be a length or an instant."""
 
