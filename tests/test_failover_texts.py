@@ -72,7 +72,7 @@ LIMIT = Reached("requests_per_day", 500, 500, NOW + 14 * HOUR - 120)
         ),
         (
             failover.own_limit("Campus gateway", LIMIT, "OpenRouter", NOW),
-            "Campus gateway is at your limit (requests a day)\nuntil Sunday 00:00 · going on at OpenRouter",
+            "Campus gateway is at your limit (requests a day)\nuntil midnight · going on at OpenRouter",
         ),
         (
             failover.all_gone([ROUTER, CAMPUS, KEYLESS], NOW),
@@ -125,7 +125,7 @@ def test_a_short_wait_names_whom_the_countdown_is_for() -> None:
 def test_a_hard_limit_says_whose_it_is_and_how_to_go_on() -> None:
     assert failover.hard_limit("Campus gateway", LIMIT, NOW) == (
         "Campus gateway is at the limit that you have set for it (requests a day).\n"
-        "The limit turns on Sunday at 00:00, in about fourteen hours.\n"
+        "The limit turns at midnight, in about fourteen hours.\n"
         "To go on now, raise the limit in quota-sidecar.jsonc, or remove its `hard`."
     )
 

@@ -103,7 +103,8 @@ def _chosen(place: Workspace, names: list[str], only: str | None) -> list[str]:
     if only is None:
         return names
     wanted = only.casefold()
-    chosen = [name for name in names if wanted in (name.casefold(), place.label(name).casefold())]
+    offered = [*names, *place.catalogue.providers()]
+    chosen = [name for name in offered if wanted in (name.casefold(), place.label(name).casefold())]
     if not chosen:
         raise UnknownProviderError(no_such_provider(only, names))
     return chosen[:1]

@@ -11,7 +11,7 @@ from sidecar.core.failure import FailureClass
 from sidecar.protocol import Target
 from sidecar.texts.failover import WHY
 from sidecar.texts.figures import age, columns, fit, percent, visible, wrap
-from sidecar.texts.times import clock
+from sidecar.texts.times import lasting
 
 
 class CandidateReport(Struct, frozen=True, omit_defaults=True):
@@ -152,14 +152,14 @@ def _block(row: DecisionReport, now: float, width: int) -> list[str]:
 def _refusal(row: RefusedReport, now: float) -> list[str]:
     parts = [f"{row.target} refused: {WHY[row.failure_class]} ({row.failure_class}, by {row.evidence})"]
     if row.until_at is not None:
-        parts.append(f"left alone until {clock(row.until_at, now)}")
+        parts.append(f"left alone {lasting(row.until_at, now)}")
     return parts
 
 
 def _considered(row: CandidateReport, now: float) -> list[str]:
     parts = [f"out: {row.unfit}"] if row.unfit else [row.tier]
     if row.unfit is None and row.until_at is not None:
-        parts[0] += f" until {clock(row.until_at, now)}"
+        parts[0] += f" {lasting(row.until_at, now)}"
     if row.headroom_percent is not None:
         parts.append(f"{percent(row.headroom_percent)} left")
     if row.priority:

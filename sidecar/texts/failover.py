@@ -12,7 +12,7 @@ from msgspec import Struct
 from sidecar.core.failure import FailureClass
 from sidecar.core.limits import Kind, Reached
 from sidecar.texts.figures import duration
-from sidecar.texts.times import about, clock, when
+from sidecar.texts.times import about, clock, lasting, when
 from sidecar.texts.toasts import Sentence, short
 
 Why = FailureClass | Literal["own limit"]
@@ -87,7 +87,7 @@ def moved(
 def own_limit(label: str, reached: Reached, next_label: str, now: float) -> Sentence:
     """Say that a limit of the user's own is reached, and where requests go: a warning."""
     what = f"{short(label)} is at your limit ({LIMITS[reached.kind]})"
-    return what, f"until {clock(reached.until, now)}", f"going on at {short(next_label)}"
+    return what, lasting(reached.until, now), f"going on at {short(next_label)}"
 
 
 def all_gone(rows: Sequence[Waiting], now: float) -> Sentence:

@@ -8,7 +8,7 @@ from sidecar.texts import waits, window_lines
 from sidecar.texts.decisions import DecisionReport, sentence
 from sidecar.texts.failover import LIMITS
 from sidecar.texts.figures import age, amount, columns, compact, fit, title, visible, wrap
-from sidecar.texts.times import clock
+from sidecar.texts.times import lasting
 from sidecar.texts.waits import GoneReport, WaitReport
 
 
@@ -114,7 +114,7 @@ def _provider(
 
 def _reached(row: ProviderReport, limit: LimitReport, now: float) -> list[str]:
     what = "nothing is sent there" if row.is_hard else "it comes last"
-    return [f"at your limit: {LIMITS[limit.kind]}", f"{what} until {clock(limit.resets_at, now)}"]
+    return [f"at your limit: {LIMITS[limit.kind]}", f"{what} {lasting(limit.resets_at, now)}"]
 
 
 def _window(limit: LimitReport) -> Window:

@@ -86,9 +86,9 @@ def render(report: StatusReport, width: int) -> str:
         return _join([off, _health(report, width), _threshold(report, width)])
     layout = window_lines.layout((row for gateway in report.gateways for row in gateway.windows), width)
     blocks = [_gateway(gateway, report.at, layout) for gateway in report.gateways]
-    if not blocks:
-        blocks = [_nothing_to_show(report, width)]
     blocks += [waits.block(row, report.at, width) for row in report.waiting]
+    if not report.gateways:
+        blocks.append(_nothing_to_show(report, width))
     if report.gone:
         blocks.insert(0, waits.gone(report.gone, report.at, width))
     return _join([*blocks, _problems(report, width), _health(report, width), _threshold(report, width)])

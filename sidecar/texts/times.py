@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from sidecar.texts.figures import DAY, HOUR, MINUTE
+from sidecar.texts.figures import DAY, HOUR, MINUTE, duration
 
 _SMALL: Final = (
     "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
@@ -18,12 +18,14 @@ _MONTHS: Final = (
 
 
 def clock(at: float, now: float) -> str:
-    """Write an instant as shortly as it is clear: `14:32`, `Monday 09:00`, `24 November 09:00`."""
+    """Write an instant as shortly as it is clear: `14:32`, `midnight`, `Monday 09:00`, `4 May 09:00`."""
     then, today = (datetime.fromtimestamp(value).astimezone() for value in (at, now))
     time = f"{then:%H:%M}"
     days = (then.date() - today.date()).days
     if days == 0:
         return time
+    if days == 1 and time == "00:00":
+        return "midnight"
     if 0 < days < 7:
         return f"{_WEEKDAYS[then.weekday()]} {time}"
     return f"{then.day} {_MONTHS[then.month - 1]} {time}"
@@ -33,6 +35,11 @@ def when(at: float, now: float) -> str:
     """Write an instant as the part of a sentence: `at 14:32`, `on Monday at 09:00`."""
     day, _, time = clock(at, now).rpartition(" ")
     return f"on {day} at {time}" if day else f"at {time}"
+
+
+def lasting(at: float, now: float) -> str:
+    """Write the end of a wait: `until 14:32`, or `for 20 s` where a clock says too little."""
+    return f"until {clock(at, now)}" if at - now >= MINUTE else f"for {duration(at - now)}"
 
 
 def about(seconds: float) -> str:

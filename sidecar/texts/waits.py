@@ -6,8 +6,8 @@ from msgspec import Struct, field
 
 from sidecar.core.failure import FailureClass
 from sidecar.texts.failover import WHY
-from sidecar.texts.figures import duration, title, wrap
-from sidecar.texts.times import clock
+from sidecar.texts.figures import MINUTE, duration, title, wrap
+from sidecar.texts.times import clock, when
 
 
 class WaitReport(Struct, frozen=True, omit_defaults=True):
@@ -58,8 +58,8 @@ def block(row: ProviderWait, now: float, width: int) -> list[str]:
 
 def gone(report: GoneReport, now: float, width: int) -> list[str]:
     """Say that nobody is left, and until when."""
-    when = f"{report.label} at {clock(report.until_at, now)}, in {duration(report.until_at - now)}"
-    return wrap(["! Every provider refuses", f"first back: {when}"], "", "  ", width)
+    back = f"first back: {report.label} {when(report.until_at, now)}, in {duration(report.until_at - now)}"
+    return wrap(["! Every provider refuses", back], "", "  ", width)
 
 
 _MARKS = {False: "  ! ", True: "  ? "}
@@ -71,7 +71,9 @@ def _parts(wait: WaitReport, now: float) -> list[str]:
         what += " (with another key)"
     if wait.is_over:
         return [what, "the wait is over: the next request finds out"]
-    left = f"{duration(wait.until_at - now)} left, until {clock(wait.until_at, now)}"
+    left = f"{duration(wait.until_at - now)} left"
+    if wait.until_at - now >= MINUTE:
+        left += f", until {clock(wait.until_at, now)}"
     return [what, left, "as it said" if wait.is_stated else _guess(wait.strikes)]
 
 
