@@ -5,58 +5,18 @@
 import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { sendPlanned } from "../src/attempts.ts"
-import { Sidecar, type SidecarEvents } from "../src/child.ts"
-import type { Host } from "../src/host.ts"
+import type { Sidecar } from "../src/child.ts"
 import { headerFor, replaceFetch, type Tags } from "../src/tagged-fetch.ts"
+import { argv, BODY, child, configure, DIRECTORY, open, quantile, start, tag, timed } from "./bench-bed.ts"
+import { failovers, gateways } from "./bench-failover.ts"
 
-const argv = process.argv.slice(2)
-const DIRECTORY = process.cwd()
-const TARGET = { providerId: "bench", modelId: "m" }
-const HOST = { directory: DIRECTORY, headerPrefixes: [] as string[] } as Host
 const realFetch = globalThis.fetch
 
 const CHUNKS = 20
 /** What a stream says: characters of several bytes, so that a chunk may end inside one. */
 const CHUNK = `data: {"choices":[{"delta":{"content":"häß😀${"x".repeat(400)}"}}]}\n\n`
-/** A prompt as it is after an hour of work. */
-const BODY = JSON.stringify({
-  model: "m",
-  stream: true,
-  messages: [{ role: "user", content: "é".repeat(100_000) }],
-})
-
-let pid = 0
-
-function start(): Promise<Sidecar> {
-  return new Promise((resolve) => {
-    const events: SidecarEvents = {
-      launch: () => ({ argv, source: "environment" }),
-      ready: () => setImmediate(() => resolve(sidecar)),
-      notified: () => {},
-      stderr: () => {},
-      note: (event, fields) => {
-        if (event === "sidecar_spawned") pid = Number(fields?.child)
-      },
-    }
-    const sidecar = new Sidecar(events, DIRECTORY)
-    sidecar.start()
-  })
-}
-
-function quantile(values: number[], share: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-}
-
-async function timed(times: number, work: () => Promise<unknown>): Promise<number[]> {
-  const spans: number[] = []
-  for (let n = 0; n < times; n++) {
-    const from = performance.now()
-    await work()
-    spans.push(performance.now() - from)
-  }
-  return spans
-}
+/** What a gateway says before it begins to answer. */
+const PREAMBLE = `: processing\n\ndata: {"choices":[{"delta":{"role":"assistant","content":""}}]}\n\n`
 
 async function starts(): Promise<number[]> {
   const spans: number[] = []
@@ -71,13 +31,13 @@ async function starts(): Promise<number[]> {
 
 /** Lines a second when they are sent without waiting; the floor is a Python that sends each line back as it is. */
 async function linesPerSecond(command: string[], hello?: object): Promise<number> {
-  const child = spawn(command[0] ?? "python3", command.slice(1), {
+  const echo = spawn(command[0] ?? "python3", command.slice(1), {
     cwd: DIRECTORY,
     stdio: ["pipe", "pipe", "ignore"],
   })
   let missing = 0
   let arrived = () => {}
-  child.stdout.on("data", (chunk: Uint8Array) => {
+  echo.stdout.on("data", (chunk: Uint8Array) => {
     for (const byte of chunk) if (byte === 10) missing -= 1
     if (missing <= 0) arrived()
   })
@@ -85,7 +45,7 @@ async function linesPerSecond(command: string[], hello?: object): Promise<number
     new Promise<void>((resolve) => {
       missing = lines.length
       arrived = resolve
-      child.stdin.write(lines.join(""))
+      echo.stdin.write(lines.join(""))
     })
   const line = (id: number, method: string, params: object) =>
     `${JSON.stringify({ jsonrpc: "2.0", id, method, params })}\n`
@@ -93,43 +53,37 @@ async function linesPerSecond(command: string[], hello?: object): Promise<number
   const pings = Array.from({ length: 30_000 }, (_, id) => line(id, "ping", {}))
   await send(pings.slice(0, 5_000))
   const best = Math.min(...(await timed(5, () => send(pings))))
-  child.stdin.end()
+  echo.stdin.end()
   return (pings.length / best) * 1000
 }
 
 const ECHO = "import sys\nfor line in sys.stdin.buffer: sys.stdout.buffer.write(line); sys.stdout.flush()"
 
 /** From `fetch` being called to the request leaving, with a real body and a real plan. */
-async function requestPath(sidecar: Sidecar) {
+async function requestPath(sidecar: Sidecar, url: string) {
   let leftAt = 0
   globalThis.fetch = Object.assign(
     async () => {
       leftAt = performance.now()
-      return new Response("ok")
+      return new Response(CHUNK, { headers: { "content-type": "text/event-stream" } })
     },
     { preconnect: () => {} },
   ) as typeof fetch
   const tags: Tags = new Map()
   replaceFetch(tags, (request) => sendPlanned(sidecar, request, () => {}))
   const once = async () => {
-    const headers = headerFor(tags, {
-      host: HOST,
-      sessionId: "s",
-      messageId: "m",
-      agent: "build",
-      target: TARGET,
-    })
+    const headers = headerFor(tags, tag())
     const from = performance.now()
-    await fetch("http://127.0.0.1:9/v1/chat/completions", { method: "POST", headers, body: BODY })
+    await fetch(url, { method: "POST", headers, body: BODY })
     return leftAt - from
   }
   const added: number[] = []
   for (let n = 0; n < 2200; n++) added.push(await once())
-  process.kill(pid, "SIGSTOP")
+  process.kill(child.pid, "SIGSTOP")
   const hungFirst = await once()
   const hungNext: number[] = []
   for (let n = 0; n < 200; n++) hungNext.push(await once())
-  process.kill(pid, "SIGCONT")
+  process.kill(child.pid, "SIGCONT")
   globalThis.fetch = realFetch
   return { added: added.slice(200), hungFirst, hungNext }
 }
@@ -143,6 +97,8 @@ async function streams(sidecar: Sidecar) {
       new Response(
         new ReadableStream({
           async pull(controller) {
+            controller.enqueue(Buffer.from(PREAMBLE))
+            await Bun.sleep(1)
             const bytes = Buffer.from(CHUNK.repeat(CHUNKS))
             for (let at = 0; at < bytes.length; at += 509) controller.enqueue(bytes.subarray(at, at + 509))
             controller.close()
@@ -156,8 +112,7 @@ async function streams(sidecar: Sidecar) {
   const spans: { plain: number[]; ours: number[] } = { plain: [], ours: [] }
   let areSame = true
   const once = async (how: "plain" | "ours") => {
-    const tag = { host: HOST, sessionId: "s", messageId: "m", agent: "build", target: TARGET }
-    const headers: Record<string, string> = how === "ours" ? headerFor(tags, tag) : {}
+    const headers: Record<string, string> = how === "ours" ? headerFor(tags, tag()) : {}
     const from = performance.now()
     const response = await fetch(`http://127.0.0.1:${server.port}/v1/chat/completions`, {
       method: "POST",
@@ -165,11 +120,14 @@ async function streams(sidecar: Sidecar) {
       body: BODY,
     })
     const parts: Uint8Array[] = []
+    let size = 0
     for await (const part of response.body ?? []) {
-      if (parts.length === 0) spans[how].push(performance.now() - from)
+      if (size <= PREAMBLE.length && size + part.length > PREAMBLE.length)
+        spans[how].push(performance.now() - from)
+      size += part.length
       parts.push(part)
     }
-    areSame &&= Buffer.concat(parts).equals(Buffer.from(CHUNK.repeat(CHUNKS)))
+    areSame &&= Buffer.concat(parts).equals(Buffer.from(PREAMBLE + CHUNK.repeat(CHUNKS)))
   }
   for (let n = 0; n < 400; n++) {
     await once("plain")
@@ -182,16 +140,18 @@ async function streams(sidecar: Sidecar) {
 
 function residentMb(): number | undefined {
   try {
-    const kb = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]
+    const kb = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]
     return Number(kb) / 1024
   } catch {
     return undefined
   }
 }
 
+const { origins, stop } = gateways()
+configure(origins)
 const ready = await starts()
 const sidecar = await start()
-await sidecar.ask("workspace/open", { directory: DIRECTORY }, 5_000)
+await open(sidecar)
 await Bun.sleep(500)
 const restMb = residentMb()
 const ping = () => sidecar.ask("ping", {}, 5_000)
@@ -199,10 +159,12 @@ await timed(500, ping)
 const rounds = await timed(6000, ping)
 const echoRate = await linesPerSecond([argv[0] ?? "python3", "-I", "-c", ECHO])
 const rate = await linesPerSecond(argv, { protocolMajor: 1, shimVersion: "0" })
-const path = await requestPath(sidecar)
+const path = await requestPath(sidecar, `${origins.a}/v1/chat/completions`)
 await timed(1, ping)
 const stream = await streams(sidecar)
+const failover = await failovers(sidecar, origins)
 await sidecar.stop()
+await stop()
 
 console.log(
   JSON.stringify({
@@ -217,6 +179,9 @@ console.log(
     pathP99: quantile(path.added, 0.99),
     hungFirst: path.hungFirst,
     hungNextMax: Math.max(...path.hungNext),
+    failoverP50: quantile(failover.ours, 0.5),
+    failoverP99: quantile(failover.ours, 0.99),
+    bareP50: quantile(failover.bare, 0.5),
     firstByteAddedP95: quantile(stream.ours, 0.95) - quantile(stream.plain, 0.95),
     firstBytePlainP95: quantile(stream.plain, 0.95),
     areSame: stream.areSame,
