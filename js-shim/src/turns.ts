@@ -73,10 +73,11 @@ export class Turns {
 
   /** Only what is still the user's last word, once, and only while nothing else goes on there. */
   async resume(host: Host, { sessionId, messageId, target }: SessionResumeParams) {
-    if (this.#resumed.has(messageId) || !isTarget(target) || (await host.parentOf(sessionId))) return
-    setBounded(this.#resumed, messageId, true, MAX_KEPT)
+    if (!isTarget(target) || (await host.parentOf(sessionId))) return
     const turn = await host.lastTurn(sessionId)
-    if (turn?.messageId === messageId && (await host.isIdle(sessionId)))
-      await host.resume(sessionId, turn, target)
+    if (turn?.messageId !== messageId || !(await host.isIdle(sessionId))) return
+    if (this.#resumed.has(messageId)) return
+    setBounded(this.#resumed, messageId, true, MAX_KEPT)
+    await host.resume(sessionId, turn, target)
   }
 }

@@ -82,3 +82,32 @@ test("a toast stays as long as it should, or as the host likes", async () => {
     { body: { message: "m", variant: "info", title: undefined, duration: undefined } },
   ])
 })
+
+test("of a provider and its models only what the sidecar may know crosses", async () => {
+  const model = {
+    id: "m",
+    name: "M",
+    api: { id: "vendor/m", npm: "@ai-sdk/x", url: "https://secret" },
+    capabilities: { toolcall: false, input: { text: true, image: true, audio: false } },
+    limit: { context: 1000, output: 0 },
+    cost: { input: 1, output: 2, cache: { read: 0.1 } },
+    headers: { authorization: "secret" },
+  }
+  const providers = [
+    { id: "p", name: "P", source: "env", key: "secret", options: { apiKey: "secret" }, models: { m: model } },
+    { id: "q", models: { n: { id: "n", api: { id: "n" } } } },
+  ]
+  const client = { config: { providers: async () => ({ data: { providers } }) } }
+  const facts = await new Host({ client: client as never, directory: "/d" }).catalogue()
+  const crossed = {
+    ...{ id: "m", name: "M", apiId: "vendor/m", npm: "@ai-sdk/x", takesTools: false },
+    ...{ limits: { context: 1000 }, inputModalities: ["text", "image"] },
+    prices: { input: 1, output: 2, cacheRead: 0.1 },
+  }
+  expect(JSON.parse(JSON.stringify(facts))).toEqual({
+    providers: [
+      { id: "p", name: "P", source: "env", models: [crossed] },
+      { id: "q", models: [{ id: "n", limits: {}, inputModalities: [], prices: {} }] },
+    ],
+  })
+})
