@@ -124,14 +124,15 @@ def _read(text: str, pairs: list[tuple[str, Any]], words: list[str]) -> None:
     """Add what *text* holds: whole JSON, a stream of events, a page, or words with JSON among them."""
     documents = list(_documents(text))
     before = len(words)
-    for document in documents:
-        pairs.extend(islice(_walk(document, words, 0), MAX_VALUES))
-    if len(words) > before or not text.strip():
+    found = [pair for document in documents for pair in islice(_walk(document, words, 0), MAX_VALUES)]
+    pairs.extend(found)
+    if len(words) > before or not text.strip() or any(key in _CODES for key, _ in found):
         return
-    is_page = text.lstrip()[:1] == "<"
-    words.append(_TAG.sub(" ", _SCRIPT.sub(" ", text[:20_000])) if is_page else text)
+    rest = text[:20_000] if documents else text.rpartition("\ndata:")[2]  # of a stream, what was cut off
+    is_page = rest.lstrip()[:1] == "<"
+    words.append(_TAG.sub(" ", _SCRIPT.sub(" ", rest[:20_000])) if is_page else rest)
     if not documents:
-        pairs.extend(_embedded(text))
+        pairs.extend(_embedded(rest))
 
 
 def _documents(text: str) -> Iterator[Any]:
