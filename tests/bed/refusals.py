@@ -3,6 +3,7 @@
 Data only. Bodies are as real services write them, with all names made up.
 """
 
+import threading
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -49,13 +50,16 @@ def stalled_preamble(request: Received) -> Reply:
     return silence(*wires.preamble(request.wire))
 
 
-def broken(text: str) -> Answer:
-    """Stream the first words of this text, and reset the connection before the last."""
+def broken(text: str, seen: threading.Event) -> Answer:
+    """Stream all but the last word of this text, and reset the connection once that was seen.
+
+    A reset overtakes what was sent before it.
+    """
 
     def answer(request: Received) -> Reply:
         chunks = wires.stream(request.wire, text)
         last = max(at for at, chunk in enumerate(chunks) if text.split(" ")[-1].encode() in chunk)
-        return streamed((*chunks[:last], Fault.CUT))
+        return streamed((*chunks[:last], seen, Fault.CUT))
 
     return answer
 

@@ -10,23 +10,11 @@ from tests.bed.home import MODEL, Home, provider
 from tests.bed.opencode import Serve, no_session_error, text_of
 from tests.bed.processes import PLUGIN, wait_until
 from tests.bed.replies import json_reply, model_answer
+from tests.gateways.keys import BUDGETED, FREE, HURRIED, KEYS, SPENT, UNKNOWN
 from tests.gateways.proxy import PRICED, LiteLlm
 
 CHAT: Final = "/v1/chat/completions"
 ANSWER: Final = "A fine answer: naïve, 好, 🙂."
-
-BUDGETED: Final = "sk-with-a-budget-0123456789"
-FREE: Final = "sk-without-any-limit-0123456789"
-SPENT: Final = "sk-that-has-spent-it-all-0123456789"
-HURRIED: Final = "sk-one-request-a-minute-0123456789"
-UNKNOWN: Final = "sk-nobody-has-heard-of-0123456789"
-
-KEYS: Final[dict[str, dict[str, Any]]] = {
-    BUDGETED: {"spend": 2.5, "max_budget": 10.0, "tpm_limit": 100_000, "rpm_limit": 60},
-    FREE: {},
-    SPENT: {"spend": 12.5, "max_budget": 10.0},
-    HURRIED: {"rpm_limit": 1},
-}
 
 
 @pytest.fixture(scope="module")
