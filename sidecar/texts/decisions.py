@@ -140,7 +140,7 @@ def _block(row: DecisionReport, now: float, width: int) -> list[str]:
         lines.append("  only noted (dryRun: true)")
     if row.refused:
         lines += wrap(_refusal(row.refused, row.at), "  ", "    ", width)
-    room = min(max((columns(one.target) for one in row.candidates), default=0), 32)
+    room = min(max((columns(one.target) for one in row.candidates), default=0), width // 2)
     number = 0
     for one in row.candidates:
         number += one.unfit is None

@@ -76,6 +76,11 @@ def fit(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
 
 
+def cut(text: str, width: int) -> str:
+    """Return *text*, cut with an ellipsis where it is wider than *width*."""
+    return fit(text, min(columns(text), width))
+
+
 def title(label: str, name: str) -> str:
     """Name a thing by its label, and by its own name where that is another word."""
     return label if label == name else f"{label} ({name})"

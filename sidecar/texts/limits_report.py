@@ -7,7 +7,7 @@ from sidecar.quota.windows import Window, complete
 from sidecar.texts import waits, window_lines
 from sidecar.texts.decisions import DecisionReport, sentence
 from sidecar.texts.failover import LIMITS
-from sidecar.texts.figures import age, amount, columns, compact, fit, title, visible, wrap
+from sidecar.texts.figures import age, amount, columns, compact, cut, fit, title, visible, wrap
 from sidecar.texts.times import lasting
 from sidecar.texts.waits import GoneReport, WaitReport
 
@@ -68,7 +68,7 @@ def render(report: LimitsReport, width: int) -> str:
     layout = window_lines.layout((window for rows in windows.values() for window in rows), width)
     blocks = [waits.gone(report.gone, report.at, width)] if report.gone else []
     blocks += [_provider(row, windows[row.provider_id], report.at, layout) for row in report.providers]
-    blocks += [] if report.providers else [[_NOTHING]]
+    blocks += [] if report.providers else [wrap([_NOTHING], "", "", width)]
     blocks += [_session(report, width), _decisions(report, width), _switches(report, width)]
     return "\n\n".join("\n".join(visible(line) for line in block) for block in blocks if block)
 
@@ -100,7 +100,7 @@ def _provider(
     row: ProviderReport, windows: list[Window], now: float, layout: window_lines.Layout
 ) -> list[str]:
     width = layout.width
-    lines = [title(row.label, row.provider_id)]
+    lines = [cut(title(row.label, row.provider_id), width)]
     lines += waits.lines(row.waits, now, width)
     for limit in row.limits:
         if limit.is_reached:

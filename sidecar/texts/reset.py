@@ -27,7 +27,7 @@ def no_such_provider(name: str, known: list[str]) -> str:
 
 def render(report: ResetReport, width: int) -> str:
     """Return what was forgotten, in lines of at most *width* columns."""
-    lines = [] if report.waits or report.requests_today else [_nothing(report)]
+    lines = [] if report.waits or report.requests_today else wrap([_nothing(report)], "", "", width)
     if report.waits:
         lines.append("These waits are forgotten:")
         for row in report.waits:
@@ -39,7 +39,7 @@ def render(report: ResetReport, width: int) -> str:
             [f"Today's count{of} begins again at 0; it was {report.requests_today:,} {noun}."], "", "", width
         )
     if report.waits:
-        lines.append("The next request goes there as if nothing had happened.")
+        lines += wrap(["The next request goes there as if nothing had happened."], "", "", width)
     return "\n".join(visible(line) for line in lines)
 
 

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from sidecar.core.headroom import share
 from sidecar.quota.windows import Window
-from sidecar.texts.figures import amount, columns, duration, fit, percent, wrap
+from sidecar.texts.figures import amount, cut, duration, percent, wrap
 
 TITLE: Final = "Quota sidecar"
 
@@ -74,4 +74,4 @@ def _left(window: Window) -> str:
 def short(name: str) -> str:
     """Return a name as far as a toast has room for it."""
     visible = "".join(character for character in name if character.isprintable())
-    return fit(visible, min(columns(visible), _NAME_COLUMNS))
+    return cut(visible, _NAME_COLUMNS)

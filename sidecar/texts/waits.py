@@ -6,7 +6,7 @@ from msgspec import Struct, field
 
 from sidecar.core.failure import FailureClass
 from sidecar.texts.failover import WHY
-from sidecar.texts.figures import MINUTE, duration, title, wrap
+from sidecar.texts.figures import MINUTE, cut, duration, title, wrap
 from sidecar.texts.times import clock, when
 
 
@@ -53,7 +53,7 @@ def lines(waits: Sequence[WaitReport], now: float, width: int) -> list[str]:
 
 def block(row: ProviderWait, now: float, width: int) -> list[str]:
     """Return a provider of which nothing but its waits is known."""
-    return [title(row.label, row.provider_id), *lines(row.waits, now, width)]
+    return [cut(title(row.label, row.provider_id), width), *lines(row.waits, now, width)]
 
 
 def gone(report: GoneReport, now: float, width: int) -> list[str]:
