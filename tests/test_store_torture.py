@@ -34,7 +34,8 @@ AT_A_TIME = 20
 
 FINISHED = (
     b'{"jsonrpc":"2.0","method":"request/finished","params":{"requestId":"r","directory":"/",'
-    b'"sessionId":"s","target":{"providerId":"campus","modelId":"m"},"headers":{},"ttfbS":0.1,"status":200}}\n'
+    b'"sessionId":"s","messageId":"m","agent":"a",'
+    b'"target":{"providerId":"campus","modelId":"m"},"headers":{},"ttfbS":0.1,"status":200}}\n'
 )
 
 
