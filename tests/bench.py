@@ -14,6 +14,10 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import anyio
+
+from tests.bed import store_million
+from tests.bed.decisions import TARGETS, Spans, Taken, measure
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home, provider
 from tests.bed.opencode import Serve
@@ -35,9 +39,13 @@ def main() -> int:
     """Print the table."""
     rows: list[Row] = [("this machine: ten million additions in Python", _ms(_additions()), "-")]
     with Home() as home:
+        anyio.run(store_million.fill, home.state, time.time())
         rows += _shim_rows(home)
+    with Home() as home:
         rows += _gateway_rows(home)
     rows += _store_rows()
+    for name, taken in measure().items():
+        rows += _decision_rows(name, taken)
     rows += _start_rows()
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in [("what", "measured", "limit"), tuple("-" * width for width in widths), *rows]:
@@ -60,8 +68,12 @@ def _shim_rows(home: Home) -> list[Row]:
     found: dict[str, Any] = json.loads(done.stdout)
     same = "identical" if found["areSame"] else "DIFFERENT"
     return [
-        ("request path, nothing to do, p50", _ms(found["pathP50"]), "1 ms"),
-        ("request path, nothing to do, p99", _ms(found["pathP99"]), "5 ms"),
+        ("request path, nothing to do, three providers, p50", _ms(found["pathP50"]), "1 ms"),
+        ("request path, nothing to do, three providers, p99", _ms(found["pathP99"]), "5 ms"),
+        ("refusal at A to request at B, p50", _ms(found["failoverP50"]), "3 ms"),
+        ("refusal at A to request at B, p99", _ms(found["failoverP99"]), "15 ms"),
+        ("refusals at A that B answered", f"{found['failovers']} of 300", "300 of 300"),
+        ("the same in a program that knows B, p50", _ms(found["bareP50"]), "-"),
         ("request path, sidecar hung, first", _ms(found["hungFirst"]), "250 ms, once"),
         ("request path, sidecar suspect, worst of 200", _ms(found["hungNextMax"]), "0 ms"),
         ("streamed bytes of 700 answers", same, "identical"),
@@ -152,6 +164,22 @@ def _store_rows() -> list[Row]:
         ("store after a simulated month, state.db and its -wal", size, "5 MB"),
         ("loading it, nobody has written since, p50", _ms(month.unchanged_ms), "1 ms"),
         ("loading it, another sidecar has written, p50", _ms(month.changed_ms), "-"),
+    ]
+
+
+def _decision_rows(store: str, taken: Taken) -> list[Row]:
+    what = f"decision, {TARGETS} targets, {store} store"
+    named: list[tuple[str, Spans, str]] = [
+        (what, taken.unchanged, "1 ms"),
+        (f"{what}, own request counted since", taken.counted, "1 ms"),
+        (f"{what}, another sidecar has written since", taken.written, "1 ms"),
+        (f"{what}, another writes all the time", taken.hammered, "-"),
+        (f"turn/route, {TARGETS} targets, {store} store", taken.turn, "1 ms"),
+    ]
+    return [
+        row
+        for name, spans, limit in named
+        for row in ((f"{name}, p50", _ms(spans.p50), limit), (f"{name}, p99", _ms(spans.p99), "-"))
     ]
 
 

@@ -181,6 +181,7 @@ console.log(
     hungNextMax: Math.max(...path.hungNext),
     failoverP50: quantile(failover.ours, 0.5),
     failoverP99: quantile(failover.ours, 0.99),
+    failovers: failover.ours.length,
     bareP50: quantile(failover.bare, 0.5),
     firstByteAddedP95: quantile(stream.ours, 0.95) - quantile(stream.plain, 0.95),
     firstBytePlainP95: quantile(stream.plain, 0.95),
