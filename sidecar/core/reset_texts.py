@@ -59,7 +59,9 @@ _GLUE: Final = (
     r"|约|请){0,12}"
 )
 _AFTER_CUE: Final = re.compile(
-    rf"{_CUE}{_GLUE}({_LENGTH}|(?:an?|one|two|three|five|ten) (?:{_UNIT})(?![a-z]))", re.ASCII
+    rf"{_CUE}{_GLUE}({_LENGTH}|\d{{1,4}}:[0-5]\d:[0-5]\d(?!\d)"
+    rf"|(?:an?|one|two|three|five|ten) (?:{_UNIT})(?![a-z]))",
+    re.ASCII,
 )
 _BEFORE_CUE: Final = re.compile(
     rf"(?<![\w.])({_LENGTH})(?:之?后|以后|until|before (?:try|retry|making|sending|your next)|(?:remaining"

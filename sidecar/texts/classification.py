@@ -10,7 +10,7 @@ def not_json() -> str:
 
 
 def not_an_object() -> str:
-    return "is not an object; write keys like status, headers, body, message and provider"
+    return "is not an object; write one with keys like status, headers and body"
 
 
 def wrong_kind(key: str, kind: str) -> str:
