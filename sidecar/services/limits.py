@@ -124,7 +124,7 @@ def _provider(
         is_hard=limits.hard,
         requests_this_hour=used.requests_this_hour,
         requests_today=used.requests_today,
-        tokens_today=used.tokens_today,
+        tokens_today=used.tokens_today or None,
         cost_today=used.cost_today,
     )
 

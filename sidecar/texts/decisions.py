@@ -21,7 +21,8 @@ class CandidateReport(Struct, frozen=True, omit_defaults=True):
     tier: Tier
     is_own: bool = False
     headroom_percent: float | None = None
-    priority: float = 0.0
+    priority: float | None = None
+    """Absent: 0, as of most."""
     place: int = 0
     until_at: float | None = None
     unfit: Unfit | None = None
@@ -78,7 +79,7 @@ def _candidate(row: Candidate) -> CandidateReport:
         tier=row.tier,
         is_own=row.is_own,
         headroom_percent=row.headroom,
-        priority=row.priority,
+        priority=row.priority or None,
         place=row.place,
         until_at=row.until,
         unfit=row.unfit,

@@ -33,7 +33,7 @@ class ProviderReport(Struct, frozen=True, omit_defaults=True):
     """At a limit nothing is sent any more."""
     requests_this_hour: int = 0
     requests_today: int = 0
-    tokens_today: float = 0.0
+    tokens_today: float | None = None
     cost_today: float | None = None
     """US dollars."""
 
