@@ -4,7 +4,7 @@ Only global files name URLs, keys, headers and mappings. Nothing here raises for
 it becomes a `Problem`, and what is not affected by it stays in force.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,6 +35,9 @@ from sidecar.plain import is_list, is_object
 from sidecar.texts import problems as words
 
 OUR_FILES: Final = ("quota-sidecar.jsonc", "quota-sidecar.json")
+
+ONE_BY_ONE: Final = ("gateways", "routes", "failurePatterns")
+"""Lists of ours whose entries are converted where something is built of them."""
 
 MAX_PROJECT_BYTES: Final = 64 * 1024
 """Anybody may have written a project's file; it is read anew at each command and must not cost seconds."""
@@ -90,6 +93,7 @@ class ConfigLoader:
         gateways = _gateways(builder, ours, host, problems)
         providers = Providers(host.providers, keys, placeholders)
         routes = _routes(RouteReader(placeholders, catalogue, host.providers), ours, settings, problems)
+        settings = msgspec.structs.replace(settings, routes=[row.entry for row in routes.rows])
         problems.extend(providers.problems(routes.providers()))
         hooks = read_hooks(ours, placeholders, problems)
         patterns = read_patterns(ours, problems)
@@ -127,10 +131,9 @@ def _settings(document: Document | None, problems: list[Problem]) -> Settings:
     if document is None:
         return Settings()
     found: list[Finding] = []
-    # Gateways and patterns are converted one by one when they are built.
     data = document.data
     if is_object(data):
-        data = {key: value for key, value in data.items() if key not in ("gateways", "failurePatterns")}
+        data = {key: value for key, value in data.items() if key not in ONE_BY_ONE}
     settings = convert_entries(Settings, data, (), found)
     problems.extend(document.locate(found))
     return settings
@@ -202,19 +205,25 @@ def _allowed(data: Any, found: list[Finding]) -> Any:
         if key in ("$schema", "width") or (key in PROJECT_MAY_SET and PROJECT_MAY_SET[key] is value):
             allowed[key] = value
         elif key == "providers":
-            allowed[key] = value
-            found.extend(_switched_on(value))
+            allowed[key] = _only_off(value, found)
         else:
             found.append(Finding((key,), words.not_for_projects()))
     return allowed
 
 
-def _switched_on(providers: Any) -> Iterator[Finding]:
-    """Name what a project would set of a provider, but for switching it off."""
-    for provider_id, row in providers.items() if is_object(providers) else ():
-        for key, value in row.items() if is_object(row) else ():
-            if key in ENTRY_KEYS and (key != "enabled" or value is True):
-                yield Finding(("providers", provider_id, key), words.not_for_projects())
+def _only_off(providers: Any, found: list[Finding]) -> Any:
+    """Leave out what a project would set of a provider, but for switching it off."""
+    if not is_object(providers):
+        return providers
+    kept: dict[str, Any] = {}
+    for provider_id, row in providers.items():
+        if is_object(row):
+            denied = [key for key in row if key in ENTRY_KEYS and (key != "enabled" or row[key] is True)]
+            found.extend(Finding(("providers", provider_id, key), words.not_for_projects()) for key in denied)
+            kept[provider_id] = {key: value for key, value in row.items() if key not in denied}
+        else:
+            kept[provider_id] = row
+    return kept
 
 
 def _is_enabled(settings: Settings, provider_id: str) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from msgspec import Struct
 
@@ -50,6 +50,8 @@ class Listed(Struct, frozen=True):
 class RouteRow(Struct, frozen=True):
     """An entry of `routes`."""
 
+    entry: RouteEntry
+    """As it is written."""
     targets: tuple[Listed, ...]
     strategy: Strategy
     max_attempts: int | None = None
@@ -95,6 +97,11 @@ class RouteReader(Struct, frozen=True):
         return Routes(tuple(row for row in rows if row), extras, aliases(settings.models))
 
     def _row(self, data: Any, path: Path, document: Document, found: list[Finding]) -> RouteRow | None:
+        strategy: Any = data.get("strategy") if is_object(data) else None
+        if isinstance(strategy, str) and strategy not in get_args(Strategy):
+            message = words.unknown_strategy(strategy, get_args(Strategy))
+            found.append(Finding((*path, "strategy"), message))
+            return None
         entry = convert_entry(RouteEntry, data, path, found)
         if entry is None:
             return None
@@ -108,7 +115,7 @@ class RouteReader(Struct, frozen=True):
                 listed[one.target] = one
         if len(entry.targets) < 2:
             found.append(Finding(path, words.too_few()))
-        return RouteRow(tuple(listed.values()), entry.strategy, entry.max_attempts)
+        return RouteRow(entry, tuple(listed.values()), entry.strategy, entry.max_attempts)
 
     def _listed(self, row: str | TargetEntry, path: Path, document: Document, found: list[Finding]) -> Listed:
         entry = TargetEntry(row) if isinstance(row, str) else row

@@ -42,6 +42,7 @@ _KINDS = {
     "`bool`": "true or false",
     "`object`": "an object",
     "`array`": "a list",
+    "`str | object`": "a text or an object",
 }
 
 _REASONS = (

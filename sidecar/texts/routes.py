@@ -14,6 +14,13 @@ def too_few() -> str:
     return "a route needs two targets or more; with one there is nowhere else to go"
 
 
+def unknown_strategy(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = get_close_matches(name, names, 1)
+    cure = f"did you mean {near[0]!r}?" if near else f"there are {' and '.join(names)}"
+    return f"there is no strategy {quoted(name)}; {cure}"
+
+
 def listed_twice() -> str:
     return "is listed in this route already; it is ignored"
 
