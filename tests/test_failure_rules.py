@@ -151,6 +151,14 @@ def test_a_status_alone_has_a_meaning(status: int, failure_class: str, scope: st
             Failure("quota-exhausted-long", "status 429", "model", 90000, NOW + 90000),
         ),
         (Refusal(), Failure("bad-request", "nothing known")),
+        (
+            Refusal(status=200, body='{"type": "error", "error": {"message": "hm"}}'),
+            Failure("overloaded", "error in a success", "model"),
+        ),
+        (
+            Refusal(status=400, body='{"error": {"code": "token_limit_exceeded"}}'),
+            Failure("context-length", "body code token_limit_exceeded"),
+        ),
         (Refusal(status=200, body='{"id": "chatcmpl-429"}'), Failure("bad-request", "nothing known")),
         (
             Refusal(status=502, body='{"error": {"code": 429, "message": "upstream"}}'),

@@ -109,7 +109,9 @@ LIKELY: Final[dict[str, Kind]] = {
         "forbidden "
         "accessterminatederror accessdenied accessdeniedexception authentication permission",
     ),
-    **_rows("bad", "modelnotfound modelnotsupported modelnotfounderror unsupportedmodel modelnotexist"),
+    **_rows(
+        "bad", "refusal modelnotfound modelnotsupported modelnotfounderror unsupportedmodel modelnotexist"
+    ),
     **_rows("overloaded", "modelstreamerrorexception modeltimeoutexception modelerrorexception"),
 }
 
@@ -133,6 +135,9 @@ VAGUE: Final[dict[str, Kind]] = {
     ),
 }
 
+OVERFLOW_UNLESS_RATE: Final = frozenset(("tokenlimitexceeded", "maxtokensexceeded", "tokenslimitreached"))
+"""Said of a rate too."""
+
 STEMS: Final[tuple[tuple[str, Kind], ...]] = (
     ("contextlength", "context"), ("contextwindow", "context"), ("contextsize", "context"),
     ("prompttoo", "context"), ("inputtoo", "context"),
@@ -147,6 +152,7 @@ STEMS: Final[tuple[tuple[str, Kind], ...]] = (
     ("quotalimit", "quota"), ("spendlimit", "quota"), ("spendinglimit", "quota"), ("budget", "quota"),
     ("dailylimit", "quota"), ("weeklylimit", "quota"), ("monthlylimit", "quota"), ("planlimit", "quota"),
     ("freetier", "quota"), ("outofquota", "quota"), ("quotareached", "quota"),
+    ("unavailable", "overloaded"),
     ("overload", "overloaded"), ("capacity", "overloaded"),
     ("ratelimit", "rate"), ("throttl", "rate"), ("toomanyrequest", "rate"), ("concurrencylimit", "rate"),
     ("concurrentrequest", "rate"), ("rpmlimit", "rate"), ("tpmlimit", "rate"), ("requestlimit", "rate"),

@@ -128,11 +128,14 @@ def _read(text: str, pairs: list[tuple[str, Any]], words: list[str]) -> None:
     pairs.extend(found)
     if len(words) > before or not text.strip() or any(key in _CODES for key, _ in found):
         return
-    rest = text[:20_000] if documents else text.rpartition("\ndata:")[2]  # of a stream, what was cut off
+    if documents:  # of a shape that nobody knows
+        tops = [value for row in documents if is_object(row) for value in row.values()]
+        words.extend(value for value in tops[:MAX_TEXTS] if isinstance(value, str))
+        return
+    rest = text.rpartition("\ndata:")[2]  # of a stream, what was cut off
     is_page = rest.lstrip()[:1] == "<"
     words.append(_TAG.sub(" ", _SCRIPT.sub(" ", rest[:20_000])) if is_page else rest)
-    if not documents:
-        pairs.extend(_embedded(rest))
+    pairs.extend(_embedded(rest))
 
 
 def _documents(text: str) -> Iterator[Any]:

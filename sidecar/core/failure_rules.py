@@ -2,7 +2,7 @@
 
 1. Aborted, by name. 2. Too long for the model, unless the text plainly speaks of a rate. 3. A code of the
 body that says it all. 4. A code that says roughly what, or else the status (the body's own where HTTP says
-200), and what the words add to it. 5. The words alone.
+200), and what the words add to it. 5. The words alone. 6. That a success holds an error at all.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from sidecar.core import failure_texts as texts
 from sidecar.core import limit_texts as limits
-from sidecar.core.failure_codes import CERTAIN, LIKELY, STEMS, VAGUE, Kind
+from sidecar.core.failure_codes import CERTAIN, LIKELY, OVERFLOW_UNLESS_RATE, STEMS, VAGUE, Kind
 from sidecar.core.failure_facts import Facts
 from sidecar.core.phrases import Phrase, first
 
@@ -86,9 +86,18 @@ def _overflow(facts: Facts, _provider: str) -> Verdict | None:
         return None
     if verdict := _said("context", texts.OVERFLOW, facts):
         return verdict
+    return _vague_overflow(facts)
+
+
+def _vague_overflow(facts: Facts) -> Verdict | None:
+    """Take what is said of rates too as an overflow, where nothing speaks of a rate."""
     speaks_of_rate = facts.status == 429 or any(LIKELY.get(code) == "rate" for code in facts.codes)
-    speaks_of_time = first((*limits.SHORT_WINDOW, *limits.LONG_WINDOW, *limits.WAIT), facts.text)
-    return None if speaks_of_rate or speaks_of_time else _said("context", texts.VAGUE_OVERFLOW, facts)
+    if speaks_of_rate or first((*limits.SHORT_WINDOW, *limits.LONG_WINDOW, *limits.WAIT), facts.text):
+        return None
+    for code, shown in facts.codes.items():
+        if code in OVERFLOW_UNLESS_RATE:
+            return Verdict("context", shown)
+    return _said("context", texts.VAGUE_OVERFLOW, facts)
 
 
 def _certain_code(facts: Facts, provider: str) -> Verdict | None:
@@ -200,10 +209,19 @@ WRAPPERS: Final = (400, 500, 502, 503)
 WRAPPED: Final = (401, 402, 403, 429)
 """... with a status that says more."""
 
+
+def _unknown(facts: Facts, _provider: str) -> Verdict | None:
+    """Blame the service that had accepted the request and then failed, whatever it says."""
+    is_error = "error" in facts.codes or "responsefailed" in facts.codes
+    is_error = is_error or any(key == "error" for key, _ in facts.fields)
+    return Verdict("overloaded", "error in a success") if facts.is_success and is_error else None
+
+
 RULES: Final[tuple[Callable[[Facts, str], Verdict | None], ...]] = (
     _aborted,
     _overflow,
     _certain_code,
     _code_or_status,
     _words,
+    _unknown,
 )

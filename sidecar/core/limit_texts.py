@@ -72,7 +72,8 @@ QUOTA: Final = family(
     ("usage limit", r"(?<!not your )\busage[ _](?:limits?|cap|quota|allowance)\b"),
     (
         "usage exceeded",
-        r"out of (?:extra )?usage|draw from your extra usage|limit has been exhausted|limit exhausted"
+        r"out of (?:extra )?usage|out of budget|draw from your extra usage|limit has been exhausted"
+        r"|limit exhausted"
         r"|(?:free|plan|subscription|included|premium|monthly|weekly|daily|trial)(?: \w{1,14}){0,2} (?:usage"
         r"|quota|limits?|allowance|requests?|tier|calls?|messages?)(?: \w{1,10}){0,3} (?:exceed|exhaust"
         r"|reach|hit|used|deplet|consumed)",
