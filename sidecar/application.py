@@ -4,12 +4,14 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from sidecar.adapters import known_types
 from sidecar.adapters.catalogue import NOTHING
 from sidecar.adapters.config import ConfigLoader
 from sidecar.adapters.host_file import write_host_file
 from sidecar.adapters.paths import Places
 from sidecar.adapters.quota_http import QuotaHttp
 from sidecar.adapters.sqlite_store import SqliteStore
+from sidecar.adapters.store import Store
 from sidecar.adapters.webhooks import Webhooks
 from sidecar.services.alerts import Alerts
 from sidecar.services.answers import Answers
@@ -35,11 +37,16 @@ class Application:
         environ: Mapping[str, str],
         clock: Callable[[], float] = time.time,
         started_at: float | None = None,
+        store: Store | None = None,
     ) -> None:
-        """Live in *places*; *clock* gives Unix seconds, *started_at* is of a process that serves."""
+        """Live in *places*; *clock* gives Unix seconds, *started_at* is of a process that serves.
+
+        Without a *store* it is the one on disk.
+        """
+        known_types.know()
         self._places = places
         self.loader = ConfigLoader(places, environ)
-        self.store = SqliteStore(Path(places.state), clock)
+        self.store: Store = store or SqliteStore(Path(places.state), clock)
         self._http = QuotaHttp()
         quotas = Quotas(self.store, self._http, clock)
         self.status = StatusService(places, environ, self.store, quotas, clock, started_at)
