@@ -27,7 +27,28 @@ EXAMPLE: dict[str, Any] = {
             "mapping": {"windows": [{"name": "left", "unit": "credits", "used": "body.u"}]},
         },
     ],
-    "providers": {"campus": {"enabled": False}},
+    "providers": {
+        "campus": {"enabled": False},
+        "router": {
+            "priority": -1.5,
+            "headers": {"X-Title": "me"},
+            "set": {"provider.order": ["a"]},
+            "remove": ["user"],
+            "limits": {"requestsPerHour": 50, "tokensPerDay": 1e6, "costPerDay": 2.5, "hard": True},
+        },
+    },
+    "routes": [
+        {
+            "targets": ["campus/m1", {"target": "router/a/m1", "model": "m", "outputLimit": 8000}],
+            "strategy": "headroom",
+            "maxAttempts": 2,
+        }
+    ],
+    "models": {"m1": ["a/m1"]},
+    "maxAttempts": 3,
+    "headersTimeoutS": 0,
+    "wallBudgetS": 240,
+    "webhooks": [{"url": "https://hook.example", "format": "slack", "events": ["failover"]}],
     "quotaCacheS": 60,
     "quotaTimeoutS": 8,
     "width": 76,
@@ -43,6 +64,8 @@ def faults(value: object, schema: Any, place: str = "$") -> list[str]:
         return faults(value, CONFIG["$defs"][schema["$ref"].rpartition("/")[2]], place)
     if "anyOf" in schema:
         return [] if any(not faults(value, branch, place) for branch in schema["anyOf"]) else [place]
+    if "enum" in schema:
+        return [] if value in schema["enum"] else [place]
     kind = schema.get("type")
     if kind == "object":
         return _faults_of_object(value, schema, place) if is_object(value) else [place]
@@ -91,6 +114,10 @@ def test_the_configurations_schema_accepts_a_documented_example() -> None:
     assert faults(EXAMPLE, CONFIG) == []
 
 
+DESCRIBED = (
+    "GatewayEntry", "ProviderEntry", "ProviderLimits", "RouteEntry", "TargetEntry", "WebhookEntry",
+)  # fmt: skip
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"gatewys": []}, "$.gatewys"),
     ({"width": 81}, "$.width"),
@@ -102,6 +129,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"gateways": [{"providerId": "a", "apiKeyEnv": "not a name"}]}, "$.gateways[0].apiKeyEnv"),
     ({"gateways": [{"providerId": "a", "label": None}]}, "$.gateways[0].label"),
     ({"providers": {"a": {"enabld": False}}}, "$.providers.a.enabld"),
+    ({"providers": {"a": {"limits": {"costPerDay": -1}}}}, "$.providers.a.limits.costPerDay"),
+    ({"routes": [{"targets": ["m1", "a/m1"]}]}, "$.routes[0].targets[0]"),
+    ({"routes": [{"targets": ["a/m1"], "strategy": "best"}]}, "$.routes[0].strategy"),
+    ({"maxAttempts": 17}, "$.maxAttempts"),
 ]
 
 
@@ -113,7 +144,7 @@ def test_the_configurations_schema_marks_what_loading_reports(change: dict[str, 
 def test_every_setting_is_described_by_its_name_in_the_schema() -> None:
     assert set(CONFIG["properties"]) == {field.encode_name for field in msgspec.structs.fields(Settings)}
     assert set(CONFIG["properties"]) >= set(EXAMPLE)
-    described = [CONFIG, *(CONFIG["$defs"][name] for name in ("GatewayEntry", "ProviderEntry"))]
+    described = [CONFIG, *(CONFIG["$defs"][name] for name in DESCRIBED)]
     hints = {name: row.get("description") for part in described for name, row in part["properties"].items()}
     assert [name for name, hint in hints.items() if not hint] == []
     assert CONFIG["additionalProperties"] is False
