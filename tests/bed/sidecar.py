@@ -63,6 +63,9 @@ class Sidecar:
         self.send(json.dumps(message).encode() + b"\n")
         return request_id
 
+    def notify(self, method: str, **params: object) -> None:
+        self.send(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}).encode() + b"\n")
+
     def answer(self, request_id: object, within_s: float = DEADLINE_S) -> Any:
         """Return the response with this id without its envelope: its result, or its error."""
         frame = self.frame(lambda frame: frame.get("id") == request_id and "method" not in frame, within_s)
