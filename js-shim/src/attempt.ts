@@ -12,7 +12,7 @@ const MAX_TEXT = 64 * 1024
 const REFUSAL_MS = 1_000
 const MAX_PREAMBLE_BYTES = 16 * 1024
 const PREAMBLE_MS = 5_000
-const ENDED_EARLY = { errorName: "PrematureEnd", errorMessage: "the answer ended before its content" }
+const ENDED_EARLY = { errorName: "PrematureEnd", errorMessage: "premature end of the stream" }
 
 export type Call = { target: Target; url: string; send(signal?: AbortSignal): Promise<Response> }
 /** What went wrong, beside the status. */
@@ -81,7 +81,7 @@ export class Attempt {
     try {
       const own = signal ? [signal, this.#abort.signal] : [this.#abort.signal]
       this.head = await this.call.send(this.#silenceMs > 0 ? AbortSignal.any(own) : undefined)
-      this.#heard()
+      this.#heardAt = clock.now()
       return { failure: await this.#look(this.head) }
     } catch (error) {
       if (!this.#held) this.#error = { thrown: error }
@@ -95,11 +95,10 @@ export class Attempt {
     this.ttfbS = (this.#heardAt - this.leftAt) / 1000
     const { wire, isStream } = this.#aim
     const type = head.headers.get("content-type") ?? ""
-    const comesInEvents = !type.includes("json") && (isStream || type.includes("event-stream"))
-    if (head.ok && (wire === "other" || !(comesInEvents || type.includes("json")))) return undefined
+    const says = { events: isStream || type.includes("event-stream"), json: type.includes("json") }
+    if (head.ok && (wire === "other" || !(says.events || says.json))) return undefined
     this.#held = HeldBody.of(head)
-    if (!head.ok) return { text: await this.#refusal() }
-    return comesInEvents ? this.#stream() : this.#whole()
+    return head.ok ? this.#answer(says) : { text: await this.#refusal() }
   }
 
   /** As much of it as comes in a moment. */
@@ -114,28 +113,21 @@ export class Attempt {
   }
 
   /** A stream that says nothing new is held for as long as it likes: nobody has lost anything by it. */
-  async #stream(): Promise<Failure | undefined> {
+  async #answer(says: { events: boolean; json: boolean }): Promise<Failure | undefined> {
     const { wire, clock } = this.#aim
     const preamble = new Preamble(wire)
     for (let firstAt: number | undefined; ; ) {
       const chunk = await this.#held?.read()
-      this.#heard()
-      const said = preamble.push(chunk)
+      this.#heardAt = clock.now()
+      const said = says.events ? preamble.push(chunk) : "preamble"
       if (said === "content") return undefined
       if (said !== "preamble") return { text: said.error.slice(0, MAX_TEXT) }
+      if (!chunk && says.json) return isErrorBody(this.#text()) ? { text: this.#text() } : undefined
       if (!chunk) return { ...ENDED_EARLY, text: this.#text() }
-      firstAt ??= clock.now()
-      if (this.#size > MAX_PREAMBLE_BYTES || clock.now() - firstAt > PREAMBLE_MS) return undefined
+      firstAt ??= this.#heardAt
+      const isLong = this.#heardAt - firstAt > PREAMBLE_MS
+      if (says.events ? isLong || this.#size > MAX_PREAMBLE_BYTES : this.#size > MAX_TEXT) return undefined
     }
-  }
-
-  async #whole(): Promise<Failure | undefined> {
-    while (this.#size <= MAX_TEXT) {
-      const chunk = await this.#held?.read()
-      this.#heard()
-      if (!chunk) return isErrorBody(this.#text()) ? { text: this.#text() } : undefined
-    }
-    return undefined
   }
 
   get #size(): number {
@@ -144,10 +136,6 @@ export class Attempt {
 
   #text(): string {
     return this.#held?.text().slice(0, MAX_TEXT) ?? ""
-  }
-
-  #heard() {
-    this.#heardAt = this.#aim.clock.now()
   }
 }
 

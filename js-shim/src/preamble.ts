@@ -46,7 +46,7 @@ export class Preamble {
     const [, field, value = ""] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
     if (field === "event") this.#name = value
     // An error may stand there bare, whatever the response says that it is.
-    else if (line.startsWith("{")) this.#data.push(line)
+    else if (line.startsWith('{"')) this.#data.push(line)
     else if (field === "data") this.#data.push(value)
     return "preamble"
   }

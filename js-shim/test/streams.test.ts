@@ -146,7 +146,8 @@ test("a whole answer passes as it came; one that is an error goes on", async () 
   const long = JSON.stringify({ error: {}, filler: "é".repeat(70_000), choices: [] })
   for (const text of [plain, long, "", "no JSON", '{"error":{},"content":[]}']) {
     const { ask, asked } = world(PASS)
-    const response = await ask(upstream((socket) => socket.write(whole(200, text, json))).url)
+    const { url } = upstream((socket) => socket.write(whole(200, text, json)))
+    const response = await ask(url, { body: '{"model":"m","messages":[]}' })
     expect([await response.text(), asked.length]).toEqual([text, 1])
   }
   const a = upstream((socket) => socket.write(whole(200, REFUSAL, json)))
@@ -154,6 +155,22 @@ test("a whole answer passes as it came; one that is an error goes on", async () 
   expect(await (await ask(a.url)).text()).toBe(ROLE + CONTENT)
   expect([asked[1]?.params.status, asked[1]?.params.text]).toEqual([200, REFUSAL])
   expect(await (await world(PASS, PASS).ask(a.url)).text()).toBe(REFUSAL)
+})
+
+test("an answer in events that is called JSON is let go with its content, and one in JSON that was to come in events is judged", async () => {
+  const json = { "content-type": "application/json" }
+  const a = upstream((socket) => {
+    socket.write(`${head(200, { ...json, "transfer-encoding": "chunked" })}\r\n${chunk(ROLE + CONTENT)}`)
+  })
+  expect((await world(PASS).ask(a.url)).status).toBe(200)
+  const answer = JSON.stringify({ choices: [{ message: { content: "hi" } }] }, null, 2)
+  const whole200 = (text: string) => upstream((socket) => socket.write(whole(200, text, json)))
+  const { ask, asked } = world(PASS)
+  expect([await (await ask(whole200(answer).url)).text(), asked.length]).toEqual([answer, 1])
+  const refusal = JSON.stringify(JSON.parse(REFUSAL), null, 2)
+  const bed = world(PASS, send(answers().url))
+  expect(await (await bed.ask(whole200(refusal).url)).text()).toBe(ROLE + CONTENT)
+  expect(bed.asked[1]?.params).toMatchObject({ status: 200, text: refusal })
 })
 
 test("of a long refusal 64 KiB are told, and the host gets all of it", async () => {

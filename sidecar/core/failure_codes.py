@@ -120,7 +120,7 @@ VAGUE: Final[dict[str, Kind]] = {
         "overloaded",
         "servererror apierror internalerror internalservererror internalserverexception internal unavailable "
         "upstreamerror badgateway gatewaytimeout timeouterror requesttimeout deadlineexceeded providererror "
-        "serviceunavailable internalfailure processingerror",
+        "serviceunavailable internalfailure processingerror prematureend",
     ),
     **_rows(
         "bad",
