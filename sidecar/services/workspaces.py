@@ -72,10 +72,11 @@ class Workspaces:
         """
         if directory not in self._open:
             raise UnknownWorkspaceError(f"the directory {directory!r} is not open")
-        folders = [Path(folder) for folder in self._open]
-        return await anyio.to_thread.run_sync(
-            self._loader.load, Path(directory), folders, self._open[directory]
-        )
+        folders, catalogue = [Path(folder) for folder in self._open], self._open[directory]
+        config = await anyio.to_thread.run_sync(self._loader.load, Path(directory), folders, catalogue)
+        if self._open.get(directory) is catalogue:
+            self._recent[directory] = (anyio.current_time(), config)
+        return config
 
     async def place(self, directory: str) -> Workspace:
         """Return the workspace with its configuration read anew; raises `UnknownWorkspaceError`."""
@@ -88,8 +89,6 @@ class Workspaces:
             read_at, config = self._recent.get(directory, (0.0, None))
             if config is None or anyio.current_time() - read_at >= LOOK_AGAIN_S:
                 config = await self.config(directory)
-                if directory in self._open:
-                    self._recent[directory] = (anyio.current_time(), config)
         return config
 
     async def looked_at(self, directory: str) -> Workspace | None:
