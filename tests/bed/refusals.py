@@ -68,8 +68,10 @@ PLAIN_429: Final = refusal(429, "rate_limit_error", "Too many requests.")
 
 REFUSALS: Final[Mapping[str, Answer]] = {
     "429": PLAIN_429,
-    "429 for an hour": refusal(429, "rate_limit_error", "Slow down, please.", retry_after="3600"),
-    "429 in milliseconds": refusal(429, "rate_limit_error", "Slow down.", retry_after_ms="90000"),
+    "429 for an hour": refusal(
+        429, "rate_limit_error", "Too many requests, please wait.", retry_after="3600"
+    ),
+    "429 in milliseconds": refusal(429, "rate_limit_error", "Too many requests.", retry_after_ms="90000"),
     "429 without a body": Reply(429),
     "429 of a quota": refusal(
         429,
@@ -90,7 +92,7 @@ REFUSALS: Final[Mapping[str, Answer]] = {
 }
 """What another provider can mend."""
 
-TWO_SECONDS: Final = refusal(429, "rate_limit_error", "Slow down.", retry_after="2")
+TWO_SECONDS: Final = refusal(429, "rate_limit_error", "Too many requests.", retry_after="2")
 """Shorter than anything that is worth a move."""
 
 BAD_REQUEST: Final = refusal(

@@ -18,7 +18,7 @@ WAIT_S: Final = 7200.0
 
 REFUSED_UPSTREAM: Final[dict[str, Answer]] = {
     "429": PLAIN_429,
-    "429 with a wait": refusal(429, "rate_limit_error", "Slow down.", retry_after="7200"),
+    "429 with a wait": refusal(429, "rate_limit_error", "Too many requests.", retry_after="7200"),
     "429 of a quota": REFUSALS["429 of a quota"],
     "500": REFUSALS["500"],
     "503": REFUSALS["503"],
@@ -87,7 +87,7 @@ def test_the_wait_is_the_upstreams_own_to_the_second_and_then_the_proxy_is_asked
     assert one.turn() == Turn(UPSTREAM)
     assert one.turn() == Turn(UPSTREAM)
     assert len(one.beta.turn_calls) == 2
-    assert one.wait_for_toasts(2)[1] == "Team LiteLLM is back\ngoing on there"
+    assert one.wait_for_toasts(2)[1] == "Team LiteLLM is back · going on there"
 
 
 def test_a_spent_budget_is_somebody_elses_turn(litellm: LiteLlm, one: Scene) -> None:
