@@ -115,7 +115,8 @@ async def test_when_nobody_is_left_both_commands_say_until_when(tmp_path: Path) 
 
 async def test_what_is_left_says_at_its_gateway_that_a_provider_waits(tmp_path: Path) -> None:
     gateway = {"providerId": "a", "label": "Campus", "quotaPath": "/quota", "baseURL": "http://127.0.0.1:9"}
-    async with Flying(tmp_path, gateways=[{**gateway, "apiKeyEnv": "A_KEY"}]) as bed:
+    gateways = [{**gateway, "apiKeyEnv": "A_KEY"}, {**gateway, "quotaPath": "/other", "apiKeyEnv": "A_KEY"}]
+    async with Flying(tmp_path, gateways=gateways) as bed:
         bed.machine.environ["A_KEY"] = "key-of-a-0123456789"
         one = await bed.opencode()
         await refused_by_a(one)

@@ -4,7 +4,7 @@ Toasts are sentences of `texts/toasts.py`. A final refusal holds nothing that ma
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -100,7 +100,15 @@ def all_gone(rows: Sequence[Waiting], now: float) -> Sentence:
 
 def gone(rows: Sequence[Waiting], now: float) -> str:
     """Return the final refusal: who is waited for, until when; the host repeats nothing because of it."""
-    return _final(lambda name: _gone(rows, now, name))
+    first = _soonest(rows)
+    others = [row for row in rows if row is not first]
+    lines = ["Every provider that could answer refuses." if others else "The provider refuses."]
+    if first is not None:
+        lines.append(f"{'First back' if others else 'Waited for'}: {_waiting(first, now)}.")
+    if others:
+        others.sort(key=lambda row: (row.until is None, row.until or 0.0))
+        lines.append(f"Then: {'; '.join(_waiting(row, now, is_short=True) for row in others)}.")
+    return "\n".join([*lines, "A new prompt is sent all the same; /quota_status says more."])
 
 
 def busy(rows: Sequence[Waiting], now: float) -> str:
@@ -117,12 +125,10 @@ def busy(rows: Sequence[Waiting], now: float) -> str:
 def hard_limit(label: str, reached: Reached, now: float) -> str:
     """Return the final refusal at a limit that the user has set as hard."""
     kind, until = LIMITS[reached.kind], f"{when(reached.until, now)}, in {about(reached.until - now)}"
-    return _final(
-        lambda name: (
-            f"{name(label)} is at the limit that you have set for it ({kind}).\n"
-            f"The limit turns {until}.\n"
-            "To go on now, raise the limit in quota-sidecar.jsonc, or remove its `hard`."
-        )
+    return (
+        f"{_harmless(label)} is at the limit that you have set for it ({kind}).\n"
+        f"The limit turns {until}.\n"
+        "To go on now, raise the limit in quota-sidecar.jsonc, or remove its `hard`."
     )
 
 
@@ -148,26 +154,13 @@ def _until(row: Waiting, now: float) -> str:
     return f"{sure}{when(until, now)}, in {about(until - now)}"
 
 
-def _gone(rows: Sequence[Waiting], now: float, name: Callable[[str], str]) -> str:
-    first = _soonest(rows)
-    others = [row for row in rows if row is not first]
-    lines = ["Every provider that could answer refuses." if others else "The provider refuses."]
-    if first is not None:
-        lines.append(f"{'First back' if others else 'Waited for'}: {_waiting(first, now, name)}.")
-    if others:
-        others.sort(key=lambda row: (row.until is None, row.until or 0.0))
-        lines.append(f"Then: {'; '.join(_waiting(row, now, name, is_short=True) for row in others)}.")
-    return "\n".join([*lines, "A new prompt is sent all the same; /quota_status says more."])
-
-
-def _waiting(row: Waiting, now: float, name: Callable[[str], str], *, is_short: bool = False) -> str:
-    what = f"{name(row.label)} ({_FINALLY[row.why]})"
+def _waiting(row: Waiting, now: float, *, is_short: bool = False) -> str:
+    what = f"{_harmless(row.label)} ({_FINALLY[row.why]})"
     if row.until is None:
         return what if is_short else f"{what}, nobody knows when"
     return f"{what}, {clock(row.until, now)}" if is_short else f"{what}, {_until(row, now)}"
 
 
-def _final(build: Callable[[Callable[[str], str]], str]) -> str:
-    """Return the text with the names in it that do no harm, alone or beside its words."""
-    text = build(lambda label: _NEUTRAL if _HOST_RETRIES.search(shown := short(label)) else shown)
-    return build(lambda _: _NEUTRAL) if _HOST_RETRIES.search(text) else text
+def _harmless(label: str) -> str:
+    """Return a name that a final refusal may hold; beside its words none becomes what the host repeats."""
+    return _NEUTRAL if _HOST_RETRIES.search(name := short(label)) else name
