@@ -98,6 +98,11 @@ def test_the_end_says_who_is_waited_for_until_when_and_why() -> None:
     )
 
 
+def test_a_provider_with_several_models_is_named_once() -> None:
+    later = Waiting("Campus gateway", "overloaded", NOW + 4 * HOUR, stated=True)
+    assert failover.gone([later, CAMPUS], NOW) == failover.gone([CAMPUS], NOW)
+
+
 def test_the_end_of_one_who_was_alone() -> None:
     assert failover.gone([CAMPUS], NOW) == (
         "The provider refuses.\n"

@@ -91,33 +91,28 @@ def own_limit(label: str, reached: Reached, next_label: str, now: float) -> Sent
 
 
 def all_gone(rows: Sequence[Waiting], now: float) -> Sentence:
-    """Say that everybody refuses: an error."""
-    first = _soonest(rows)
-    if first is None or first.until is None:
+    """Say that everybody in *rows*, which are at least one, refuses: an error."""
+    first, *_ = _by_end(rows)
+    if first.until is None:
         return "Every provider refuses", "nobody says until when"
     return "Every provider refuses", f"first back: {short(first.label)}, {_until(first, now)}"
 
 
 def gone(rows: Sequence[Waiting], now: float) -> str:
-    """Return the final refusal: who is waited for, until when; the host repeats nothing because of it."""
-    first = _soonest(rows)
-    others = [row for row in rows if row is not first]
+    """Return the final refusal: who of *rows* is waited for, until when; the host never repeats it."""
+    first, *others = _by_end(rows)
     lines = ["Every provider that could answer refuses." if others else "The provider refuses."]
-    if first is not None:
-        lines.append(f"{'First back' if others else 'Waited for'}: {_waiting(first, now)}.")
+    lines.append(f"{'First back' if others else 'Waited for'}: {_waiting(first, now)}.")
     if others:
-        others.sort(key=lambda row: (row.until is None, row.until or 0.0))
         lines.append(f"Then: {'; '.join(_waiting(row, now, is_short=True) for row in others)}.")
     return "\n".join([*lines, "A new prompt is sent all the same; /quota_status says more."])
 
 
 def busy(rows: Sequence[Waiting], now: float) -> str:
     """Return the refusal of a short wait, beside which the host counts down and then asks again."""
-    first = _soonest(rows)
-    if first is None:
-        return "Every provider refuses for a moment."
+    first, *others = _by_end(rows)
     what = f"{short(first.label)} ({_FINALLY[first.why]})"
-    if len(rows) == 1:
+    if not others:
         return f"{what} refuses for a moment."
     return f"Every provider refuses for a moment; {what} is back first."
 
@@ -144,8 +139,12 @@ def _back(until: float | None, stated: bool, now: float) -> Sentence:
     return (f"{'back' if stated else 'looked at again'} in {duration(until - now)}",)
 
 
-def _soonest(rows: Sequence[Waiting]) -> Waiting | None:
-    return min(rows, key=lambda row: (row.until is None, row.until or 0.0), default=None)
+def _by_end(rows: Sequence[Waiting]) -> list[Waiting]:
+    """Return one row for each name, the one that is back first at the front."""
+    found: dict[str, Waiting] = {}
+    for row in sorted(rows, key=lambda row: (row.until is None, row.until or 0.0)):
+        found.setdefault(row.label, row)
+    return list(found.values())
 
 
 def _until(row: Waiting, now: float) -> str:
