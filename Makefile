@@ -7,7 +7,7 @@ GATEWAYS := .venv-gateways
 NPM_BIN := js-shim/node_modules/.bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-gateways check bench schema
+.PHONY: help setup demo test test-gateways check bench simulate schema
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ check: setup ## lint, types and schema drift, in seconds
 
 bench: setup ## measure the budgets and print them as a table
 	@$(BIN)/python -m tests.bench
+
+simulate: setup ## live through a day of refusals on a virtual clock, with us and without, and print a table
+	@$(BIN)/python -m tests.simulation
 
 schema: setup ## write schema/ and the shim's generated files anew
 	@$(BIN)/python -m tests.schema_drift --write

@@ -9,6 +9,7 @@ from uuid import uuid4
 from msgspec.structs import asdict, replace
 
 from sidecar.adapters.paths import find_places
+from sidecar.adapters.store import Store
 from sidecar.application import Application
 from sidecar.core.decision import Decision
 from sidecar.protocol import (
@@ -61,6 +62,8 @@ class Flying:
     def __init__(self, folder: Path, *providers: str, **ours: Any) -> None:
         self.machine = Machine(folder)
         self.clock = Clock()
+        self.store: Store | None = None
+        """For all who open after it is set; else the one on disk."""
         self.providers = providers or ("a", "b")
         entries: dict[str, Any] = {
             name: {
@@ -94,7 +97,7 @@ class Opencode:
     def __init__(self, bed: Flying) -> None:
         self.bed = bed
         environ = bed.machine.environ
-        self.application = Application(find_places(environ), environ, bed.clock)
+        self.application = Application(find_places(environ), environ, bed.clock, store=bed.store)
         self.directory = str(bed.machine.project)
         self.toasts: list[str] = []
         self.application.telling.show = self._show
@@ -142,6 +145,7 @@ class Request:
         )
         self.tried: list[Target] = []
         self.seconds = 0.0
+        self.ttfb_s = 0.0
 
     async def plan(self) -> str:
         """Return where it goes: a provider's id, or the kind of any other plan."""
@@ -151,7 +155,7 @@ class Request:
         """Let the last attempt fail, and return where it goes on; `given up`: as the own said."""
         plan = await self.failure(status, **how)
         is_own_known = self.params.target in self.tried
-        await self._finished(status, refused=True)
+        await self.finished(status, refused=True)
         return "given up" if isinstance(plan, PassPlan) and is_own_known else self._sent(plan)
 
     async def failure(self, status: int | None = 429, **how: Any) -> Plan:
@@ -168,10 +172,10 @@ class Request:
 
     async def served(self, **headers: str) -> None:
         """Let the last attempt succeed."""
-        await self._finished(200, headers=headers)
+        await self.finished(200, headers=headers)
 
     async def aborted(self) -> None:
-        await self._finished(None, aborted=True)
+        await self.finished(None, aborted=True)
 
     async def used(self, **tokens: float) -> None:
         """Let the assistant's message be complete."""
@@ -196,7 +200,8 @@ class Request:
         self.tried.append(self.tried[-1])
         return f"again after {plan.after_s:g} s"
 
-    async def _finished(self, status: int | None, headers: dict[str, str] | None = None, **more: Any) -> None:
+    async def finished(self, status: int | None, headers: dict[str, str] | None = None, **more: Any) -> None:
+        """Let the last attempt be over."""
         called = self.tried[-1]
         params = RequestFinishedParams(
             self.params.request_id,
@@ -205,7 +210,7 @@ class Request:
             self.params.message_id,
             self.params.agent,
             called,
-            ttfb_s=0.0,
+            ttfb_s=self.ttfb_s,
             status=status,
             origin=origin(called.provider_id),
             headers=headers or {},

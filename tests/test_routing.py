@@ -73,6 +73,21 @@ async def test_one_finds_out_whether_it_is_back_and_all_follow(tmp_path: Path) -
         assert (one.toasts[1:], other.toasts) == (["A is back · going on there"], [])
 
 
+async def test_of_another_than_the_users_own_nobody_hears_that_it_is_back(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "b", "c") as bed:
+        one = await bed.opencode()
+        request = one.request()
+        await request.plan()
+        await request.refused(429, **HOUR)
+        await request.refused(429, headers={"retry-after": "60"})
+        await request.served()
+        bed.clock.now += 61
+        probe = one.request()
+        assert await probe.plan() == "b"
+        await probe.served()
+        assert one.toasts == ["A refuses (quota used up) · back in 1h · going on at C"]
+
+
 async def test_a_probe_that_is_refused_waits_longer(tmp_path: Path) -> None:
     async with Flying(tmp_path) as bed:
         one = await bed.opencode()

@@ -124,10 +124,12 @@ class Requests:
         flight: Flight,
         ended: Sequence[Cooldown],
     ) -> None:
-        for row in ended:
-            await self._telling.is_back(place, row, params.target)
         own = flight.own
-        if own is None or own == params.target:
+        if own is None:
+            return
+        if own == params.target:  # of any other nobody was told that it refused
+            for row in ended:
+                await self._telling.is_back(place, row, own)
             return
         if flight.limit:
             await self._telling.own_limit(place, flight.limit, own, params.target)
