@@ -52,10 +52,20 @@ class Cooldown(Struct, frozen=True):
     evidence: str = ""
     began: float = 0.0
     """When the first of the refusals in a row came: what was told of it isn't told again."""
+    model_id: str = ""
+    """The model whose request was refused, whatever the row binds."""
 
     def is_active(self, now: float) -> bool:
         """Say whether the wait is not over."""
         return self.since - CLOCK_SLACK_S <= now < self.until
+
+    def ends_with(self, model_id: str, began_at: float, now: float) -> bool:
+        """Say whether the success of a request to *model_id*, made at *began_at*, ends the episode.
+
+        That another model of the account answers says nothing of the one that was refused, while it waits.
+        """
+        is_proof = self.key.scope == "origin" or model_id == self.model_id or not self.is_active(now)
+        return is_proof and self.since <= began_at
 
 
 Standing = Literal["free", "due", "cooling"]
@@ -97,11 +107,11 @@ def begin(
     kind, evidence = failure.failure_class, failure.evidence
     began = old.began if old is not None else now
     if failure.reset_at is not None:
-        return Cooldown(key, kind, now, failure.reset_at, stated=True, evidence=evidence, began=began)
+        return Cooldown(key, kind, now, failure.reset_at, True, 1, evidence, began, model_id)
     if old is not None and old.is_active(now):  # of the same episode: another request that was under way
         return old
     strikes = old.strikes + 1 if old is not None else 1
-    return Cooldown(key, kind, now, now + _guess(kind, strikes), False, strikes, evidence, began)
+    return Cooldown(key, kind, now, now + _guess(kind, strikes), False, strikes, evidence, began, model_id)
 
 
 def _guess(kind: FailureClass, strikes: int) -> float:

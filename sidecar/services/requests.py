@@ -10,6 +10,7 @@ from sidecar.adapters.store import (
     ClearCooldown,
     CountRequest,
     CountTokens,
+    PutQuota,
     State,
     Store,
 )
@@ -49,6 +50,9 @@ class Requests:
         self._store = store
         self._clock = clock
         self._served: OrderedDict[Turn, deque[Target]] = OrderedDict()
+        """Who answered, until the message that it made is complete."""
+        self._last_served: OrderedDict[str, Target] = OrderedDict()
+        """By session."""
 
     async def finished(self, params: RequestFinishedParams) -> None:
         """Learn from an attempt; one that the user gave up says nothing but that nobody probes any more."""
@@ -56,12 +60,15 @@ class Requests:
         flight = self._flights.of(params.request_id)
         if not params.refused:
             self._flights.end(params.request_id)
-        place = await self._workspaces.at_hand(params.directory)
+        place, heard = None, list[PutQuota]()
+        with anyio.CancelScope(shield=True):  # a host often ends right after its last request
+            place = await self._workspaces.at_hand(params.directory)
+            heard = [] if params.aborted else await self._answers.heard(params)
         mutations = flight.drain(params.request_id)
         if not params.aborted:
             target = params.target
             mutations.append(CountRequest(self._clock(), target.provider_id, target.model_id, not is_served))
-            mutations += await self._answers.heard(params)
+            mutations += heard
         ended: tuple[Cooldown, ...] = ()
         if is_served and place:
             self._routing.reached(params.origin)
@@ -69,7 +76,7 @@ class Requests:
             ended = self._ended(params, place)
             began_at = self._clock() - params.ttfb_s
             mutations += [ClearCooldown(row.key, began_at) for row in ended]
-        with anyio.CancelScope(shield=True):  # a host often ends right after its last request
+        with anyio.CancelScope(shield=True):
             await self._store.apply(mutations)
         if place and is_served:
             await self._tell(place, params, flight, ended)
@@ -83,7 +90,9 @@ class Requests:
         if not queue:
             return  # it didn't come by us
         target = queue.popleft()
-        place = await self._workspaces.at_hand(params.directory)
+        place = None
+        with anyio.CancelScope(shield=True):
+            place = await self._workspaces.at_hand(params.directory)
         model = place.catalogue.find(target) if place else None
         tokens = (
             params.input_tokens + params.output_tokens + params.cache_read_tokens + params.cache_write_tokens
@@ -100,15 +109,17 @@ class Requests:
 
     def last_served(self, session_id: str) -> Target | None:
         """Return the target that answered last in this session, if this process knows."""
-        found = (queue for turn, queue in reversed(self._served.items()) if turn[0] == session_id and queue)
-        return next((queue[-1] for queue in found), None)
+        return self._last_served.get(session_id)
 
     def _remember_served(self, params: RequestFinishedParams) -> None:
         turn = (params.session_id, params.message_id, params.agent)
         self._served.setdefault(turn, deque(maxlen=100)).append(params.target)
         self._served.move_to_end(turn)
-        while len(self._served) > MOST_SERVED:
-            self._served.popitem(last=False)
+        self._last_served[params.session_id] = params.target
+        self._last_served.move_to_end(params.session_id)
+        for remembered in (self._served, self._last_served):
+            while len(remembered) > MOST_SERVED:
+                remembered.popitem(last=False)
 
     def _ended(self, params: RequestFinishedParams, place: Workspace) -> tuple[Cooldown, ...]:
         """Return the episodes that this answer ends: those that had begun before it was asked for."""
@@ -147,8 +158,11 @@ def _merged(row: Cooldown, state: State) -> Cooldown:
 
 
 def _cost(params: MessageFinishedParams, prices: CataloguePrices | None) -> float | None:
-    """Return the cost in US dollars by the catalogue's prices per million tokens; None: unknown."""
-    if prices is None or prices.input is None or prices.output is None:
+    """Return the cost in US dollars by the catalogue's prices per million tokens; None: unknown.
+
+    The host says 0 of a model whose prices nobody has told it.
+    """
+    if prices is None or not prices.input or not prices.output:
         return None
     read = prices.input if prices.cache_read is None else prices.cache_read
     write = prices.input if prices.cache_write is None else prices.cache_write
