@@ -16,7 +16,7 @@ from tests.bed.gateways import Gateway
 from tests.bed.home import Home
 from tests.bed.sidecar import Sidecar
 from tests.bed.store_user import NOW
-from tests.bed.stores import Clock, NewStore, Stores, StoreUsers
+from tests.bed.stores import Clock, NewStore, Stores, StoreUsers, comparable
 
 # The same examples in every run: what a test says must not depend on luck. `--hypothesis-profile=search`
 # looks for new ones; what it finds becomes an @example.
@@ -92,10 +92,15 @@ async def new_store(folder: Path, clock: Clock) -> AsyncIterator[NewStore]:
 @pytest.fixture(params=["memory", "sqlite"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """Return one of each kind in turn: what both have to keep is their contract."""
-    one: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "state", lambda: NOW)
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    one, again = (SqliteStore(tmp_path / "state", lambda: NOW) for _ in range(2))
     yield one
-    assert one.trouble is None
     await one.aclose()
+    assert comparable(await again.load(NOW)) == comparable(one.state(NOW)), "what it knew is on the disk"
+    assert (one.trouble, again.trouble) == (None, None)
+    await again.aclose()
 
 
 @pytest.fixture

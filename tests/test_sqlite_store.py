@@ -11,24 +11,23 @@ from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
-import anyio.to_thread
 import pytest
 
 from sidecar.adapters import sqlite_rows, sqlite_store
-from sidecar.adapters import sqlite_schema as schema
-from sidecar.adapters.file_lock import FileLock
-from sidecar.adapters.sqlite_schema import (
-    MIGRATIONS,
-)
 from sidecar.adapters.sqlite_store import BACKLOG, DATABASE, RETRY_S, SqliteStore
 from sidecar.adapters.store import (
-    CountTokens,
+    USAGE_HOURS,
+    CountRequest,
     HourUsage,
     Mark,
+    PutDecision,
     PutQuota,
+    ResetProvider,
     State,
 )
 from sidecar.core.cooldown import Cooldown
+from sidecar.core.decision import Decision
+from sidecar.protocol import Target
 from tests.bed.store_user import COOLED, KEPT, NOW
 from tests.bed.stores import COUNT, Clock, NewStore, StoreUsers, counted
 from tests.test_store_contract import HOUR, SNAPSHOT, TTL_S, key
@@ -106,42 +105,32 @@ async def test_a_cooldown_from_elsewhere_is_known_with_the_next_load(
     assert set((await ours.load(NOW, within_s=10)).cooldowns) == {COOLED}
 
 
-async def test_a_file_of_the_version_before_goes_on_with_its_rows(new_store: NewStore, folder: Path) -> None:
-    folder.mkdir(parents=True)
-    await anyio.to_thread.run_sync(make_older, folder / DATABASE)
-    store = new_store()
-    await store.apply([COUNT, CountTokens(NOW, "p", "m", 7, 0.5)])
-    expected = State({}, (HourUsage(HOUR, "p", "m", 4, 1, 7, 0.5),), {"told": Mark(20, NOW)})
-    assert (await store.load(NOW), store.trouble) == (expected, None)
-    assert await new_store().load(NOW) == expected
+async def test_hours_that_a_wrong_clock_hid_are_read_again(new_store: NewStore) -> None:
+    ours, other = new_store(), new_store()
+    await ours.apply([COUNT])
+    await other.apply([COUNT])
+    assert (await ours.load(NOW + 365 * 86400)).usage == ()
+    assert await counted(ours) == 2
 
 
-async def test_a_damaged_file_of_the_version_before_is_saved_as_far_as_it_can_be_read(
+async def test_a_reset_leaves_the_usage_of_former_days(new_store: NewStore, folder: Path) -> None:
+    before = CountRequest(NOW - USAGE_HOURS * 3600, "p", "m", failed=False)
+    await new_store().apply([before, COUNT, ResetProvider("p", NOW)])
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        assert db.execute("SELECT hour FROM usage").fetchall() == [(HOUR - USAGE_HOURS,)]
+
+
+async def test_what_others_wrote_does_not_take_the_place_of_what_only_we_know(
     new_store: NewStore, folder: Path
 ) -> None:
-    old = folder / DATABASE
-    folder.mkdir(parents=True)
-    await anyio.to_thread.run_sync(make_older, old)
-
-    def salvage() -> State:
-        with closing(sqlite3.connect(old)) as before, closing(sqlite3.connect(":memory:")) as new:
-            new.isolation_level = None
-            schema.migrate(new)
-            schema.copy_readable(before, new)
-            return sqlite_rows.read_state(new, NOW)
-
-    expected = State({}, (HourUsage(HOUR, "p", "m", 3, 1),), {"told": Mark(20, NOW)})
-    assert await anyio.to_thread.run_sync(salvage) == expected
-
-
-def make_older(file: Path) -> None:
-    """Make a file as it was before there were cooldowns."""
-    with closing(sqlite3.connect(file, isolation_level=None)) as db:
-        for step in MIGRATIONS[:2]:
-            step(db)
-        db.execute("PRAGMA user_version = 2")
-        db.execute("INSERT INTO usage VALUES (?, 'p', 'm', 3, 1)", (HOUR,))
-        db.execute("INSERT INTO mark VALUES ('told', 20, ?, NULL)", (NOW,))
+    ours, other = new_store(), new_store()
+    one = Decision(NOW, "s", "build", Target("p", "m"), "as chosen")
+    await ours.apply([PutDecision(one)])
+    await other.apply([COUNT])
+    assert await counted(ours) == 1
+    folder.rename(folder.with_name("away"))
+    folder.write_text("in the way")
+    assert (await ours.decisions(), ours.trouble is None) == ([one], False)
 
 
 async def test_folder_and_files_are_the_users_alone(new_store: NewStore, folder: Path) -> None:
@@ -158,22 +147,6 @@ async def test_folder_and_files_are_the_users_alone(new_store: NewStore, folder:
         "state.db-shm": "0o600",
         "state.lock": "0o600",
     }
-
-
-async def test_a_newer_versions_file_is_not_touched(new_store: NewStore, folder: Path) -> None:
-    await new_store().apply([COUNT])
-    with closing(sqlite3.connect(folder / DATABASE)) as db:
-        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    store = new_store()
-    await store.apply([COUNT])
-    assert store.trouble == (
-        "state is kept in memory only, until the disk works again: the database was written by a newer "
-        "version; update this one"
-    )
-    assert await counted(store) == 1
-    with closing(sqlite3.connect(folder / DATABASE)) as db:
-        assert db.execute("SELECT requests FROM usage").fetchall() == [(1,)]
-    assert FileLock(folder / "state.lock").share()
 
 
 async def test_what_could_not_be_written_is_written_once_the_folder_is_back(

@@ -3,7 +3,11 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
+
+from sidecar.adapters import sqlite_schema, sqlite_store
 from sidecar.adapters.sqlite_schema import (
     KEEP_COOLDOWN_S,
     KEEP_MARK_S,
@@ -31,6 +35,27 @@ from tests.bed.processes import wait_until
 from tests.bed.store_user import KEPT, NOW
 from tests.bed.stores import COUNT, Clock, NewStore, StoreUsers, counted
 from tests.test_store_contract import SNAPSHOT, TTL_S, key
+from tests.test_store_waiting import Halt
+
+
+async def test_nobody_waits_for_what_is_dropped(new_store: NewStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    halt, patience = Halt(), list[tuple[object, ...]]()
+
+    def prune(db: sqlite3.Connection, now: float) -> bool:
+        patience.extend(db.execute("PRAGMA busy_timeout"))
+        halt.stop()
+        return sqlite_schema.prune(db, now)
+
+    noting = SimpleNamespace(**vars(sqlite_schema) | {"prune": prune})
+    monkeypatch.setattr(sqlite_store, "schema", noting)
+    store = new_store()
+    await store.apply([COUNT])
+    await halt.reached()
+    await store.apply([COUNT], within_s=0)
+    assert (await store.load(NOW, within_s=0)).usage[0].requests == 2
+    halt.goes_on.set()
+    assert await counted(store) == await counted(new_store()) == 2
+    assert patience[0] == (0,), "nor does it wait for others"
 
 
 async def test_old_rows_are_dropped_when_the_file_is_opened(new_store: NewStore, folder: Path) -> None:

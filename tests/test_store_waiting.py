@@ -14,14 +14,14 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from sidecar.adapters import sqlite_rows, sqlite_schema, sqlite_store
+from sidecar.adapters import sqlite_rows, sqlite_store
 from sidecar.adapters.sqlite_file import DatabaseFile
-from sidecar.adapters.sqlite_store import DATABASE, SqliteStore
-from sidecar.adapters.store import PutCooldown, PutSession, ReleaseClaim, State
+from sidecar.adapters.sqlite_store import DATABASE, RETRY_S, SqliteStore
+from sidecar.adapters.store import Mutation, PutCooldown, PutSession, ReleaseClaim, State
 from sidecar.core.decision import SessionRoute
 from tests.bed.processes import wait_until
 from tests.bed.store_user import NOW
-from tests.bed.stores import COUNT, NewStore, counted
+from tests.bed.stores import COUNT, Clock, NewStore, counted
 from tests.test_store_contract import TTL_S
 from tests.test_store_routes import MODEL, STATED, A, B
 
@@ -106,6 +106,31 @@ async def test_what_waits_is_written_in_the_order_of_the_calls(
             await store.apply([PutSession(SessionRoute("s", A, NOW + number, B))], within_s=0)
     await store.aclose()
     assert (await new_store().load(NOW)).sessions == {"s": SessionRoute("s", A, NOW + 49, B)}
+
+
+async def test_what_comes_during_a_write_that_fails_is_written_after_it(
+    new_store: NewStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halt, store = Halt(), new_store()
+    earlier, later = (SessionRoute("s", target, NOW) for target in (A, B))
+
+    def write(db: sqlite3.Connection, mutation: Mutation | sqlite_rows.SwapMark) -> None:
+        halt.stop()
+        if halt.times == 1:
+            raise sqlite3.OperationalError
+        sqlite_rows.write(db, mutation)
+
+    noting = SimpleNamespace(**vars(sqlite_rows) | {"write": write})
+    monkeypatch.setattr(sqlite_store, "rows", noting)
+    await store.apply([PutSession(earlier)], within_s=0)
+    await halt.reached()
+    await store.apply([PutSession(later)], within_s=0)
+    halt.goes_on.set()
+    await store.apply([])
+    assert store.trouble is not None
+    clock.now += RETRY_S
+    await store.apply([])
+    assert (await new_store().load(NOW)).sessions == store.state(NOW).sessions == {"s": later}
 
 
 async def test_what_still_waits_is_written_when_the_store_is_closed(
@@ -222,7 +247,8 @@ async def test_calls_that_were_given_up_never_meet_in_the_database(
                 await anyio.lowlevel.checkpoint()
             tasks.cancel_scope.cancel()
     await store.apply([])
-    assert (met, await counted(store)) == ([1], await counted(new_store()))
+    assert met == [1]
+    assert await counted(store) == await counted(new_store())
 
 
 async def test_a_claim_that_is_granted_too_late_is_given_back(
@@ -258,23 +284,3 @@ async def test_a_store_has_a_thread_only_while_it_is_open(folder: Path) -> None:
         assert threads() == 1
         await store.aclose()
         wait_until(lambda: threads() == 0, "the thread has ended")
-
-
-async def test_nobody_waits_for_what_is_dropped(new_store: NewStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    halt, patience = Halt(), list[tuple[object, ...]]()
-
-    def prune(db: sqlite3.Connection, now: float) -> bool:
-        patience.extend(db.execute("PRAGMA busy_timeout"))
-        halt.stop()
-        return sqlite_schema.prune(db, now)
-
-    noting = SimpleNamespace(**vars(sqlite_schema) | {"prune": prune})
-    monkeypatch.setattr(sqlite_store, "schema", noting)
-    store = new_store()
-    await store.apply([COUNT])
-    await halt.reached()
-    await store.apply([COUNT], within_s=0)
-    assert (await store.load(NOW, within_s=0)).usage[0].requests == 2
-    halt.goes_on.set()
-    assert await counted(store) == await counted(new_store()) == 2
-    assert patience[0] == (0,), "nor does it wait for others"

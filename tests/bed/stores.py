@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self
 
+import msgspec
+
 from sidecar.adapters.sqlite_store import SqliteStore
-from sidecar.adapters.store import CountRequest
+from sidecar.adapters.store import CountRequest, State
 from tests.bed.processes import REPOSITORY
 from tests.bed.store_user import NOW
 
@@ -49,6 +51,11 @@ class Stores:
 async def counted(store: SqliteStore) -> int:
     """Return how many requests *store* knows of."""
     return sum(row.requests for row in (await store.load(NOW)).usage)
+
+
+def comparable(state: State) -> State:
+    """Return *state* with the rows of its usage in one order."""
+    return msgspec.structs.replace(state, usage=tuple(sorted(state.usage, key=repr)))
 
 
 class StoreUser:
