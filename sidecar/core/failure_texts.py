@@ -1,9 +1,8 @@
 """What services, SDKs and the network say of failures that are no limits."""
 
-import re
 from typing import Final
 
-from sidecar.core.phrases import family
+from sidecar.core.phrases import Regex, family
 
 ABORTED: Final = family(
     (
@@ -174,10 +173,9 @@ SERVER: Final = family(
         r"|服务器(?:内部)?错误|内部错误|系统(?:错误|异常)",
     ),
 )  # fmt: skip
-STATUS: Final = re.compile(
+STATUS: Final = Regex(
     r"(?:\bhttp(?:/[\d.]{1,3})?(?: error)?|\bstatus(?:[ _]?code)?"
     r"|\berror code)[ :=(\[]{1,3}([45]\d\d)(?![\w.-])"
     r"|^\W{0,2}([45]\d\d)(?= status code\b| ?[{\[\"])",
-    re.ASCII,
 )
 """An HTTP status in words, never a number that merely stands there."""

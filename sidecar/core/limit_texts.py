@@ -1,9 +1,8 @@
 """What services say of limits: money, quotas, rates and capacity, and how long a limit is."""
 
-import re
 from typing import Final
 
-from sidecar.core.phrases import family
+from sidecar.core.phrases import Regex, family
 
 PLAIN_RATE: Final = family(
     (
@@ -128,7 +127,7 @@ SHORT_WINDOW: Final = family(
     ("每分钟", r"每分钟|每秒|并发"),
 )
 WAIT: Final = family(("please wait", r"please wait"))
-A_LIMIT: Final = re.compile(r"limit|quota|throttl|too many|exceed|限|额|上限")
+A_LIMIT: Final = Regex(r"limit|quota|throttl|too many|exceed|限|额|上限")
 OVERLOADED: Final = family(
     ("overloaded", r"overload|not your usage limit"),
     (
@@ -191,14 +190,14 @@ RATE: Final = family(
     ("too many tokens", r"too many tokens,? please wait"),
     ("并发", r"并发|限速|速率|请求[^。\n]{0,6}(?:限制|上限)|調用限制|レート制限|요청이 너무"),
 )  # fmt: skip
-ALLOCATED: Final = re.compile(
+ALLOCATED: Final = Regex(
     r"(?<!free )(?<!hour )(?<!week )(?<!month )allocated quota exceeded|current requests list"
 )
-CALLED_QUOTA: Final = re.compile(rf"{ALLOCATED.pattern}|exceeded your current quota")
+CALLED_QUOTA: Final = Regex(rf"{ALLOCATED.source}|exceeded your current quota")
 """What Alibaba says of a limit per minute; the first is theirs alone."""
-NO_LIMIT_LEFT: Final = re.compile(r"per_?day|\blimit: 0(?![.\d])")
+NO_LIMIT_LEFT: Final = Regex(r"per_?day|\blimit: 0(?![.\d])")
 """Google's names for a quota of a day, and one that is none: the short delay beside them is no reset."""
-ONE_MODEL: Final = re.compile(
+ONE_MODEL: Final = Regex(
     r"\bthis model|\b(?:for|on|of) (?:the )?model\b|per_?model|credentials for model"
     r"|reached for [^ \n]{1,80} in organi"
     r"|(?:opus|sonnet|haiku|fable) (?:\w{1,8} )?limit|模型当前|该模型"

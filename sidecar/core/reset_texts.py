@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import islice
 from typing import Final
 
+from sidecar.core.phrases import Regex
+
 MOST: Final = 20
 DAY_S: Final = 86400.0
 
@@ -32,8 +34,8 @@ _PART: Final = (
     rf"(?:\d{{1,12}}(?:\.\d{{1,12}})?) ?(?:{_UNIT})(?![a-z])|(?:\d{{1,12}}(?:\.\d{{1,12}})?)(?:{_UNIT})(?=\d)"
 )
 _LENGTH: Final = rf"(?:(?:{_PART})(?:,? and |, ?| )?){{1,6}}"
-_ONE: Final = re.compile(rf"(\d{{1,12}}(?:\.\d{{1,12}})?) ?({_UNIT})(?![a-z])", re.ASCII)
-_WHOLE: Final = re.compile(_LENGTH, re.ASCII)
+_ONE: Final = Regex(rf"(\d{{1,12}}(?:\.\d{{1,12}})?) ?({_UNIT})(?![a-z])")
+_WHOLE: Final = Regex(_LENGTH)
 _WORDS: Final = {
     "an": "1",
     "a": "1",
@@ -44,7 +46,7 @@ _WORDS: Final = {
     "five": "5",
     "ten": "10",
 }
-_CLOCK: Final = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d(?:\.\d{1,9})?)", re.ASCII)
+_CLOCK: Final = Regex(r"(\d{1,4}):([0-5]\d):([0-5]\d(?:\.\d{1,9})?)")
 
 _CUE: Final = (
     r"(?:try(?:ing)?(?: your request| it)? again|again|retry(?:ing|able)?|retry[-_ ]after|reset(?:s|ting)?"
@@ -58,41 +60,35 @@ _GLUE: Final = (
     r"|the|next|time|is|will|be|of|up to|a|further|period|within|to|until|access|now|请|在|约|后|于)\b|在"
     r"|约|请){0,12}"
 )
-_AFTER_CUE: Final = re.compile(
+_AFTER_CUE: Final = Regex(
     rf"{_CUE}{_GLUE}({_LENGTH}|\d{{1,4}}:[0-5]\d:[0-5]\d(?!\d)"
     rf"|(?:an?|one|two|three|five|ten) (?:{_UNIT})(?![a-z]))",
-    re.ASCII,
 )
-_BEFORE_CUE: Final = re.compile(
+_BEFORE_CUE: Final = Regex(
     rf"(?<![\w.])({_LENGTH})(?:之?后|以后|until|before (?:try|retry|making|sending|your next)|(?:remaining"
     rf"|left) until)",
-    re.ASCII,
 )
-_BARE: Final = re.compile(
+_BARE: Final = Regex(
     r"retry[-_ ]?after(?:[-_ ]seconds)?['\"]?(?: ?[:=] ?| )(\d{1,9}(?:\.\d{1,9})?)(?![\d:.a-z-]| ?[a-z])",
-    re.ASCII,
 )
 """`Retry-After: 30`: seconds, as in the header."""
 
-_BACK: Final = re.compile(
+_BACK: Final = Regex(
     r"reset|again|retry|until|after|access|available|renew|resume|refresh|recover|restor|重置|恢复|重试|刷新|后|再"
 )
-_DATE: Final = re.compile(
+_DATE: Final = Regex(
     r"(?<!\d)(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:t|,? (?:at )?)(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)?"
     r" ?(z\b|utc\b|gmt\b|[+-]\d{2}:?\d{2}(?!\d))?",
-    re.ASCII,
 )
-_NAMED: Final = re.compile(
+_NAMED: Final = Regex(
     r"(?:(\d{1,2}) )?\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
     r"(?: (\d{1,2})(?:st|nd|rd|th)?)?,?"
     r"(?: (\d{4}))?,?(?: at)? (\d{1,2})(?::(\d{2}))?(?::(\d{2}))? ?(am|pm)? ?\(?(utc|gmt|z)\b",
-    re.ASCII,
 )
 """`wed, 25 nov 2026 07:00:00 gmt`, `nov 25, 2026 3:00 pm utc`, `resets apr 10, 7pm (utc)`."""
-_HOUR: Final = re.compile(r"resets?(?: at)? (\d{1,2})(?::(\d{2}))? ?(am|pm) ?\((?:utc|gmt)\)", re.ASCII)
-_EPOCH: Final = re.compile(
+_HOUR: Final = Regex(r"resets?(?: at)? (\d{1,2})(?::(\d{2}))? ?(am|pm) ?\((?:utc|gmt)\)")
+_EPOCH: Final = Regex(
     r"(?:reset|retry|again|until|available|limit reached)[a-z_ -]{0,20}[ :=|'\"]{1,4}(1\d{9}|1\d{12})(?!\d)",
-    re.ASCII,
 )
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
