@@ -123,10 +123,10 @@ class Requests:
 
     def _ended(self, params: RequestFinishedParams, place: Workspace) -> tuple[Cooldown, ...]:
         """Return the episodes that this answer ends: those that had begun before it was asked for."""
-        now = self._clock()
+        now, model_id = self._clock(), params.target.model_id
         account = place.config.targets.account(params.target, params.origin)
-        rows = binding(self._store.state(now).cooldowns, account, params.target.model_id)
-        return tuple(row for row in rows if row.since <= now - params.ttfb_s)
+        rows = binding(self._store.state(now).cooldowns, account, model_id)
+        return tuple(row for row in rows if row.ends_with(model_id, now - params.ttfb_s, now))
 
     async def _tell(
         self,
