@@ -165,3 +165,13 @@ def test_two_origins_at_once_mean_that_it_is_us() -> None:
     assert is_offline({"https://a": NOW - 10, "https://b": NOW}, NOW)
     assert not is_offline({"https://a": NOW - 11, "https://b": NOW}, NOW)
     assert not is_offline({"https://a": NOW + 500, "https://b": NOW}, NOW)
+
+
+def test_an_episode_ends_with_a_success_that_proves_it() -> None:
+    row = first(stated(60))
+    assert row.ends_with(MODEL, NOW + 1, NOW + 2)
+    assert not row.ends_with(MODEL, NOW - 1, NOW + 2)  # it was under way when the refusal came
+    assert not row.ends_with("another", NOW + 1, NOW + 2)
+    assert row.ends_with("another", NOW + 60, NOW + 61)
+    gone = first(Failure("network", "connection refused", "origin"))
+    assert gone.ends_with("another", NOW + 1, NOW + 2)
