@@ -34,7 +34,7 @@ def chat_thought() -> Reply:
 
 
 def messages_thought() -> Reply:
-    message = {
+    message: Json = {
         "id": "m",
         "role": "assistant",
         "content": [],

@@ -314,6 +314,17 @@ def test_a_login_is_the_same_account_wherever_it_is_called(machine: Machine) -> 
     assert account == account_of("anthropic", "https://other.example", KEY_A)
 
 
+def test_nothing_is_read_from_a_disk_once_a_configuration_is_loaded(machine: Machine) -> None:
+    secret = machine.home / "secret"
+    secret.write_text("from-a-file")
+    options = {"baseURL": "https://gw-b.example", "headers": {"X-Key": f"{{file:{secret}}}"}}
+    gateways(machine, "gw-a", **{"gw-b": {"npm": CHAT, "options": options}})
+    targets = machine.loader.load(machine.project, (), TWO).targets
+    secret.unlink()
+    other = targets.route(target("gw-a/m1"), TWO).targets[1]
+    assert sent(other) == {"x-key": "from-a-file"}
+
+
 def test_a_route_is_built_once_for_a_catalogue(machine: Machine) -> None:
     gateways(machine, "gw-a", "gw-b")
     targets = machine.load().targets

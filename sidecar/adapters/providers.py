@@ -103,11 +103,13 @@ class Providers:
         keys: KeyFinder | None = None,
         placeholders: Placeholders | None = None,
     ) -> None:
-        """Look into the global files' *hosts*, and for *keys*."""
+        """Look into the global files' *hosts*, and for *keys*; nothing is read from a disk later."""
         self._hosts = hosts or {}
         self._keys = keys or KeyFinder({}, {}, {})
         self._placeholders = placeholders or Placeholders({}, ())
-        self._found: dict[str, Provider] = {}
+        if hosts is not None:
+            wires()  # not before somebody counts on it: it costs a process milliseconds of its start
+        self._found = {provider_id: self._find(provider_id) for provider_id in self._hosts}
 
     def find(self, provider_id: str) -> Provider:
         """Return what is known of *provider_id*; of an unknown one that is its id."""
