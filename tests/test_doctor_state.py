@@ -43,11 +43,13 @@ def with_store(home: Home, gateway: Gateway) -> None:
 def test_a_store_in_use_is_told_with_size_rows_permissions_and_users(home: Home, gateway: Gateway) -> None:
     with_store(home, gateway)
     before = contents(home)
-    state, file, rows = doctor(home, 0)["Store"]
+    state, file, *rows = doctor(home, 0)["Store"]
     assert state == f"  state        on disk · {FILE}"
     size = (home.state / "state.db").stat().st_size // 1024
     assert file == f"  file         {size} KiB · folder 0700, file 0600"
-    assert "claim 0 ·" in rows and "· quota 1 ·" in rows
+    assert " ".join(" ".join(rows).split()) == (
+        "rows claim 0 · cooldown 0 · decision 0 · mark 0 · quota 1 · session 0 · usage 0"
+    )
     assert contents(home) == before
     with Sidecar(home.env, home.path) as child:
         child.open(home.project)
