@@ -103,11 +103,11 @@ export class Attempt {
 
   /** As much of it as comes in a moment. */
   async #refusal(): Promise<string> {
-    const { clock, signal } = this.#aim
+    const { clock } = this.#aim
     const until = clock.now() + REFUSAL_MS
     while (this.#held && this.#held.size < MAX_TEXT) {
       const chunk = this.#held.read().catch(() => undefined)
-      if (!(await within(clock, chunk, until - clock.now(), signal))) break
+      if (!(await within(clock, chunk, until - clock.now()))) break
     }
     return this.#text()
   }

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test"
-import { hear, PASS, send, textOf, tidy, timed, until, world } from "./bed.ts"
+import { hear, PASS, send, textOf, tidy, timed, until, world, worldOn } from "./bed.ts"
 import {
   answers,
   begins,
@@ -146,4 +146,21 @@ test("an abort after the end, as the host always sends one, does nothing", async
   expect(await response.text()).toBe(ROLE + CONTENT)
   controller.abort()
   expect([asked.length, told.length, listeners.size, clock.waiting]).toEqual([2, 2, 0, 0])
+})
+
+test("an answer that ignores the abort is let go all the same", async () => {
+  const { controller, signal } = watched()
+  let cancelled = false
+  const start = (stream: ReadableStreamDefaultController) => stream.enqueue(Buffer.from(ROLE))
+  const cancel = () => {
+    cancelled = true
+  }
+  const headers = { "content-type": "text/event-stream" }
+  const deaf = async () => new Response(new ReadableStream({ start, cancel }), { headers })
+  const { ask, clock } = worldOn(deaf, timed(PASS))
+  const outcome = ask("http://x/v1/chat/completions", { signal }).catch((error) => error)
+  await until(() => clock.waiting === 1)
+  controller.abort(new DOMException("stop", "AbortError"))
+  expect(await outcome).toBe(signal.reason)
+  expect(cancelled).toBe(true)
 })

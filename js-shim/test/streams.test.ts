@@ -194,6 +194,22 @@ test("of a long refusal 64 KiB are told, and the host gets all of it", async () 
   expect([back.length >= 32 * 1024, text.startsWith(back.replace(/\ufffd+$/, ""))]).toEqual([true, true])
 })
 
+test("64 KiB of a refusal are enough, and one that breaks off is still a refusal", async () => {
+  const long = "x".repeat(70_000)
+  const a = upstream((socket) => socket.write(`${head(503, { "content-length": "10000000" })}\r\n${long}`))
+  const first = world(PASS, send(answers().url))
+  expect(await (await first.ask(a.url)).text()).toBe(ROLE + CONTENT)
+  const b = upstream((socket) => {
+    socket.write(`${head(503, { "content-length": "100" })}\r\nhello`)
+    setTimeout(() => socket.terminate(), 5)
+  })
+  const second = world(PASS, send(answers().url))
+  expect(await (await second.ask(b.url)).text()).toBe(ROLE + CONTENT)
+  expect(second.asked[1]?.params).toMatchObject({ status: 503, text: "hello" })
+  const { text, error } = await textOf(await world(PASS, PASS).ask(b.url))
+  expect([text, error]).toEqual(["hello", expect.objectContaining({ code: "ECONNRESET" })])
+})
+
 test("a slow refusal is waited for a second, and what comes later is the host's too", async () => {
   let rest = () => {}
   const a = upstream((socket) => {
