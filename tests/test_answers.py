@@ -28,9 +28,12 @@ from sidecar.server import RESPONSE_HEADER_PREFIXES
 from sidecar.services import workspaces
 from sidecar.services.alerts import Alerts
 from sidecar.services.answers import Answers
+from sidecar.services.flights import Flights
 from sidecar.services.quotas import HEARD_MODELS, Freshness, Quotas
 from sidecar.services.requests import Requests
+from sidecar.services.routing import Routing
 from sidecar.services.status import StatusService
+from sidecar.services.telling import Telling
 from sidecar.services.workspaces import Workspace, Workspaces
 from sidecar.texts.status_report import GatewayReport
 from tests.machine import BASE, KEY_A, KEY_B, Machine
@@ -63,14 +66,29 @@ class Heard:
         self.workspaces.open(WorkspaceOpenParams(str(machine.project)))
         self.answers = Answers(self.workspaces, lambda: self.now)
         self.quotas = Quotas(self.store, QuotaHttp(), lambda: self.now)
+        flights, telling = Flights(), Telling(self.store, Webhooks(), lambda: self.now)
+        routing = Routing(self.workspaces, self.store, flights, lambda: self.now)
+        self.requests = Requests(
+            self.workspaces, self.answers, routing, flights, telling, self.store, lambda: self.now
+        )
 
     async def hear(
         self, provider: str, headers: dict[str, str], model: str = "m", status: int | None = 200, **more: Any
     ) -> None:
         params = RequestFinishedParams(
-            "r", str(self.machine.project), "s", Target(provider, model), headers, 0.1, status, **more
+            request_id="r",
+            directory=str(self.machine.project),
+            session_id="s",
+            message_id="msg_1",
+            agent="build",
+            target=Target(provider, model),
+            headers=headers,
+            ttfb_s=0.1,
+            status=status,
+            refused=status is not None and status >= 400,
+            **more,
         )
-        await Requests(self.answers, self.store, lambda: self.now).finished(params)
+        await self.requests.finished(params)
 
     async def known(self) -> list[tuple[str, tuple[Window, ...]]]:
         """Return what was kept: by account's provider, each snapshot's windows."""
