@@ -86,7 +86,6 @@ class PlannedRequest {
   #hand(attempt: Attempt): Response {
     this.#finish(attempt, {})
     return attempt.response((error) => {
-      if (this.#request.signal?.aborted) return
       const failure = { ...this.#failed(attempt, describe(error)), partial: true }
       void this.#ask("request/failed", failure, FAILED_MS)
     })

@@ -22,6 +22,16 @@ const script = {
       say: [{ jsonrpc: "2.0", method: "toast/show", params: toast }],
       result: { responseHeaderPrefixes: ["x-wanted-"] },
     },
+    "turn/route": {
+      say: [
+        {
+          jsonrpc: "2.0",
+          method: "session/resume",
+          params: { ...open, sessionId: "root", messageId: "m", target: { providerId: "q", modelId: "y" } },
+        },
+      ],
+      result: { target: { providerId: "q", modelId: "y" } },
+    },
   },
 }
 
@@ -43,17 +53,26 @@ async function until<T>(look: () => T, holds: (found: T) => boolean): Promise<T>
   throw new Error(`not within 5 s; it is ${JSON.stringify(look())}`)
 }
 
-test("it opens its directory, tells who rests, shows toasts, and notes the headers that are wanted there", async () => {
+test("it opens its directory, tells who rests, routes turns, shows toasts, and notes the headers that are wanted there", async () => {
   process.env.XDG_STATE_HOME = folder
   const fake = join(import.meta.dir, "fake-sidecar.ts")
   process.env.QUOTA_SIDECAR_COMMAND = JSON.stringify([process.execPath, fake, JSON.stringify(script)])
   globalThis.fetch = (async () =>
     new Response("", { headers: { "X-Wanted-Left": "3", "Retry-After": "7", other: "no" } })) as never
   const toasts: unknown[] = []
+  const prompts: unknown[] = []
+  const message = { id: "m", sessionID: "root", agent: "build", model: { providerID: "p", modelID: "x" } }
   const client = {
     _client: { get: async () => ({ data: { version: "1.2.3" } }) },
     config: { providers: () => Promise.reject(new Error("not yet")) },
-    session: { get: async ({ path: { id } }: never) => ({ data: { id, parentID: "root" } }) },
+    session: {
+      get: async ({ path: { id } }: { path: { id: string } }) => ({
+        data: { id, parentID: id === "child" ? "root" : undefined },
+      }),
+      messages: async () => ({ data: [{ info: { ...message, role: "user" } }] }),
+      status: async () => ({ data: {} }),
+      promptAsync: async ({ path, body }: never) => void prompts.push([path, body]),
+    },
     tui: { showToast: async ({ body }: never) => void toasts.push(body) },
   }
   const hooks = await plugin({ client, directory: "/d" } as never)
@@ -82,6 +101,24 @@ test("it opens its directory, tells who rests, shows toasts, and notes the heade
         ({ length }) => length === 1,
       ),
     ).toEqual([{ directory: "/d", sessionId: "child", parentId: "root" }])
+
+    const mark = { type: "text", metadata: { "opencode-quota-sidecar": { command: "quota_status" } } }
+    await hooks["chat.message"]?.(
+      {} as never,
+      { message: { ...message, id: "typed" }, parts: [mark] } as never,
+    )
+    await hooks["chat.message"]?.({} as never, { message, parts: [] } as never)
+    expect([message.model, sent("turn/route").length]).toEqual([{ providerID: "q", modelID: "y" }, 1])
+    await until(
+      () => prompts,
+      ({ length }) => length === 1,
+    )
+    expect(prompts).toEqual([
+      [
+        { id: "root" },
+        { messageID: "m", model: message.model, agent: "build", variant: undefined, parts: [] },
+      ],
+    ])
 
     const output = { headers: {} as Record<string, string> }
     const model = { providerID: "p", id: "x" }
