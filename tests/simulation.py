@@ -18,7 +18,7 @@ from sidecar.adapters.memory_store import MemoryStore
 from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot
 from sidecar.core.choose import Strategy
 from sidecar.quota.windows import Window
-from tests.bed.simulated_day import MIDNIGHT, OPENCODES, ORDER, TURNS, Time, sessions
+from tests.bed.simulated_day import MIDNIGHT, OPENCODES, ORDER, TURNS, Time, Turn, sessions
 from tests.bed.simulated_hosts import Alone, ByHand, Figures, Host, Ours, World, work
 from tests.bed.simulated_providers import DAY_S
 from tests.flying import MODEL, Flying, Opencode, target
@@ -50,13 +50,14 @@ def main() -> int:
 async def without_us(kind: type[Alone | ByHand], turns: int = TURNS) -> Figures:
     """Live through the day in OpenCodes without a sidecar."""
     world = World(Time())
-    await _live(world, turns, lambda _, session, chance: kind(world, session, chance))
+    await _live(world, sessions(SEED, turns), lambda _, session, chance: kind(world, session, chance))
     return world.figures
 
 
 async def with_us(
     strategy: Strategy,
     turns: int = TURNS,
+    seed: int = SEED,
     watch: Callable[[World, Sequence[Opencode]], None] = lambda _, __: None,
 ) -> Figures:
     """Live through the day with three sidecars on one store; *watch* sees the world before it begins."""
@@ -71,7 +72,7 @@ async def with_us(
             def host(number: int, session: str, chance: random.Random) -> Host:
                 return Ours(world, session, chance, opencodes[number % OPENCODES])
 
-            await _live(world, turns, host, partial(_look_up, world, opencodes[0]))
+            await _live(world, sessions(seed, turns), host, partial(_look_up, world, opencodes[0]))
             world.figures.toasts = sum(len(one.toasts) for one in opencodes)
             return world.figures
 
@@ -82,14 +83,14 @@ def _configured(strategy: Strategy) -> dict[str, Any]:
 
 async def _live(
     world: World,
-    turns: int,
+    wanted: Sequence[list[Turn]],
     host: Callable[[int, str, random.Random], Host],
     *others: Callable[[], Awaitable[None]],
 ) -> None:
     agents = list(others)
-    for number, wanted in enumerate(sessions(SEED, turns)):
+    for number, turns in enumerate(wanted):
         chance = random.Random(f"{SEED}:{number}")  # noqa: S311 - the same in every run
-        agents.append(partial(work, world, wanted, host(number, f"ses_{number}", chance)))
+        agents.append(partial(work, world, turns, host(number, f"ses_{number}", chance)))
     await world.time.live(agents, MIDNIGHT + DAY_S)
 
 

@@ -38,7 +38,7 @@ class Flight(Struct):
     decisions: list[Decision] = []
     """To be kept when there is time."""
     hits: list[Hit] = []
-    probes: list[str] = []
+    probes: dict[Target, str] = {}
     """The claims on being the one that finds out."""
     held: Cooldown | None = None
     """Why it didn't go to the user's own target in the first place."""
@@ -47,11 +47,16 @@ class Flight(Struct):
     gone: list[Waiting] | None = None
     """Whom everybody waits for: nobody was left."""
 
-    def drain(self, request_id: str) -> list[Mutation]:
-        """Return what is to be kept of it, and the claims to give back; once."""
-        kept: list[Mutation] = [ReleaseClaim(claim, request_id) for claim in self.probes]
+    def drain(self, request_id: str, refused: Target | None) -> list[Mutation]:
+        """Return what is to be kept of it, and the claims to give back; once.
+
+        After *refused* only the claim on that target, unless it is asked again: no hit is noted then.
+        """
+        answered = {hit.target for hit in self.hits if hit.target == refused}
+        over = [target for target in self.probes if refused is None or target in answered]
+        kept: list[Mutation] = [ReleaseClaim(self.probes.pop(target), request_id) for target in over]
         kept += [PutDecision(decision) for decision in self.decisions]
-        self.probes, self.decisions = [], []
+        self.decisions = []
         return kept
 
 

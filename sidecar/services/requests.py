@@ -64,7 +64,7 @@ class Requests:
         with anyio.CancelScope(shield=True):  # a host often ends right after its last request
             place = await self._workspaces.at_hand(params.directory)
             heard = [] if params.aborted else await self._answers.heard(params)
-        mutations = flight.drain(params.request_id)
+        mutations = flight.drain(params.request_id, params.target if params.refused else None)
         if not params.aborted:
             target = params.target
             mutations.append(CountRequest(self._clock(), target.provider_id, target.model_id, not is_served))

@@ -214,7 +214,7 @@ class Routing:
         owner = look.request.request_id
         if not await self._store.claim(claim, owner, PROBE_S, look.now, DISK_S):
             return False
-        self._flights.of(owner).probes.append(claim)
+        self._flights.of(owner).probes[standing.target] = claim
         return True
 
     async def _is_offline(self, failure: Failure, params: RequestFailedParams, look: Look) -> bool:

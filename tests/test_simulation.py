@@ -1,0 +1,76 @@
+"""Rules that hold at every moment of a simulated day, whatever three sidecars on one store decide."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from sidecar.adapters.store import State
+from sidecar.core.choose import Strategy
+from sidecar.core.cooldown import Cooldown, CooldownKey
+from tests.bed.simulated_day import ORDER, Call
+from tests.bed.simulated_hosts import Sent, World
+from tests.flying import Opencode, Request, origin
+from tests.simulation import with_us
+
+pytestmark = pytest.mark.anyio
+
+
+class Watch:
+    """Looks at each request as it leaves, and at each that the host was not answered."""
+
+    def __init__(self, world: World, opencodes: Sequence[Opencode]) -> None:
+        self._world = world
+        self._store = opencodes[0].application.store
+        self.needless: list[str] = []
+        """Requests to who had said until when it refuses, while another was free."""
+        self.lost_needlessly: list[str] = []
+        """Turns that were lost while a provider would have served them."""
+        self.probes: Counter[tuple[CooldownKey, float]] = Counter()
+        """By the wait that was over, while another was free."""
+        self.episodes: set[tuple[CooldownKey, float]] = set()
+        world.sent, world.lost = self._sent, self._lost
+
+    def _sent(self, sent: Sent) -> None:
+        now = self._world.time.now
+        state = self._store.state(now)
+        self.episodes |= {(row.key, row.began) for row in state.cooldowns.values()}
+        rows = _binding(state, sent.to)
+        active = [row for row in rows if row.is_active(now)]
+        tried = Counter(target.provider_id for target in sent.request.tried)
+        if all(_binding(state, name) for name in ORDER if name not in tried):
+            return
+        if any(row.stated for row in active):
+            self.needless.append(f"{sent.to} at {now:.0f}")
+        if not active and tried[sent.to] == 1:  # else the same request asks again, after a moment
+            self.probes.update((row.key, row.until) for row in rows)
+
+    def _lost(self, request: Request | None, call: Call) -> None:
+        could = [
+            one.name
+            for one in self._world.providers.values()
+            if one.could_serve(self._world.time.now, call.tokens)
+        ]
+        if request is None and could:
+            self.lost_needlessly.append(f"{could} at {self._world.time.now:.0f}")
+
+
+def _binding(state: State, name: str) -> list[Cooldown]:
+    rows = state.cooldowns.values()
+    return [row for row in rows if row.key.origin == origin(name)]
+
+
+@pytest.mark.parametrize("strategy", ["priority", "headroom"])
+@pytest.mark.parametrize("turns", [50, 90])
+async def test_a_day_of_refusals(strategy: Strategy, turns: int) -> None:
+    watches = list[Watch]()
+    figures = await with_us(
+        strategy, turns, seed=turns, watch=lambda world, opencodes: watches.append(Watch(world, opencodes))
+    )
+    (watch,) = watches
+    assert figures.turns > 4 * turns
+    assert figures.refused > 50
+    assert watch.needless == []
+    assert watch.lost_needlessly == []
+    assert [probe for probe, times in watch.probes.items() if times > 1] == []
+    assert 0 < figures.toasts <= 2 * len(watch.episodes)
