@@ -85,8 +85,9 @@ function put(parent: Loose, key: string, edit: Edit) {
   const value = has ? parent[key] : undefined
   const { where, atMost } = edit
   if (where && !Object.entries(where).every(([name, wanted]) => has && Object(value)[name] === wanted)) return
-  if (Object.hasOwn(edit, "set")) parent[key] = edit.set
-  else if (!has) return
+  const sets = Object.hasOwn(edit, "set")
+  if (!has && (!sets || Array.isArray(parent))) return
+  if (sets) parent[key] = edit.set
   else if (atMost !== undefined) {
     if (typeof value === "number" && value > atMost) parent[key] = atMost
   } else if (Array.isArray(parent)) parent.splice(Number(key), 1)

@@ -28,10 +28,7 @@ export class HeldBody {
 
   /** The next chunk, which is kept too; `undefined` at the end. Rejects where the connection breaks. */
   read(): Promise<Uint8Array | undefined> {
-    if (!this.#reading) {
-      this.#reading = this.#read()
-      this.#reading.catch(() => {}) // Nobody may be waiting any more.
-    }
+    this.#reading ??= this.#read()
     return this.#reading
   }
 
@@ -42,7 +39,6 @@ export class HeldBody {
 
   /** Frees the connection: what is held is all that there will be. */
   cut() {
-    this.#hasEnded = true
     this.#reader.cancel().catch(() => {})
   }
 

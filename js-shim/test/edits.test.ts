@@ -42,6 +42,8 @@ test("a value is set, with what has to be there for it, and never on what we all
       { path: ["stop"], set: null },
       { path: ["model", "inside"], set: 1 },
       { path: ["list", "0"], set: { y: 1 } },
+      { path: ["list", "3"], set: 1 },
+      { path: ["list", "3", "y"], set: 1 },
       { path: ["__proto__", "polluted"], set: true },
     ),
   ).toEqual({ model: "n", list: [{ y: 1 }], provider: { order: ["x"] }, stop: null })
