@@ -84,8 +84,9 @@ class Knowledge:
         return max((reset for reset in resets if reset is not None and reset > now), default=None)
 
     def _windows(self, account: Account, now: float) -> list[Window]:
-        snapshots = self._snapshots.get(account, ())
-        return [window for snapshot in snapshots for window in windows_that_tell(snapshot, now)]
+        heard = replace(account, origin="")  # of a provider whose place nobody but the host knows
+        found = (*self._snapshots.get(account, ()), *self._snapshots.get(heard, ()))
+        return [window for snapshot in found for window in windows_that_tell(snapshot, now)]
 
     def reached(self, limits: Limits | None, provider_id: str, now: float) -> Reached | None:
         """Return which of the user's own *limits* for *provider_id* is reached."""
