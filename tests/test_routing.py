@@ -89,7 +89,20 @@ async def test_no_target_is_asked_twice_and_not_more_than_may_be(tmp_path: Path)
         request = one.request()
         steps = [await request.plan(), await request.refused(500), await request.refused(500)]
         assert steps == ["a", "b", "c"]
-        assert await request.refused(500) == "reply 429"
+        plan = await request.failure(500)
+        assert isinstance(plan, ReplyPlan)
+        assert (plan.status, plan.headers["retry-after-ms"]) == (429, "1")
+        assert await one.request().plan() == "d"
+
+
+async def test_that_many_refused_for_long_ends_no_turn_while_another_is_left(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "b", "c", "d", maxAttempts=3) as bed:
+        one = await bed.opencode()
+        request = one.request()
+        steps = [await request.plan(), *[await request.refused(401, **HOUR) for _ in range(3)]]
+        assert steps == ["a", "b", "c", "reply 429"]
+        assert (await one.decisions())[0].reason == "enough asked"
+        assert await one.request().plan() == "d"
 
 
 async def test_after_the_time_budget_nothing_is_sent_any_more(tmp_path: Path) -> None:

@@ -133,8 +133,8 @@ class Routing:
         if look is None or (is_own and failure.failure_class in NOT_MENDED):
             return PassPlan()
         settings = look.config.settings
-        is_spent = params.elapsed_s >= settings.wall_budget_s
-        is_spent = is_spent or len(set(params.tried)) >= look.route.max_attempts
+        is_late = params.elapsed_s >= settings.wall_budget_s
+        is_spent = is_late or len(set(params.tried)) >= look.route.max_attempts
         first = None if is_spent else await self._first(look, may_wait=False)
         if first is not None:
             self._note(flight, look, first, "refused")
@@ -142,7 +142,15 @@ class Routing:
         if look.own.candidate.unfit is None:  # what we remember of it may be old: it is asked once
             self._note(flight, look, look.own, "nobody is left")
             return PassPlan()
-        return self._gone(flight, look)
+        is_left = any(row.candidate.unfit is None and not row.is_waiting for row in look.standings)
+        return self._gone(flight, look) if is_late or not is_left else self._enough(flight, look)
+
+    def _enough(self, flight: Flight, look: Look) -> Plan:
+        """As many as one request may ask have refused; somebody is left, for the host's next request."""
+        self._note(flight, look, None, "enough asked")
+        if look.config.settings.dry_run or look.request.wire == "other":
+            return PassPlan()
+        return refusals.refusal(look.request.wire, 429, failover.next_one(), {"retry-after-ms": "1"})
 
     def _gone(self, flight: Flight, look: Look) -> Plan:
         """Everybody has refused, or waits: say so where that tells more than the user's own target did."""

@@ -100,6 +100,7 @@ _REASONS: dict[Reason, str] = {
     "nobody is left": "all wait: asked all the same",
     "back": "back to what you chose",
     "all gone": "everybody refused",
+    "enough asked": "as many as one request may ask; the next one goes on",
     "not ours": "no other would take it either",
 }
 

@@ -117,6 +117,11 @@ def busy(rows: Sequence[Waiting], now: float) -> str:
     return f"Every provider refuses for a moment; {what} is back first."
 
 
+def next_one() -> str:
+    """Return the refusal after which the host asks again at once, and gets another provider."""
+    return "Whoever was asked refuses; the next provider is asked."
+
+
 def hard_limit(label: str, reached: Reached, now: float) -> str:
     """Return the final refusal at a limit that the user has set as hard."""
     kind, until = LIMITS[reached.kind], f"{when(reached.until, now)}, in {about(reached.until - now)}"
