@@ -155,10 +155,7 @@ OVERLOADED: Final = family(
         r"|worker (?:\w{1,12} ){0,2}total request limit",
     ),
     ("resource exhausted", r"resource ?exhausted(?!_)[.:,]? (?!\(e\.g\. check)(?:please|try)"),
-    (
-        "slow down",
-        r"^slow down|degraded function|\bqueue (?:is )?(?:full|exceeded)|queue_exceeded|server queue",
-    ),
+    ("queue full", r"degraded function|\bqueue (?:is )?(?:full|exceeded)|queue_exceeded|server queue"),
     (
         "loading",
         r"model [^.\n]{0,60}(?:is|still|currently|being) (?:\w{1,10} )?(?:loading|loaded|starting|warming)"
@@ -186,7 +183,7 @@ RATE: Final = family(
         r"request(?:s)? limit|limit (?:of|on) (?:\w{1,12} )?requests|too (?:frequent|fast)"
         r"|limit (?:has been )?(?:exceeded|reached)",
     ),
-    ("cooling down", r"cooling down|cool-?down"),
+    ("cooling down", r"cooling down|cool-?down|^slow down"),
     ("too many tokens", r"too many tokens,? please wait"),
     ("并发", r"并发|限速|速率|请求[^。\n]{0,6}(?:限制|上限)|調用限制|レート制限|요청이 너무"),
 )  # fmt: skip
