@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import anyio.to_thread
+
 from sidecar.adapters import known_types
 from sidecar.adapters.catalogue import NOTHING
 from sidecar.adapters.config import ConfigLoader
@@ -13,6 +15,7 @@ from sidecar.adapters.quota_http import QuotaHttp
 from sidecar.adapters.sqlite_store import SqliteStore
 from sidecar.adapters.store import Store
 from sidecar.adapters.webhooks import Webhooks
+from sidecar.core import failure
 from sidecar.services.alerts import Alerts
 from sidecar.services.answers import Answers
 from sidecar.services.commands import Commands
@@ -45,6 +48,7 @@ class Application:
         """
         known_types.know()
         self._places = places
+        self._clock = clock
         self.loader = ConfigLoader(places, environ)
         self.store: Store = store or SqliteStore(Path(places.state), clock)
         self._http = QuotaHttp()
@@ -66,6 +70,11 @@ class Application:
     def place(self, folder: Path | None) -> Workspace:
         """Return *folder* as it is configured, without what only a host knows."""
         return Workspace(str(folder or ""), self.loader.load(folder), NOTHING)
+
+    async def prepare(self) -> None:
+        """Do beforehand what the first requests would wait for."""
+        await self.store.load(self._clock())
+        await anyio.to_thread.run_sync(failure.prepare)
 
     def write_host_file(self) -> None:
         """Leave for the shim's next start what it needs before a sidecar runs; raises OSError."""

@@ -183,8 +183,8 @@ class Server:
             self._tasks.start_soon(self._in_background, self._application.webhooks.run)
         finally:
             self._loaded.set()
+        await self._application.prepare()
         await anyio.to_thread.run_sync(self._application.write_host_file)
-        await anyio.to_thread.run_sync(_prepare)
 
     async def _ready(self) -> "Application":
         await self._loaded.wait()
@@ -248,13 +248,6 @@ class Server:
 
     def _show(self, toast: ToastShowParams) -> None:
         self._dispatcher.notify("toast/show", toast)
-
-
-def _prepare() -> None:
-    """Do beforehand what the first refusal would wait for."""
-    from sidecar.core import failure
-
-    failure.prepare()
 
 
 def _build(places: Places, environ: Mapping[str, str]) -> "Application":
