@@ -1,6 +1,7 @@
 """Requests that are under way: what was decided about each, and who refused it, until its answer is there."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 from msgspec import Struct
@@ -35,8 +36,8 @@ class Flight(Struct):
 
     own: Target | None = None
     """The target that the user chose."""
-    decisions: list[Decision] = []
-    """To be kept when there is time."""
+    decisions: list[Callable[[], Decision]] = []
+    """To be written down and kept when there is time."""
     hits: list[Hit] = []
     probes: dict[Target, str] = {}
     """The claims on being the one that finds out."""
@@ -55,7 +56,7 @@ class Flight(Struct):
         answered = {hit.target for hit in self.hits if hit.target == refused}
         over = [target for target in self.probes if refused is None or target in answered]
         kept: list[Mutation] = [ReleaseClaim(self.probes.pop(target), request_id) for target in over]
-        kept += [PutDecision(decision) for decision in self.decisions]
+        kept += [PutDecision(decided()) for decided in self.decisions]
         self.decisions = []
         return kept
 

@@ -5,6 +5,7 @@ we have, for `DISK_S` at most; what takes longer goes on beside the answer.
 """
 
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
@@ -264,25 +265,27 @@ class Routing:
     def _note(self, flight: Flight, look: Look, first: Standing | None, reason: Reason) -> None:
         flight.own = look.request.target
         hit = flight.hits[-1] if flight.hits else None
-        candidates = [row.candidate for row in look.standings]
-        ranked = rank(candidates, look.route.strategy)
-        flight.decisions.append(
-            Decision(
-                at=look.now,
-                session_id=look.request.session_id,
-                agent=look.request.agent,
-                own=look.request.target,
-                reason=reason,
-                taken=first.target if first else None,
-                strategy=look.route.strategy,
-                candidates=(*ranked, *(row for row in candidates if row.unfit))[:MOST_EXPLAINED],
-                refused=_refused(hit) if hit else None,
-                dry_run=look.config.settings.dry_run,
-            )
-        )
+        flight.decisions.append(partial(_decision, look, first, reason, hit))
 
 
 MOST_EXPLAINED: Final = 12
+
+
+def _decision(look: Look, first: Standing | None, reason: Reason, hit: Hit | None) -> Decision:
+    candidates = [row.candidate for row in look.standings]
+    ranked = rank(candidates, look.route.strategy)
+    return Decision(
+        at=look.now,
+        session_id=look.request.session_id,
+        agent=look.request.agent,
+        own=look.request.target,
+        reason=reason,
+        taken=first.target if first else None,
+        strategy=look.route.strategy,
+        candidates=(*ranked, *(row for row in candidates if row.unfit))[:MOST_EXPLAINED],
+        refused=_refused(hit) if hit else None,
+        dry_run=look.config.settings.dry_run,
+    )
 
 
 def probe_claim(rows: tuple[Cooldown, ...]) -> str:

@@ -13,7 +13,7 @@ from sidecar.core.account import Account
 from sidecar.core.choose import Candidate, Tier, Unfit, tier_of, unfit_for
 from sidecar.core.cooldown import Cooldown, binding, standing
 from sidecar.core.headroom import binds, headroom, share
-from sidecar.core.limits import Limits, Reached, reached
+from sidecar.core.limits import Day, Limits, Reached, reached
 from sidecar.protocol import ModelRequest, Target
 from sidecar.quota.windows import Window
 from sidecar.services.days import local_day
@@ -57,6 +57,8 @@ class Knowledge:
     def __init__(self, state: State) -> None:
         """Look into *state*."""
         self.state = state
+        self._day: Day | None = None
+        self._waiting = {key.origin for key in state.cooldowns}
         self._snapshots: dict[Account, list[QuotaSnapshot]] = {}
         for key, snapshot in state.quotas.items():
             if snapshot.error is None:
@@ -68,6 +70,10 @@ class Knowledge:
         for row in self.state.usage:
             usage.setdefault(row.provider_id, []).append(row)
         return usage
+
+    def binding(self, account: Account, model_id: str) -> tuple[Cooldown, ...]:
+        """Return every cooldown that binds *model_id* at *account*; of most there is none."""
+        return binding(self.state.cooldowns, account, model_id) if account.origin in self._waiting else ()
 
     def headroom(self, account: Account, model_id: str, now: float) -> float | None:
         """Return what is left for *model_id*, in percent; None: unknown."""
@@ -84,13 +90,19 @@ class Knowledge:
         return max((reset for reset in resets if reset is not None and reset > now), default=None)
 
     def _windows(self, account: Account, now: float) -> list[Window]:
+        if not self._snapshots:
+            return []
         heard = replace(account, origin="")  # of a provider whose place nobody but the host knows
         found = (*self._snapshots.get(account, ()), *self._snapshots.get(heard, ()))
         return [window for snapshot in found for window in windows_that_tell(snapshot, now)]
 
     def reached(self, limits: Limits | None, provider_id: str, now: float) -> Reached | None:
         """Return which of the user's own *limits* for *provider_id* is reached."""
-        return reached(limits, self._usage.get(provider_id, ()), now, local_day(now)) if limits else None
+        if limits is None:
+            return None
+        if self._day is None or not self._day.start <= now < self._day.end:
+            self._day = local_day(now)
+        return reached(limits, self._usage.get(provider_id, ()), now, self._day)
 
 
 def standings(
@@ -127,7 +139,7 @@ def _standing(
     out: Unfit | None,
 ) -> Standing:
     is_own = spec.target == request.target
-    rows = binding(knowledge.state.cooldowns, account, spec.target.model_id)
+    rows = knowledge.binding(account, spec.target.model_id)
     how, until = standing(rows, now)
     entry = config.settings.providers.get(spec.target.provider_id)
     limits = entry.limits if entry else None
