@@ -109,10 +109,10 @@ def _destination(
         return chosen, "back", ()
     standings = {spec.target: _tier(spec, state, now) for spec in route.targets if spec.target != chosen}
     free = [spec for spec in route.targets if standings.get(spec.target) == "free"]
-    if not by_turn_only and any(_is_request_target(spec, route) for spec in free):
-        return chosen, "cooling", ()  # its requests will go on there, and the picker stays
     if any(spec.target == session.moved_to for spec in free if spec.by_turn) and session.moved_to:
         return session.moved_to, "cooling", ()
+    if not by_turn_only and any(_is_request_target(spec, route) for spec in free):
+        return chosen, "cooling", ()  # its requests will go on there, and the picker stays
     candidates = [
         Candidate(spec.target, tier_of(None), priority=spec.priority, place=spec.place)
         for spec in free
