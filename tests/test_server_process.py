@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -56,12 +56,16 @@ NOT_INITIALIZED = {"code": -32002, "message": "the first request must be initial
 TARGET: dict[str, Any] = {"providerId": "p", "modelId": "m"}
 BODY: dict[str, Any] = {"sizeBytes": 1, "hasImages": False, "hasTools": False, "stream": True}
 IDS: dict[str, Any] = {"directory": "/", "sessionId": "s", "messageId": "m"}
+REQUEST: Final[dict[str, Any]] = IDS | {
+    "requestId": "r", "agent": "a", "target": TARGET, "wire": "openai-chat", "body": BODY,
+}  # fmt: skip
 PARAMS: dict[str, dict[str, Any]] = {
     "workspace/open": {"directory": "/"},
     "workspace/close": {"directory": "/"},
     "command/execute": IDS | {"command": "quota_status", "arguments": ""},
-    "request/plan": IDS
-    | {"requestId": "r", "agent": "a", "target": TARGET, "wire": "openai-chat", "body": BODY},
+    "request/plan": REQUEST,
+    "request/failed": REQUEST,
+    "turn/route": IDS | {"agent": "a", "target": TARGET},
 }
 
 
@@ -79,18 +83,18 @@ def test_a_plan_passes_at_once_even_while_the_sidecar_is_still_loading(child: Si
 
 def test_prints_and_writes_to_fd_1_go_to_stderr_and_the_wire_stays_whole(home: Home) -> None:
     stray = (
-        "import os, subprocess, sidecar.services.requests as requests\n"
-        "plan = requests.Requests.plan\n"
-        "def stray(self, params):\n"
+        "import os, subprocess, sidecar.services.routing as routing\n"
+        "plan = routing.Routing.plan\n"
+        "async def stray(self, params):\n"
         "    print('stray print', flush=True)\n"
         "    os.write(1, b'stray write\\n')\n"
         "    subprocess.run(['echo', 'stray child'])\n"
-        "    return plan(self, params)\n"
-        "requests.Requests.plan = stray\n"
+        "    return await plan(self, params)\n"
+        "routing.Routing.plan = stray\n"
     )
     with Sidecar(home.env, home.path, patched(stray, "serve")) as child:
         child.open(home.project)
-        assert child.ask("request/plan", **PARAMS["request/plan"]) == {"plan": {"kind": "pass"}}
+        assert child.ask("request/plan", **REQUEST) == {"plan": {"kind": "pass"}}
         assert child.end() == 0
         assert b"stray" not in child.received
         assert child.log.splitlines() == ["stray print", "stray write", "stray child"]
