@@ -210,8 +210,6 @@ class RequestFailedParams(ModelRequest, frozen=True, rename="camel", omit_defaul
     error_name: str = ""
     error_message: str = ""
     """What the runtime said where no response came."""
-    partial: bool = False
-    """The answer had begun: nothing can be sent again, the failure is only to be remembered."""
 
 
 class PassPlan(Struct, frozen=True, rename="camel", tag_field="kind", tag="pass", omit_defaults=True):

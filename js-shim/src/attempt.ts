@@ -10,7 +10,8 @@ import { type Clock, within } from "./rpc.ts"
 
 const MAX_TEXT = 64 * 1024
 const REFUSAL_MS = 1_000
-const MAX_PREAMBLE_BYTES = 16 * 1024
+/** What opens a stream of responses repeats instructions and tools. */
+const MAX_PREAMBLE_BYTES = 256 * 1024
 const PREAMBLE_MS = 5_000
 const ENDED_EARLY = { errorName: "PrematureEnd", errorMessage: "premature end of the stream" }
 
@@ -62,10 +63,10 @@ export class Attempt {
     }
   }
 
-  /** What the host gets of it, an answer or a failure. `broke` hears of a body that breaks on its way. */
-  response(broke?: (error: unknown) => void): Response {
+  /** What the host gets of it, an answer or a failure. */
+  response(): Response {
     if (this.#error) throw this.#error.thrown
-    return this.#held?.release(broke) ?? (this.head as Response)
+    return this.#held?.release() ?? (this.head as Response)
   }
 
   /** Frees its connection; what was read of it can still be had. */

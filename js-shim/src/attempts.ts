@@ -2,7 +2,7 @@
  * The way of a request to a model: asked about before it leaves, sent, and after a failure asked about again, until
  * the host has an answer. Without a sidecar that answers, it is the request as the host made it.
  */
-import { Attempt, type Call, describe, type Failure } from "./attempt.ts"
+import { Attempt, type Call, type Failure } from "./attempt.ts"
 import type { Sidecar } from "./child.ts"
 import { type Plan, readPlan, requestOf } from "./edits.ts"
 import type { Note } from "./launch.ts"
@@ -18,6 +18,7 @@ import type { TaggedRequest } from "./tagged-fetch.ts"
 
 const PLAN_MS = 250
 const FAILED_MS = 1_000
+const START_MS = 3_000
 /** The sidecar says when it is enough; this only ends a loop. */
 const MAX_ATTEMPTS = 16
 
@@ -85,10 +86,7 @@ class PlannedRequest {
 
   #hand(attempt: Attempt): Response {
     this.#finish(attempt, {})
-    return attempt.response((error) => {
-      const failure = { ...this.#failed(attempt, describe(error)), partial: true }
-      void this.#ask("request/failed", failure, FAILED_MS)
-    })
+    return attempt.response()
   }
 
   #abandon(attempt: Attempt) {
@@ -114,9 +112,16 @@ class PlannedRequest {
     ms: number,
   ): Promise<Step> {
     const { signal } = this.#request
-    if (this.#sidecar.state !== "healthy" || signal?.aborted) return PASS
+    if (signal?.aborted || !(await this.#canAsk(method))) return PASS
     const reply = await this.#sidecar.ask(method, params, ms, signal)
     return reply ? this.#stepOf(readPlan(Object(reply.result).plan)) : PASS
+  }
+
+  /** A refusal is worth a wait: for one that has just missed a deadline, or is being started. */
+  #canAsk(method: "request/plan" | "request/failed"): boolean | Promise<boolean> {
+    const { state } = this.#sidecar
+    if (method === "request/plan" || state === "dead") return state === "healthy"
+    return this.#sidecar.isReady(START_MS, this.#request.signal)
   }
 
   #stepOf(plan: Plan | undefined): Step {

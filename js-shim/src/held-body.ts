@@ -42,14 +42,13 @@ export class HeldBody {
     this.#reader.cancel().catch(() => {})
   }
 
-  /** The response for the host: what is held, then the rest as fast as it is taken. `broke` hears why it ended early. */
-  release(broke?: (error: unknown) => void): Response {
+  /** The response for the host: what is held, then the rest as fast as it is taken. */
+  release(): Response {
     const pull = async (controller: ReadableStreamDefaultController<Uint8Array>) => {
       if (this.#chunks.length === 0 && !this.#hasEnded) await this.read().catch(() => {})
       const chunk = this.#chunks.shift()
       if (chunk) return controller.enqueue(chunk)
       if (!this.#broken) return controller.close()
-      broke?.(this.#broken.by)
       controller.error(this.#broken.by)
     }
     const cancel = (reason: unknown) => this.#reader.cancel(reason)

@@ -289,7 +289,6 @@ export interface RequestFailedParams {
   text?: string;
   errorName?: string;
   errorMessage?: string;
-  partial?: boolean;
 }
 /**
  * What to do after the failure; as `RequestPlanResult`.

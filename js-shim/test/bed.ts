@@ -72,6 +72,10 @@ export function sidecarSaying(...plans: unknown[]) {
   const sidecar = {
     state: "healthy",
     headerPrefixes: ["x-ratelimit-", "retry-after"],
+    /** As the real one, but for one that is being started: that takes as long as a test wants. */
+    async isReady() {
+      return this.state === "healthy" || this.state === "suspect"
+    },
     async ask(method: string, params: Record<string, unknown>, ms: number) {
       asked.push({ method, params, ms })
       const plan = plans.shift()

@@ -43,8 +43,25 @@ test("without a plan in time the request goes as it is, and its refusal is asked
   expect(asked.map(({ method }) => method)).toEqual(["request/plan", "request/failed"])
 })
 
-test.each(["suspect", "dead", "starting", "stopped"])(
-  "a %s sidecar is not asked, nor waited for",
+test("a suspect sidecar is asked about a refusal all the same", async () => {
+  const [a, b] = [refuses(), answers()]
+  const { ask, asked, sidecar } = world(send(b.url))
+  sidecar.state = "suspect"
+  expect(await (await ask(a.url)).text()).toBe(ROLE + CONTENT)
+  expect(asked.map(({ method }) => method)).toEqual(["request/failed"])
+})
+
+test("a refusal waits for a sidecar that is being started", async () => {
+  const [a, b] = [refuses(), answers()]
+  const { ask, asked, sidecar } = world(send(b.url))
+  sidecar.state = "starting"
+  sidecar.isReady = async () => true
+  expect(await (await ask(a.url)).text()).toBe(ROLE + CONTENT)
+  expect(asked.map(({ method }) => method)).toEqual(["request/failed"])
+})
+
+test.each(["dead", "starting", "stopped"])(
+  "a sidecar that stays %s is not asked",
   async (state) => {
     const a = refuses()
     const { ask, asked, sidecar } = world()

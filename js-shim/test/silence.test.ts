@@ -87,8 +87,8 @@ test("without a limit, a silent stream is held for as long as it likes", async (
   expect(await (await response).text()).toBe(ROLE + CONTENT)
 })
 
-test("a preamble of more than 16 KiB, or of more than 5 s, is let go", async () => {
-  const long = `: ${"x".repeat(17_000)}\n\n`
+test("a preamble of more than 256 KiB, or of more than 5 s, is let go", async () => {
+  const long = `: ${"x".repeat(270_000)}\n\n`
   expect((await (await held([STREAM, chunk(long)], PASS)).response).status).toBe(200)
   const { a, clock, is, response } = await held(OPEN, PASS)
   await clock.pass(5_001)

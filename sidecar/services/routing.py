@@ -40,6 +40,9 @@ DISK_S: Final = 0.02
 PROBE_S: Final = 30.0
 """How long one request may be the only one to find out whether a target is back."""
 
+CATALOGUE_S: Final = 0.7
+"""A refusal right after the start waits so long for the host to say which models there are."""
+
 WAITED_OUT_S: Final = 2.0
 """A wait that a provider states is sat out if it is no longer."""
 
@@ -111,8 +114,9 @@ class Routing:
 
     async def failed(self, params: RequestFailedParams) -> Plan:
         """Remember the failure of the last attempt, and say where the request goes on."""
+        await self._workspaces.told(params.directory, CATALOGUE_S)
         look = await self._look(params, self._out(params))
-        if look is None or params.partial:
+        if look is None:
             return PassPlan()
         target = params.tried[-1] if params.tried else params.target
         failure = classify(_refusal(params, target), look.now, look.config.failure_patterns)

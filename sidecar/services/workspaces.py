@@ -43,6 +43,8 @@ class Workspaces:
         self._recent: dict[str, tuple[float, Config]] = {}
         self._looking: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
         """Of many who want to know at once, one looks: each look costs all others its time."""
+        self._told: defaultdict[str, anyio.Event] = defaultdict(anyio.Event)
+        """Set when the host has said which models it offers."""
 
     def open(self, params: WorkspaceOpenParams) -> bool:
         """Open a directory, or learn its providers; return whether it was not open yet.
@@ -57,6 +59,8 @@ class Workspaces:
         if is_new or params.providers is not None:
             self._open[params.directory] = Catalogue(params.providers or ())
             self._recent.pop(params.directory, None)
+        if params.providers is not None:
+            self._told[params.directory].set()
         return is_new
 
     def close(self, params: WorkspaceCloseParams) -> None:
@@ -64,6 +68,7 @@ class Workspaces:
         self._open.pop(params.directory, None)
         self._recent.pop(params.directory, None)
         self._looking.pop(params.directory, None)
+        self._told.pop(params.directory, None)
 
     async def config(self, directory: str) -> Config:
         """Return what is configured in *directory*, read anew in a thread.
@@ -99,6 +104,11 @@ class Workspaces:
             return None
         catalogue = self._open.get(directory)
         return None if catalogue is None else Workspace(directory, config, catalogue)
+
+    async def told(self, directory: str, within_s: float) -> None:
+        """Wait until the host has said which models it offers, but no longer than *within_s*."""
+        with anyio.move_on_after(within_s):
+            await self._told[directory].wait()
 
     async def at_hand(self, directory: str) -> Workspace | None:
         """Return the workspace as it was last looked at, for whoever must not wait for a disk."""
