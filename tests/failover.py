@@ -17,9 +17,9 @@ from sidecar.adapters.store import Mutation, PutCooldown, ResetProvider, State
 from tests.bed import wires
 from tests.bed.gateways import Gateway
 from tests.bed.home import MODEL, Home, provider
-from tests.bed.opencode import START_S, Serve, text_of
+from tests.bed.opencode import START_S, Json, Serve, text_of
 from tests.bed.processes import living_under, wait_until
-from tests.bed.replies import says
+from tests.bed.replies import Answer, Received, made, says
 
 ALPHA: Final = "alpha"
 BETA: Final = "beta"
@@ -30,6 +30,10 @@ ANSWERS: Final = {name: f"This is {shown}." for name, shown in NAMES.items()}
 PROMPT: Final = "Say something fine."
 TITLED: Final = "Named already"
 """A session with a title of its own asks no model for one."""
+
+CHILD_PROMPT: Final = "Find out how many there are."
+TASK: Final = {"description": "Count them", "prompt": CHILD_PROMPT, "subagent_type": "general"}
+"""What a model calls the tool `task` with, to have a subagent."""
 
 WIRE_IDS: Final[dict[wires.Wire, str]] = {
     "openai-chat": "",
@@ -168,6 +172,19 @@ class Scene:
             return [PutCooldown(msgspec.structs.replace(row, until=now - 1, stated=True)) for row in rows]
 
         stored(self.home, ended)
+
+
+def is_child(request: Received) -> bool:
+    """Tell a subagent's request: its prompt is the first thing that a user said."""
+    body = request.json()
+    rows: list[Json] = body.get("messages") or body["input"]
+    return CHILD_PROMPT in str(next(row for row in rows if row.get("role") == "user"))
+
+
+def by_agent(parent: Sequence[Answer], child: Answer) -> Answer:
+    """Answer a parent's requests one after the other, and its subagent's all alike."""
+    left = list(parent)
+    return lambda request: made(child if is_child(request) else left.pop(0), request)
 
 
 def stored(home: Home, change: Callable[[State], Sequence[Mutation]] = lambda _: ()) -> State:

@@ -7,14 +7,25 @@ import pytest
 
 from tests.bed import wires
 from tests.bed.home import MODEL
-from tests.bed.opencode import Json, text_of
+from tests.bed.opencode import text_of
 from tests.bed.processes import wait_until
 from tests.bed.refusals import PLAIN_429, REFUSALS
-from tests.bed.replies import Answer, Received, Reply, made, says, uses_tool
-from tests.failover import ALPHA, ANSWERS, BETA, PROMPT, WIRE_IDS, Scene, Turn, entries, scene
+from tests.bed.replies import says, uses_tool
+from tests.failover import (
+    ALPHA,
+    ANSWERS,
+    BETA,
+    PROMPT,
+    TASK,
+    WIRE_IDS,
+    Scene,
+    Turn,
+    by_agent,
+    entries,
+    is_child,
+    scene,
+)
 
-CHILD_PROMPT = "Find out how many there are."
-TASK = {"description": "Count them", "prompt": CHILD_PROMPT, "subagent_type": "general"}
 PIXEL = base64.b64encode(
     base64.b64decode(
         "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -41,22 +52,6 @@ def opened() -> Iterator[Scene]:
 def three(opened: Scene) -> Scene:
     opened.reset()
     return opened
-
-
-def is_child(request: Received) -> bool:
-    """Tell a subagent's request: its prompt is the first thing that a user said."""
-    body = request.json()
-    rows: list[Json] = body.get("messages") or body["input"]
-    return CHILD_PROMPT in str(next(row for row in rows if row.get("role") == "user"))
-
-
-def by_agent(parent: list[Answer], child: Answer) -> Answer:
-    """Answer a parent's requests one after the other, and its subagent's all alike."""
-
-    def answer(request: Received) -> Reply:
-        return made(child if is_child(request) else parent.pop(0), request)
-
-    return answer
 
 
 @pytest.mark.parametrize("wire", wires.WIRES)

@@ -39,6 +39,14 @@ PLANS: Final[dict[str, object]] = {
     "a wait without an end": {"plan": {"kind": "again", "afterS": "long"}},
     "a reply that is none": {"plan": {"kind": "reply", "status": 9999, "headers": {}, "body": 7}},
 }
+TURNS: Final[dict[str, object]] = {
+    "no answer": ABSENT,
+    "a line that is no JSON": GARBAGE,
+    "null": None,
+    "a target that is none": {"target": 7},
+    "half a target": {"target": {"providerId": BETA}},
+    "a target of other types": {"target": {"providerId": 1, "modelId": []}},
+}
 
 
 def write(one: Scene) -> None:
@@ -100,6 +108,18 @@ def test_nonsense_after_a_refusal_leaves_the_host_with_the_refusal(
     assert one.turn() == REFUSED
     assert one.calls() == [1, 0, 0]
     assert "request/failed" in methods(madness)[before:]
+
+
+@pytest.mark.parametrize("what", TURNS)
+def test_nonsense_before_a_turn_leaves_it_where_the_user_chose(
+    nonsense: tuple[Scene, Madness], what: str
+) -> None:
+    one, madness = nonsense
+    madness.answer({"turn/route": TURNS[what]})
+    before = len(madness.asked())
+    assert one.turn() == Turn(ANSWERS[ALPHA])
+    assert one.calls() == [1, 0, 0]
+    assert "turn/route" in methods(madness)[before:]
 
 
 @pytest.mark.parametrize("step", ["turn/route", "request/plan", "request/failed"])

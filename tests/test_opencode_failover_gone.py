@@ -7,10 +7,23 @@ from typing import Final
 import pytest
 
 from tests.bed import wires
-from tests.bed.opencode import Json, run
+from tests.bed.opencode import run
 from tests.bed.refusals import PLAIN_429, REFUSALS, refusal
-from tests.bed.replies import Answer, Received, Reply, made, says, uses_tool
-from tests.failover import ALPHA, ANSWERS, BETA, PROMPT, WIRE_IDS, Scene, Turn, entries, scene
+from tests.bed.replies import Answer, says, uses_tool
+from tests.failover import (
+    ALPHA,
+    ANSWERS,
+    BETA,
+    PROMPT,
+    TASK,
+    WIRE_IDS,
+    Scene,
+    Turn,
+    by_agent,
+    entries,
+    is_child,
+    scene,
+)
 
 THREE_SECONDS: Final = refusal(429, "rate_limit_error", "Too many requests.", retry_after="3")
 AN_HOUR: Final = REFUSALS["429 for an hour"]
@@ -23,8 +36,6 @@ QUOTA: Final = refusal(
     "quota_exceeded",
     retry_after="3600",
 )
-CHILD_PROMPT: Final = "Find out how many there are."
-TASK: Final = {"description": "Count them", "prompt": CHILD_PROMPT, "subagent_type": "general"}
 
 
 def write(one: Scene) -> None:
@@ -102,16 +113,7 @@ def test_the_program_that_does_one_turn_prints_it_and_ends_with_1(two: Scene) ->
 
 
 def test_a_subagent_whose_providers_are_gone_leaves_its_parent_at_work(two: Scene) -> None:
-    def is_child(request: Received) -> bool:
-        rows: list[Json] = request.json()["messages"]
-        return CHILD_PROMPT in str(next(row for row in rows if row["role"] == "user"))
-
-    parent = [uses_tool("task", TASK), says("Then without it.")]
-
-    def answer(request: Received) -> Reply:
-        return made(AN_HOUR if is_child(request) else parent.pop(0), request)
-
-    all_refuse(two, answer)
+    all_refuse(two, by_agent([uses_tool("task", TASK), says("Then without it.")], AN_HOUR))
     turn = two.turn()
     assert turn == Turn("Then without it.")
     asked = [request for gateway in (two.alpha, two.beta) for request in gateway.turn_calls]

@@ -6,9 +6,23 @@ from typing import Final
 import pytest
 
 from tests.bed import wires
+from tests.bed.home import MODEL
 from tests.bed.refusals import silence, stalled_preamble
-from tests.bed.replies import Answer, Fault, Received, Reply, streamed
-from tests.failover import ALPHA, ANSWERS, BETA, GAMMA, WIRE_IDS, Scene, Turn, entries, scene, stored
+from tests.bed.replies import Answer, Fault, Received, Reply, says, streamed, uses_tool
+from tests.failover import (
+    ALPHA,
+    ANSWERS,
+    BETA,
+    GAMMA,
+    TASK,
+    WIRE_IDS,
+    Scene,
+    Turn,
+    by_agent,
+    entries,
+    scene,
+    stored,
+)
 
 SILENCE_S: Final = 2.0
 """After so much of it an attempt is given up, in these tests."""
@@ -32,7 +46,9 @@ CUT: Final[dict[str, Answer]] = {
 
 
 def write(one: Scene) -> None:
-    one.home.write_opencode(entries(one.gateways, *wires.WIRES))
+    """Configure providers, and subagents that work at the third one."""
+    agent = {"general": {"model": f"{GAMMA}/{MODEL}"}}
+    one.home.write_opencode(entries(one.gateways, *wires.WIRES), agent=agent)
     one.home.write_gateways(headersTimeoutS=SILENCE_S)
 
 
@@ -69,6 +85,19 @@ def test_a_preamble_without_content_is_silence_in_every_wire(three: Scene, wire:
     three.alpha.turns(stalled_preamble)
     assert three.turn(ALPHA + WIRE_IDS[wire]) == Turn(ANSWERS[BETA])
     assert three.calls() == [1, 1, 0]
+    assert len(three.wait_for_toasts(1)) == 1
+
+
+@pytest.mark.parametrize("how", [*SILENT, *CUT, "no connection"])
+def test_a_subagent_does_not_wait_either(three: Scene, how: str) -> None:
+    if how == "no connection":
+        three.gamma.go_down()
+    else:
+        three.gamma.turns((SILENT | CUT)[how])
+    three.alpha.turns(by_agent([uses_tool("task", TASK), says("They are five.")], says("Five.")))
+    assert three.turn() == Turn("They are five.")
+    assert three.calls() == [3, 0, 0 if how == "no connection" else 1]
+    assert "Five." in three.alpha.turn_calls[-1].text
     assert len(three.wait_for_toasts(1)) == 1
 
 
