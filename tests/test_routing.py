@@ -239,16 +239,6 @@ async def test_a_hard_limit_ends_the_turn_when_nobody_else_is_left(tmp_path: Pat
         assert await one.request().plan() == "reply 403"
 
 
-async def test_a_break_in_the_middle_cools_nobody(tmp_path: Path) -> None:
-    async with Flying(tmp_path) as bed:
-        one = await bed.opencode()
-        request = one.request()
-        await request.plan()
-        await request.served()
-        assert await request.failure(200, error_message="ECONNRESET", partial=True) == PassPlan()
-        assert await one.request().plan() == "a"
-
-
 async def test_a_body_of_another_wire_is_left_alone(tmp_path: Path) -> None:
     async with Flying(tmp_path) as bed:
         one = await bed.opencode()

@@ -68,6 +68,7 @@ class Flights:
         """Start with none."""
         self._flights: OrderedDict[str, Flight] = OrderedDict()
         self._unfit: OrderedDict[str, dict[Target, Unfit]] = OrderedDict()
+        self._said: OrderedDict[str, object] = OrderedDict()
 
     def of(self, request_id: str) -> Flight:
         """Return the flight of *request_id*, a new one if it isn't known."""
@@ -76,6 +77,15 @@ class Flights:
     def end(self, request_id: str) -> Flight | None:
         """Forget the flight and return it."""
         return self._flights.pop(request_id, None)
+
+    def is_news(self, session_id: str, said: object) -> bool:
+        """Say whether something else was decided for the session last; what is repeated isn't kept."""
+        before = self._said.get(session_id)
+        self._said[session_id] = said
+        self._said.move_to_end(session_id)
+        while len(self._said) > MOST_SESSIONS:
+            self._said.popitem(last=False)
+        return said != before
 
     def unfit(self, session_id: str) -> dict[Target, Unfit]:
         """Return the targets that can't take what this session sends; add to it what is found out."""

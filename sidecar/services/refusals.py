@@ -1,11 +1,23 @@
-"""Refusals of our own, in the shape that each wire's errors have."""
+"""Refusals of our own: when the host is told one instead of what a target said, in its wire's own shape."""
 
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from sidecar.protocol import ReplyPlan, Wire
+from sidecar.core.failure import FailureClass
+from sidecar.protocol import PassPlan, Plan, ReplyPlan, Wire
+from sidecar.services.flights import Flight
+from sidecar.services.look import Look
+from sidecar.services.standing import Standing, soonest
+from sidecar.texts import failover
+
+COUNTED_DOWN_S: Final = 60.0
+"""When somebody is back within this, the host waits and shows it; else the turn ends."""
+
+MENDED_BY_WAITING: Final[frozenset[FailureClass]] = frozenset(
+    {"rate-limit-short", "quota-exhausted-long", "overloaded"}
+)
 
 _TYPE: Final = "quota_sidecar"
 """Tells a log's reader who refused; the host shows only the message."""
@@ -19,3 +31,45 @@ def refusal(wire: Wire, status: int, message: str, headers: Mapping[str, str] = 
     return ReplyPlan(
         status, {"content-type": "application/json", **headers}, msgspec.json.encode(body).decode()
     )
+
+
+def enough_asked(look: Look) -> Plan:
+    """Let the host ask again: as many as one request may ask have refused, and somebody is left."""
+    return _told(look, 429, failover.next_one(), {"retry-after-ms": "1"})
+
+
+def at_hard_limit(look: Look) -> Plan:
+    """Say that the user's own target is at a hard limit, and nobody else is left."""
+    limit, label = look.own.limit, look.place.label(look.request.target.provider_id)
+    return _told(look, 403, failover.hard_limit(label, limit, look.now)) if limit else PassPlan()
+
+
+def all_gone(look: Look, flight: Flight) -> Plan:
+    """Say that everybody has refused, or waits, where that tells more than the user's own target did."""
+    own = next((hit for hit in reversed(flight.hits) if hit.target == look.request.target), None)
+    waiting = [row for row in look.standings if row.rows]
+    first = soonest(waiting)
+    if own is None or first is None or own.failure.failure_class not in MENDED_BY_WAITING:
+        return PassPlan()
+    wait_s = (first.candidate.until or look.now) - look.now
+    is_alone = all(row.candidate.is_own for row in waiting)
+    if is_alone and (own.failure.reset_at is None or wait_s <= COUNTED_DOWN_S):
+        return PassPlan()  # the host's own way with a refusal is as good
+    rows = [_waiting(row, look) for row in waiting]
+    flight.gone = rows
+    if wait_s <= COUNTED_DOWN_S:
+        countdown = {"retry-after-ms": f"{max(1, round(wait_s * 1000))}"}
+        return _told(look, 429, failover.busy(rows, look.now), countdown)
+    return _told(look, 403, failover.gone(rows, look.now))
+
+
+def _told(look: Look, status: int, message: str, headers: Mapping[str, str] = {}) -> Plan:
+    if look.config.settings.dry_run or look.request.wire == "other":
+        return PassPlan()
+    return refusal(look.request.wire, status, message, headers)
+
+
+def _waiting(standing: Standing, look: Look) -> failover.Waiting:
+    row = max(standing.rows, key=lambda row: row.until)
+    label = look.place.label(standing.target.provider_id)
+    return failover.Waiting(label, row.failure_class, row.until, row.stated)

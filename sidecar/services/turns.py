@@ -14,7 +14,8 @@ from sidecar.core.cooldown import Cooldown, begin, binding, key_of, standing
 from sidecar.core.decision import Decision, Reason, SessionRoute, follow
 from sidecar.core.failure import Refusal, classify
 from sidecar.protocol import SessionErrorParams, SessionResumeParams, Target, TurnRouteParams
-from sidecar.services.routing import DISK_S, NOT_MENDED
+from sidecar.services.look import DISK_S
+from sidecar.services.routing import NOT_MENDED
 from sidecar.services.telling import Telling
 from sidecar.services.workspaces import Workspace, Workspaces
 

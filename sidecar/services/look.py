@@ -1,0 +1,74 @@
+"""Everything that is known at one instant of a request and of the targets that could take it."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sidecar.adapters.config import Config
+from sidecar.adapters.store import Store
+from sidecar.adapters.targets import Route
+from sidecar.core.choose import Unfit
+from sidecar.protocol import ModelRequest, Target
+from sidecar.services.standing import Knowledge, Standing, standings
+from sidecar.services.workspaces import Workspace, Workspaces
+
+DISK_S: Final = 0.02
+"""How long a decision waits for the disk."""
+
+
+class Look(Struct, frozen=True):
+    """Everything that a decision about one request is made from."""
+
+    request: ModelRequest
+    place: Workspace
+    route: Route
+    standings: list[Standing]
+    knowledge: Knowledge
+    now: float
+
+    @property
+    def config(self) -> Config:
+        return self.place.config
+
+    @property
+    def own(self) -> Standing:
+        """The target that the user chose."""
+        return next(row for row in self.standings if row.candidate.is_own)
+
+    def of(self, target: Target) -> Standing | None:
+        """Return how *target* stands, if it is one of the route."""
+        return next((row for row in self.standings if row.target == target), None)
+
+
+class Looking:
+    """Looks, from memory and from what other processes have written."""
+
+    def __init__(self, workspaces: Workspaces, store: Store, clock: Callable[[], float]) -> None:
+        """Share *store* with other processes; *clock* gives Unix seconds."""
+        self._workspaces = workspaces
+        self._store = store
+        self._clock = clock
+        self._knowledge: Knowledge | None = None
+
+    async def look(
+        self, request: ModelRequest, out: Mapping[Target, Unfit], *, is_fresh: bool = False
+    ) -> Look | None:
+        """Return all there is to know, or None where nothing may be done; *out* names targets that are out.
+
+        With *is_fresh* the disk has just been asked.
+        """
+        place = await self._workspaces.at_hand(request.directory)
+        if place is None or not place.config.settings.enabled:
+            return None
+        now = self._clock()
+        state = self._store.state(now) if is_fresh else await self._store.load(now, DISK_S)
+        if self._knowledge is None or self._knowledge.state is not state:
+            self._knowledge = Knowledge(state)
+        route = place.config.targets.route(request.target, place.catalogue)
+        if request.wire == "other":
+            own = tuple(row for row in route.targets if row.target == request.target)
+            route = replace(route, targets=own)
+        found = standings(route, request, place.config, self._knowledge, now, out)
+        return Look(request, place, route, found, self._knowledge, now)
