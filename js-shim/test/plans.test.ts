@@ -60,16 +60,13 @@ test("a refusal waits for a sidecar that is being started", async () => {
   expect(asked.map(({ method }) => method)).toEqual(["request/failed"])
 })
 
-test.each(["dead", "starting", "stopped"])(
-  "a sidecar that stays %s is not asked",
-  async (state) => {
-    const a = refuses()
-    const { ask, asked, sidecar } = world()
-    sidecar.state = state as never
-    expect((await ask(a.url)).status).toBe(429)
-    expect([asked, a.requests.length]).toEqual([[], 1])
-  },
-)
+test.each(["dead", "starting", "stopped"])("a sidecar that stays %s is not asked", async (state) => {
+  const a = refuses()
+  const { ask, asked, sidecar } = world()
+  sidecar.state = state as never
+  expect((await ask(a.url)).status).toBe(429)
+  expect([asked, a.requests.length]).toEqual([[], 1])
+})
 
 test("one that dies between the plan and the failure costs the request nothing", async () => {
   const a = refuses()
