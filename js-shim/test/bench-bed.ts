@@ -26,7 +26,7 @@ export const BODY = JSON.stringify({
 
 export const child = { pid: 0 }
 
-/** What the user has configured: a key for each provider, and limits of their own. */
+/** What the user has configured: a key for each provider, and limits of their own. Toasts in hundreds would be noise. */
 export function configure(origins: Record<string, string>) {
   const folder = join(process.env.HOME ?? "", ".config", "opencode")
   const entry = (name: string) => ({
@@ -41,7 +41,10 @@ export function configure(origins: Record<string, string>) {
   const limits = { requestsPerDay: 1_000_000, tokensPerDay: 1_000_000_000 }
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, "opencode.json"), JSON.stringify({ provider }))
-  writeFileSync(join(folder, "quota-sidecar.jsonc"), JSON.stringify({ providers: { a: { limits } } }))
+  writeFileSync(
+    join(folder, "quota-sidecar.jsonc"),
+    JSON.stringify({ toasts: false, providers: { a: { limits } } }),
+  )
 }
 
 function catalogue(): CatalogueProvider[] {
@@ -70,6 +73,9 @@ export function start(): Promise<Sidecar> {
 export async function open(sidecar: Sidecar) {
   await sidecar.ask("workspace/open", { directory: DIRECTORY, providers: catalogue() }, 5_000)
 }
+
+/** What a user and tools need between two requests, and more. */
+export const pause = () => Bun.sleep(3)
 
 /** A request of the next message of a session. */
 export function tag(): Tag {

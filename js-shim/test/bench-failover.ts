@@ -5,7 +5,7 @@
 import { sendPlanned } from "../src/attempts.ts"
 import type { Sidecar } from "../src/child.ts"
 import { headerFor, replaceFetch, type Tags } from "../src/tagged-fetch.ts"
-import { BODY, DIRECTORY, tag } from "./bench-bed.ts"
+import { BODY, DIRECTORY, pause, tag } from "./bench-bed.ts"
 
 const WARM = 30
 const TIMES = 300
@@ -56,6 +56,7 @@ export async function failovers(sidecar: Sidecar, origins: { a: string; b: strin
     await (await realFetch(origins.b + PATH, init)).text()
     bare.push(at.asked - at.refused)
     await forget(sidecar)
+    await pause()
   }
   globalThis.fetch = realFetch
   return { ours: ours.slice(WARM), bare: bare.slice(WARM) }

@@ -7,7 +7,19 @@ import { readFileSync } from "node:fs"
 import { sendPlanned } from "../src/attempts.ts"
 import type { Sidecar } from "../src/child.ts"
 import { headerFor, replaceFetch, type Tags } from "../src/tagged-fetch.ts"
-import { argv, BODY, child, configure, DIRECTORY, open, quantile, start, tag, timed } from "./bench-bed.ts"
+import {
+  argv,
+  BODY,
+  child,
+  configure,
+  DIRECTORY,
+  open,
+  pause,
+  quantile,
+  start,
+  tag,
+  timed,
+} from "./bench-bed.ts"
 import { failovers, gateways } from "./bench-failover.ts"
 
 const realFetch = globalThis.fetch
@@ -78,7 +90,10 @@ async function requestPath(sidecar: Sidecar, url: string) {
     return leftAt - from
   }
   const added: number[] = []
-  for (let n = 0; n < 2200; n++) added.push(await once())
+  for (let n = 0; n < 1200; n++) {
+    added.push(await once())
+    await pause()
+  }
   process.kill(child.pid, "SIGSTOP")
   const hungFirst = await once()
   const hungNext: number[] = []
@@ -131,7 +146,9 @@ async function streams(sidecar: Sidecar) {
   }
   for (let n = 0; n < 400; n++) {
     await once("plain")
+    await pause()
     await once("ours")
+    await pause()
   }
   globalThis.fetch = realFetch
   await server.stop(true)

@@ -1,7 +1,7 @@
 """A store as full as it gets: a million rows of use, a waiting provider in twenty, fifty readings of quotas.
 
-The last two days, which every decision looks at, hold what a hundred targets leave behind; all the rest is
-of the two months before.
+The last two days, which every decision looks at, hold what twenty models leave behind in every hour; all the
+rest is of the two months before.
 """
 
 import random
@@ -21,8 +21,8 @@ from sidecar.protocol import Target
 from sidecar.quota.windows import Window
 
 ROWS: Final = 1_000_000
-USED: Final = 100
-"""Targets that are used in every hour of the last two days."""
+USED: Final = 20
+"""Models that are used in every hour of the last two days."""
 READ: Final = 50
 
 _INSERT: Final = "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -48,7 +48,7 @@ def _usage(hour: int) -> Iterator[tuple[object, ...]]:
         for at in hours:
             for number in range(many):
                 requests, tokens = chance.randrange(1, 60), chance.randrange(1000, 100_000)
-                yield at, f"p{number % USED}", f"vendor/model-{number}", requests, 0, tokens, tokens / 1e6
+                yield at, f"p{number % 100}", f"vendor/model-{number}", requests, 0, tokens, tokens / 1e6
 
 
 def _account(name: str) -> Account:
@@ -68,7 +68,7 @@ def _quotas(now: float) -> Iterator[PutQuota]:
 
 
 def _waits(now: float) -> Iterator[PutCooldown]:
-    for number in range(0, USED, 20):
+    for number in range(0, 100, 20):
         account = _account(f"p{number}")
         key = CooldownKey("account", account.origin, account.provider_id, account.fingerprint)
         yield PutCooldown(
