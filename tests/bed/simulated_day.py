@@ -1,4 +1,4 @@
-"""A day of coding with several sessions: who asks when and how much, and a clock that passes as they sleep."""
+"""A day of coding with several sessions: who asks when and how much; and a clock that passes as all sleep."""
 
 import heapq
 import random
