@@ -1,7 +1,8 @@
 """The whole path for a person to see, in the real OpenCode and with no key of anyone's.
 
-`python -m tests.bed.demo` starts the scene, chats, types `/quota_status` as a person would, shows the screen
-with its toast, and says what it did. It fails with a sentence when something is not as it should be.
+`python -m tests.bed.demo` starts the scene, chats, types `/quota_status` as a person would, lets a provider
+refuse a chat that another answers, shows the screens with their toasts, and says what it did. It fails with
+a sentence when something is not as it should be.
 """
 
 import argparse
@@ -15,18 +16,27 @@ from typing import Final
 
 from tests.bed import picture
 from tests.bed.opencode import run
+from tests.bed.refusals import refusal
 from tests.bed.scene import CHAT_ANSWER, Scene, scene
+from tests.bed.terminal import Row
 from tests.bed.tui import Tui
 
 COLUMNS: Final = 130
 NARROWEST: Final = 90
 LINES: Final = 44
-ANSWER_S: Final = 30.0
+ANSWER_S: Final = 60.0
 DRAWN_S: Final = 10.0
 BUSY: Final = "esc interrupt"
 """What the host shows while a turn goes on, its title included."""
 TOAST: Final = "4% left ($2.15 of $50.00)"
 """What comes on the screen by itself."""
+
+
+WENT_ON: Final = "Groq refuses"
+
+_REFUSAL: Final = refusal(
+    429, "rate_limit_error", "Limit reached.", "rate_limit_exceeded", retry_after="1800"
+)
 
 
 class DemoError(Exception):
@@ -46,6 +56,7 @@ def main() -> int:
             _act_on_the_screen(started, chosen.picture)
             _act_without_a_screen(started)
             _check_no_model_call(started, asked)
+            _act_of_a_refusal(started)
     except (DemoError, AssertionError, OSError, RuntimeError) as error:
         _say(f"The demo failed: {error}")
         return 1
@@ -76,8 +87,7 @@ def _act_on_the_screen(started: Scene, target: Path | None) -> None:
         tui.wait_for_turns(1, ANSWER_S)
         _wait_until_drawn(tui, started)
         rows = tui.rows()
-    _say(picture.ansi(rows) if _wants_colour() else picture.plain(rows))
-    _say("")
+    _say_rows(rows)
     _check_all_are_named(started, picture.plain(rows))
     if target:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -99,6 +109,33 @@ def _act_without_a_screen(started: Scene) -> None:
     if finished.exit_code != 0:
         raise DemoError(f"it ended with {finished.exit_code}: {finished.stderr}")
     _check_all_are_named(started, finished.stdout)
+
+
+def _act_of_a_refusal(started: Scene) -> None:
+    """Let the provider of the chat refuse it for half an hour, and see who answers."""
+    _say("4. opencode, with Groq refusing (429, retry-after: 1800):")
+    refusing = started.gateways[started.parts[0].id]
+    refusing.turns(_REFUSAL).asides(_REFUSAL)
+    before = len(refusing.model_calls)
+    with Tui(started.home, columns=_columns(), lines=LINES) as tui:
+        tui.write("Say hello again.")
+        tui.press("enter")
+        tui.wait_for(WENT_ON, ANSWER_S)
+        tui.wait_for(CHAT_ANSWER, ANSWER_S)
+        _say_rows(tui.rows())
+        tui.command("/rate_limit_status")
+        tui.wait_for("Last decisions:", ANSWER_S)
+        tui.wait_until(lambda screen: BUSY not in screen, "the answer's end", ANSWER_S)
+        _say_rows(tui.rows())
+    calls = len(refusing.model_calls) - before
+    if calls not in (1, 2):  # the chat and its title leave together: one may hear of the other's refusal
+        raise DemoError(f"Groq was asked {calls} times")
+    _say("Somebody else answered the very request that Groq had refused, and OpenCode saw no error.\n")
+
+
+def _say_rows(rows: list[Row]) -> None:
+    _say(picture.ansi(rows) if _wants_colour() else picture.plain(rows))
+    _say("")
 
 
 def _check_all_are_named(started: Scene, shown: str) -> None:
