@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from sidecar.texts.toasts import STAYS_S
 from tests.bed import picture
 from tests.bed.opencode import run
 from tests.bed.refusals import refusal
@@ -24,6 +25,8 @@ from tests.bed.tui import Tui
 COLUMNS: Final = 130
 NARROWEST: Final = 90
 LINES: Final = 44
+SHORT: Final = 20
+"""Lines of a picture of a chat."""
 ANSWER_S: Final = 60.0
 DRAWN_S: Final = 10.0
 BUSY: Final = "esc interrupt"
@@ -45,7 +48,9 @@ class DemoError(Exception):
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description="Show /quota_status in the real OpenCode.")
-    arguments.add_argument("--picture", type=Path, metavar="PATH", help="also write the screen as an SVG")
+    arguments.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", help="also write the screens as SVG, into this folder"
+    )
     chosen = arguments.parse_args()
     began = time.monotonic()
     try:
@@ -53,10 +58,10 @@ def main() -> int:
             _introduce(started)
             _chat(started)
             asked = started.model_calls
-            _act_on_the_screen(started, chosen.picture)
+            _act_on_the_screen(started, chosen.pictures)
             _act_without_a_screen(started)
             _check_no_model_call(started, asked)
-            _act_of_a_refusal(started)
+            _act_of_a_refusal(started, chosen.pictures)
     except (DemoError, AssertionError, OSError, RuntimeError) as error:
         _say(f"The demo failed: {error}")
         return 1
@@ -80,20 +85,24 @@ def _chat(started: Scene) -> None:
         raise DemoError(f"the model was not heard: {finished.stderr}")
 
 
-def _act_on_the_screen(started: Scene, target: Path | None) -> None:
+def _act_on_the_screen(started: Scene, pictures: Path | None) -> None:
     _say("2. opencode, with /quota_status typed into it:")
-    with Tui(started.home, columns=COLUMNS if target else _columns(), lines=LINES) as tui:
+    with Tui(started.home, columns=COLUMNS if pictures else _columns(), lines=LINES) as tui:
         tui.command("/quota_status")
         tui.wait_for_turns(1, ANSWER_S)
         _wait_until_drawn(tui, started)
         rows = tui.rows()
     _say_rows(rows)
     _check_all_are_named(started, picture.plain(rows))
-    if target:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    _draw(rows, started, pictures, "quota-status.svg")
+
+
+def _draw(rows: list[Row], started: Scene, pictures: Path | None, name: str) -> None:
+    if pictures:
+        pictures.mkdir(parents=True, exist_ok=True)
         drawn = picture.renamed(rows, str(started.home.path), "/home/you")
-        target.write_text(picture.svg(drawn, "opencode"), encoding="utf-8")
-        _say(f"The picture is at {target}.")
+        (pictures / name).write_text(picture.svg(drawn, "opencode"), encoding="utf-8")
+        _say(f"The picture is at {pictures / name}.")
 
 
 def _wait_until_drawn(tui: Tui, started: Scene) -> None:
@@ -111,18 +120,23 @@ def _act_without_a_screen(started: Scene) -> None:
     _check_all_are_named(started, finished.stdout)
 
 
-def _act_of_a_refusal(started: Scene) -> None:
+def _act_of_a_refusal(started: Scene, pictures: Path | None) -> None:
     """Let the provider of the chat refuse it for half an hour, and see who answers."""
     _say("4. opencode, with Groq refusing (429, retry-after: 1800):")
     refusing = started.gateways[started.parts[0].id]
     refusing.turns(_REFUSAL).asides(_REFUSAL)
     before = len(refusing.model_calls)
-    with Tui(started.home, columns=_columns(), lines=LINES) as tui:
+    lines = SHORT if pictures else LINES
+    with Tui(started.home, columns=COLUMNS if pictures else _columns(), lines=lines) as tui:
         tui.write("Say hello again.")
         tui.press("enter")
         tui.wait_for(WENT_ON, ANSWER_S)
+        with suppress(TimeoutError):  # the toast goes after ten seconds, on a busy machine before the answer
+            tui.wait_for(CHAT_ANSWER, STAYS_S / 2)
+        rows = tui.rows()
         tui.wait_for(CHAT_ANSWER, ANSWER_S)
-        _say_rows(tui.rows())
+        _say_rows(rows)
+        _draw(rows, started, pictures, "failover.svg")
         tui.command("/rate_limit_status")
         tui.wait_for("Last decisions:", ANSWER_S)
         tui.wait_until(lambda screen: BUSY not in screen, "the answer's end", ANSWER_S)
