@@ -4,7 +4,7 @@ A `Scene` lives as long as a module's tests do, as OpenCode takes seconds to sta
 """
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -55,6 +55,12 @@ class Turn:
     """How often the host itself began again."""
     session_errors: int = 0
     session: str = field(default="", compare=False)
+
+
+def in_wires(cases: Iterable[str], *elsewhere: str) -> list[tuple[wires.Wire, str]]:
+    """Give all *cases* in one wire, and in the others those that differ by wire: a turn takes its time."""
+    rows: list[tuple[wires.Wire, str]] = [(wires.WIRES[0], case) for case in cases]
+    return rows + [(wire, case) for wire in wires.WIRES[1:] for case in elsewhere]
 
 
 def entries(gateways: Mapping[str, Gateway], *spoken: wires.Wire, **more: Any) -> dict[str, dict[str, Any]]:

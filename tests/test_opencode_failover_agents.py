@@ -22,6 +22,7 @@ from tests.failover import (
     Turn,
     by_agent,
     entries,
+    in_wires,
     is_child,
     scene,
 )
@@ -54,8 +55,7 @@ def three(opened: Scene) -> Scene:
     return opened
 
 
-@pytest.mark.parametrize("wire", wires.WIRES)
-@pytest.mark.parametrize("name", ["429", "429 for an hour", "402", "an error in the stream"])
+@pytest.mark.parametrize(("wire", "name"), in_wires(REFUSALS, "429", "an error in the stream"))
 def test_a_subagents_refusal_is_answered_elsewhere_and_its_parent_gets_the_result(
     three: Scene, wire: wires.Wire, name: str
 ) -> None:

@@ -19,8 +19,9 @@ from tests.bed.refusals import (
     error_event,
 )
 from tests.bed.replies import Answer, Received, held, says
-from tests.failover import ALPHA, ANSWERS, BETA, GAMMA, WIRE_IDS, Scene, Turn, entries, scene
+from tests.failover import ALPHA, ANSWERS, BETA, GAMMA, WIRE_IDS, Scene, Turn, entries, in_wires, scene
 
+OVERFLOWS_LATE: Final = "too much context, in the stream"
 OVERFLOW_EVENT: Final = error_event(
     "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum", "context_length_exceeded"
 )
@@ -29,7 +30,7 @@ OWN_FAULT: Final[dict[str, Answer]] = {
     "a bad request": BAD_REQUEST,
     "too much context": OVERFLOW,
     "too large": TOO_LARGE,
-    "too much context, in the stream": OVERFLOW_EVENT,
+    OVERFLOWS_LATE: OVERFLOW_EVENT,
 }
 COMPLAINTS: Final[dict[str, Answer]] = OWN_FAULT | {"not there": NOT_THERE} | {"no key": REFUSALS["401"]}
 
@@ -65,8 +66,7 @@ def asked(one: Scene) -> list[int]:
     return [len(gateway.model_calls) for gateway in one.gateways.values()]
 
 
-@pytest.mark.parametrize("wire", wires.WIRES)
-@pytest.mark.parametrize("what", OWN_FAULT)
+@pytest.mark.parametrize(("wire", "what"), in_wires(OWN_FAULT, "too much context", OVERFLOWS_LATE))
 def test_what_no_other_provider_mends_is_left_to_the_host(
     three: Scene, bare: Scene, wire: wires.Wire, what: str
 ) -> None:
@@ -100,8 +100,7 @@ def test_an_answer_that_breaks_off_is_not_begun_again_by_us(
     assert three.toasts() == []
 
 
-@pytest.mark.parametrize("wire", wires.WIRES)
-@pytest.mark.parametrize("what", COMPLAINTS)
+@pytest.mark.parametrize(("wire", "what"), in_wires(COMPLAINTS, "not there", OVERFLOWS_LATE))
 def test_a_fallback_that_complains_is_passed_over(three: Scene, wire: wires.Wire, what: str) -> None:
     three.alpha.turns(PLAIN_429)
     three.beta.turns(COMPLAINTS[what])

@@ -11,7 +11,7 @@ import pytest
 from tests.bed.mad_sidecar import ABSENT, DIES, GARBAGE, Madness
 from tests.bed.processes import wait_until
 from tests.bed.refusals import REFUSALS
-from tests.bed.replies import held, says
+from tests.bed.replies import held
 from tests.failover import ALPHA, ANSWERS, BETA, Scene, Turn, entries, scene
 
 REFUSED: Final = Turn("", error="Insufficient credits. Add more to continue.", session_errors=1)
@@ -153,6 +153,12 @@ def three(opened: Scene) -> Scene:
     return opened
 
 
+def wait_for_another(one: Scene, gone: list[int]) -> None:
+    """Wait until a new sidecar answers: a command waits for it, a turn would go its usual way."""
+    wait_until(lambda: bool(set(one.sidecars()) - set(gone)), "a new sidecar")
+    assert "What is left:" in one.command("quota_status")
+
+
 @pytest.mark.parametrize("fate", [signal.SIGSTOP, signal.SIGKILL])
 def test_a_sidecar_that_is_gone_when_the_refusal_comes_costs_only_the_fallback(
     three: Scene, fate: signal.Signals
@@ -168,8 +174,9 @@ def test_a_sidecar_that_is_gone_when_the_refusal_comes_costs_only_the_fallback(
     three.wait_for_idle(session)
     assert three.serve.messages(session)[-1]["info"]["error"]["data"]["message"] == REFUSED.error
     assert three.calls() == [1, 0, 0]
-    wait_until(lambda: bool(set(three.sidecars()) - set(gone)), "a new sidecar")
-    wait_until(lambda: three.turn() == Turn(ANSWERS[BETA]), "failover works again")
+    wait_for_another(three, gone)
+    assert three.turn() == Turn(ANSWERS[BETA])
+    assert three.calls() == [2, 1, 0]
 
 
 def test_what_was_learnt_outlives_a_sidecar_that_is_killed(three: Scene) -> None:
@@ -178,7 +185,6 @@ def test_what_was_learnt_outlives_a_sidecar_that_is_killed(three: Scene) -> None
     gone = three.sidecars()
     for pid in gone:
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: bool(set(three.sidecars()) - set(gone)), "a new sidecar")
-    three.alpha.turns(says(ANSWERS[ALPHA]))
-    wait_until(lambda: three.turn() == Turn(ANSWERS[BETA]), "it is asked again")
+    wait_for_another(three, gone)
     assert three.turn() == Turn(ANSWERS[BETA])
+    assert three.calls() == [1, 2, 0]

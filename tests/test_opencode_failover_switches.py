@@ -103,12 +103,12 @@ def test_a_route_says_who_is_next(three: Scene) -> None:
     assert three.calls() == [1, 1, 1]
 
 
-def test_a_route_may_end_earlier(three: Scene) -> None:
+def test_one_request_asks_no_more_than_it_may_and_the_hosts_next_one_goes_on(three: Scene) -> None:
     three.configure(routes=[{"targets": [at(ALPHA), at(BETA), at(GAMMA)], "maxAttempts": 2}])
-    three.alpha.turns(REFUSALS["401"])
-    three.beta.turns(REFUSALS["401"])
-    assert three.turn() == Turn("", error="invalid api key", session_errors=1)
-    assert three.calls() == [1, 1, 0]
+    for refusing in (three.alpha, three.beta):
+        refusing.turns(REFUSALS["401"])
+    assert three.turn() == Turn(ANSWERS[GAMMA], retries=1)
+    assert three.calls() == [1, 1, 1]
 
 
 def test_a_target_has_its_own_model_headers_and_fields(three: Scene) -> None:
