@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from sidecar.adapters.config import Config
-from sidecar.adapters.store import Store
+from sidecar.adapters.store import State, Store
 from sidecar.adapters.targets import Route
 from sidecar.core.choose import Unfit
 from sidecar.protocol import ModelRequest, Target
@@ -37,6 +37,11 @@ class Look(Struct, frozen=True):
         """The target that the user chose."""
         return next(row for row in self.standings if row.candidate.is_own)
 
+    @property
+    def is_alone(self) -> bool:
+        """There is nothing to decide: one target, at no limit."""
+        return len(self.standings) == 1 and self.own.limit is None
+
     def of(self, target: Target) -> Standing | None:
         """Return how *target* stands, if it is one of the route."""
         return next((row for row in self.standings if row.target == target), None)
@@ -64,6 +69,19 @@ class Looking:
             return None
         now = self._clock()
         state = self._store.state(now) if is_fresh else await self._store.load(now, DISK_S)
+        return self._made(request, place, state, out, now)
+
+    def at_once(self, request: ModelRequest, out: Mapping[Target, Unfit]) -> Look | None:
+        """Return what `look` would, without waiting; None where that can't be."""
+        place, now = self._workspaces.known(request.directory), self._clock()
+        state = self._store.fresh(now)
+        if place is None or state is None or not place.config.settings.enabled:
+            return None
+        return self._made(request, place, state, out, now)
+
+    def _made(
+        self, request: ModelRequest, place: Workspace, state: State, out: Mapping[Target, Unfit], now: float
+    ) -> Look:
         if self._knowledge is None or self._knowledge.state is not state:
             self._knowledge = Knowledge(state)
         route = place.config.targets.route(request.target, place.catalogue)

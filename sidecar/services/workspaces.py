@@ -110,9 +110,11 @@ class Workspaces:
         with anyio.move_on_after(within_s):
             await self._told[directory].wait()
 
-    async def at_hand(self, directory: str) -> Workspace | None:
+    def known(self, directory: str) -> Workspace | None:
         """Return the workspace as it was last looked at, for whoever must not wait for a disk."""
         known, catalogue = self._recent.get(directory), self._open.get(directory)
-        if known is None or catalogue is None:
-            return await self.looked_at(directory)
-        return Workspace(directory, known[1], catalogue)
+        return None if known is None or catalogue is None else Workspace(directory, known[1], catalogue)
+
+    async def at_hand(self, directory: str) -> Workspace | None:
+        """Return the workspace as it was last looked at, or as it is if nobody has looked yet."""
+        return self.known(directory) or await self.looked_at(directory)
