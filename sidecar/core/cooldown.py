@@ -65,7 +65,8 @@ class Cooldown(Struct, frozen=True):
         That another model of the account answers says nothing of the one that was refused, while it waits.
         """
         is_proof = self.key.scope == "origin" or model_id == self.model_id or not self.is_active(now)
-        return is_proof and self.since <= began_at
+        is_ahead = self.since - CLOCK_SLACK_S > now
+        return is_proof and (self.since <= began_at or is_ahead)
 
 
 Standing = Literal["free", "due", "cooling"]

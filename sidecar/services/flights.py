@@ -1,5 +1,6 @@
 """Requests that are under way: what was decided about each, and who refused it, until its answer is there."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -36,6 +37,8 @@ class Flight(Struct):
 
     own: Target | None = None
     """The target that the user chose."""
+    asked_at: float = math.inf
+    """When it was last said where it goes, in Unix seconds."""
     decisions: list[Callable[[], Decision]] = []
     """To be written down and kept when there is time."""
     hits: list[Hit] = []

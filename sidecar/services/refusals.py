@@ -9,11 +9,14 @@ from sidecar.core.failure import FailureClass
 from sidecar.protocol import PassPlan, Plan, ReplyPlan, Wire
 from sidecar.services.flights import Flight
 from sidecar.services.look import Look
-from sidecar.services.standing import Standing, soonest
+from sidecar.services.standing import Standing
 from sidecar.texts import failover
 
 COUNTED_DOWN_S: Final = 60.0
 """When somebody is back within this, the host waits and shows it; else the turn ends."""
+
+PROBED_S: Final = 5.0
+"""Whether somebody whose wait is over is back, another request is finding out: it is soon known."""
 
 MENDED_BY_WAITING: Final[frozenset[FailureClass]] = frozenset(
     {"rate-limit-short", "quota-exhausted-long", "overloaded"}
@@ -44,14 +47,18 @@ def at_hard_limit(look: Look) -> Plan:
     return _told(look, 403, failover.hard_limit(label, limit, look.now)) if limit else PassPlan()
 
 
+def given_up(look: Look) -> Plan:
+    """Let the host have what its own target says, which is asked for it yet, unless that must not be."""
+    return at_hard_limit(look) if look.own.candidate.unfit == "hard limit" else PassPlan()
+
+
 def all_gone(look: Look, flight: Flight) -> Plan:
     """Say that everybody has refused, or waits, where that tells more than the user's own target did."""
     own = next((hit for hit in reversed(flight.hits) if hit.target == look.request.target), None)
-    waiting = [row for row in look.standings if row.rows]
-    first = soonest(waiting)
-    if own is None or first is None or own.failure.failure_class not in MENDED_BY_WAITING:
-        return PassPlan()
-    wait_s = (first.candidate.until or look.now) - look.now
+    waiting = [row for row in look.standings if row.rows and row.candidate.unfit in (None, "tried")]
+    if own is None or not waiting or own.failure.failure_class not in MENDED_BY_WAITING:
+        return given_up(look)
+    wait_s = min(_until(row, look) for row in waiting) - look.now
     is_alone = all(row.candidate.is_own for row in waiting)
     if is_alone and (own.failure.reset_at is None or wait_s <= COUNTED_DOWN_S):
         return PassPlan()  # the host's own way with a refusal is as good
@@ -72,4 +79,8 @@ def _told(look: Look, status: int, message: str, headers: Mapping[str, str] = {}
 def _waiting(standing: Standing, look: Look) -> failover.Waiting:
     row = max(standing.rows, key=lambda row: row.until)
     label = look.place.label(standing.target.provider_id)
-    return failover.Waiting(label, row.failure_class, row.until, row.stated)
+    return failover.Waiting(label, row.failure_class, _until(standing, look), row.stated)
+
+
+def _until(standing: Standing, look: Look) -> float:
+    return standing.candidate.until or look.now + PROBED_S

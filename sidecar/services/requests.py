@@ -73,9 +73,10 @@ class Requests:
         if is_served and place:
             self._routing.reached(params.origin)
             self._remember_served(params)
-            ended = self._ended(params, place)
-            began_at = self._clock() - params.ttfb_s
-            mutations += [ClearCooldown(row.key, began_at) for row in ended]
+            # What only opens a stream is held back, for minutes perhaps: the head may be long past.
+            began_at = min(self._clock() - params.ttfb_s, flight.asked_at)
+            ended = self._ended(params, place, began_at)
+            mutations += [ClearCooldown(row.key, max(began_at, row.since)) for row in ended]
         with anyio.CancelScope(shield=True):
             await self._store.apply(mutations)
         if place and is_served:
@@ -121,12 +122,14 @@ class Requests:
             while len(remembered) > MOST_SERVED:
                 remembered.popitem(last=False)
 
-    def _ended(self, params: RequestFinishedParams, place: Workspace) -> tuple[Cooldown, ...]:
+    def _ended(
+        self, params: RequestFinishedParams, place: Workspace, began_at: float
+    ) -> tuple[Cooldown, ...]:
         """Return the episodes that this answer ends: those that had begun before it was asked for."""
         now, model_id = self._clock(), params.target.model_id
         account = place.config.targets.account(params.target, params.origin)
         rows = binding(self._store.state(now).cooldowns, account, model_id)
-        return tuple(row for row in rows if row.ends_with(model_id, now - params.ttfb_s, now))
+        return tuple(row for row in rows if row.ends_with(model_id, began_at, now))
 
     async def _tell(
         self,

@@ -57,9 +57,12 @@ class Routing:
     async def plan(self, request: RequestPlanParams) -> Plan:
         """Say where *request* goes. Never to nobody: that everybody waits is only what we remember."""
         look = await self._looking.look(request, self._flights.unfit(request.session_id))
-        if look is None or (len(look.standings) == 1 and look.own.limit is None):
+        if look is None:
             return PassPlan()
         flight = self._flights.of(request.request_id)
+        flight.asked_at = look.now
+        if len(look.standings) == 1 and look.own.limit is None:
+            return PassPlan()
         first = await first_of(look, flight, self._store, may_wait=True)
         reason = _reason(look, first)
         self._note(flight, look, first, reason)
@@ -86,7 +89,7 @@ class Routing:
             return AgainPlan(failure.retry_after_s or 0.0, _timeout(look, target))
         flight = self._flights.of(params.request_id)
         if await self._is_offline(failure, params, look):
-            return PassPlan()
+            return refusals.given_up(look)
         await self._remember(flight, look, target, failure)
         return await self._next(flight, params, target, failure)
 
@@ -97,6 +100,7 @@ class Routing:
         is_own = target == params.target
         if look is None or (is_own and failure.failure_class in NOT_MENDED):
             return PassPlan()
+        flight.asked_at = look.now
         settings = look.config.settings
         is_late = params.elapsed_s >= settings.wall_budget_s
         is_spent = is_late or len(set(params.tried)) >= look.route.max_attempts

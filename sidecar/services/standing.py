@@ -1,6 +1,6 @@
 """How each target of a route stands at this moment: what binds it, what is left, whether it is fit."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 
 from msgspec import Struct
@@ -148,7 +148,9 @@ def _standing(
     tier: Tier = tier_of(left) if how == "free" else how
     if how == "free" and limit is not None:
         tier, until = "limited", limit.until
-    unfit = out or (None if is_own else _unfit(spec, request))
+    # What a session was refused there as another's stand-in holds no longer once the user chooses it.
+    is_obeyed = is_own and out == "refused this session"
+    unfit = None if is_obeyed else out or (None if is_own else _unfit(spec, request))
     if unfit is None and limit is not None and limits is not None and limits.hard:
         unfit = "hard limit"
     candidate = Candidate(
@@ -166,9 +168,3 @@ def _standing(
 
 def _unfit(spec: TargetSpec, request: ModelRequest) -> Unfit | None:
     return spec.why_not or unfit_for(spec.abilities, spec.wire, request.wire, request.body)
-
-
-def soonest(found: Iterable[Standing]) -> Standing | None:
-    """Return the one of *found* that is back first."""
-    waiting = [row for row in found if row.candidate.until is not None]
-    return min(waiting, key=lambda row: row.candidate.until or 0.0, default=None)
