@@ -80,6 +80,15 @@ async def test_usage_reaches_back_48_hours(store: Store) -> None:
     assert {row.hour for row in (await store.load(NOW)).usage} == {HOUR, HOUR - 47}
 
 
+async def test_what_was_loaded_is_fresh_and_so_is_what_is_applied_or_swapped(store: Store) -> None:
+    assert await store.load(NOW) == store.fresh(NOW)
+    await store.apply([PutQuota(key(), SNAPSHOT)])
+    assert store.fresh(NOW) == await store.load(NOW) == State({key(): SNAPSHOT}, (), {})
+    assert await store.swap("a", None, TOLD)
+    assert await store.claim("fetch", "a", TTL_S, NOW)
+    assert store.fresh(NOW) == await store.load(NOW) == State({key(): SNAPSHOT}, (), {"a": TOLD})
+
+
 async def test_counts_from_many_tasks_at_once_are_all_kept(store: Store) -> None:
     async with anyio.create_task_group() as tasks:
         for _ in range(50):

@@ -77,6 +77,9 @@ class MemoryStore:
             self._state_hour = hour
         return self._state
 
+    def fresh(self, now: float) -> State | None:
+        return self.state(now)
+
     async def load(self, now: float, within_s: float | None = None) -> State:
         del within_s
         return self.state(now)

@@ -18,6 +18,7 @@ import structlog
 from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.file_lock import FileLock
 from sidecar.adapters.sqlite_rows import read_state
+from sidecar.adapters.sqlite_watch import Watch
 
 BUSY_S: Final = 5.0
 """How long a call waits for others: twenty writers on a busy machine were seen to need more than two."""
@@ -50,6 +51,8 @@ class DatabaseFile:
         self._opened: tuple[int, int] | None = None
         self.generation = 0
         """Counts the connections: what was known of one doesn't hold for the next."""
+        self.watch: Watch | None = None
+        """On the same file as the connection, and open for as long; None also if that was refused."""
 
     @contextmanager
     def use(self) -> Generator[sqlite3.Connection]:
@@ -113,6 +116,8 @@ class DatabaseFile:
         self._share()
         self._db, self._opened = self._connect(), self._identity()
         self.generation += 1
+        with suppress(sqlite3.Error):
+            self.watch = Watch(self._path)
         return self._db
 
     def _share(self) -> None:
@@ -140,6 +145,9 @@ class DatabaseFile:
         return db
 
     def _disconnect(self) -> None:
+        if self.watch is not None:
+            self.watch.close()
+            self.watch = None
         if self._db is not None:
             with suppress(sqlite3.Error):
                 self._db.close()

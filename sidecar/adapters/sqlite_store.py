@@ -23,6 +23,7 @@ from sidecar.adapters import sqlite_rows as rows
 from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.memory_store import MemoryStore
 from sidecar.adapters.sqlite_file import DamagedError, DatabaseFile, error_name, is_damage
+from sidecar.adapters.sqlite_watch import Sight, monotonic
 from sidecar.adapters.store import MOST_DECISIONS, Mark, Mutation, ReleaseClaim, State
 from sidecar.core.decision import Decision
 from sidecar.texts import store as words
@@ -67,6 +68,8 @@ class SqliteStore:
         # By one call at a time, in whichever thread: a closed store may be used again.
         self._entered = threading.Lock()
         self._file = DatabaseFile(folder / DATABASE)
+        self._sight: Sight | None = None  # read by the loop
+        self._next_sight: Sight | None = None
         self._seen: tuple[int, int] | None = None
         self._seen_hour = 0.0
         self._retry_at = 0.0
@@ -75,6 +78,12 @@ class SqliteStore:
     def state(self, now: float) -> State:
         with self._lock:
             return self._memory.state(now)
+
+    def fresh(self, now: float) -> State | None:
+        sight = self._sight
+        if self.trouble or sight is None or not sight.is_still_true(now):
+            return None
+        return self.state(now)
 
     async def load(self, now: float, within_s: float | None = None) -> State:
         with self._lock:
@@ -142,7 +151,9 @@ class SqliteStore:
 
     def _enter(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         with self._entered:
+            self._next_sight = None
             result = call(*args, **kwargs)
+            self._sight = self._next_sight  # now that what was read is in memory
         with self._lock:
             if self._thread is not None and self._next is None and self._is_prune_due():
                 self._submit(self._prune)
@@ -170,13 +181,16 @@ class SqliteStore:
 
     def _news(self, db: sqlite3.Connection, now: float) -> MemoryStore | None:
         """Read the database if another has written to it since we last did; to ask that takes 2 us."""
-        version = int(db.execute("PRAGMA data_version").fetchone()[0])
-        newest, hour = (self._file.generation, version), now // 3600
+        newest, hour = self._version(db), now // 3600
         if newest == self._seen and hour >= self._seen_hour:  # else hours may be missing: a clock set back
             return None
         news = MemoryStore(rows.read_state(db, now))
         self._seen, self._seen_hour = newest, hour
         return news
+
+    def _version(self, db: sqlite3.Connection) -> tuple[int, int]:
+        """Return what changes with every commit of others, and with every new connection."""
+        return self._file.generation, int(db.execute("PRAGMA data_version").fetchone()[0])
 
     def _claim(self, key: str, owner: str, ttl_s: float, now: float) -> bool:
         granted = self._attempt(lambda db: rows.claim(db, key, owner, ttl_s, now))
@@ -232,9 +246,20 @@ class SqliteStore:
         return self._use(call)
 
     def _use(self, call: Callable[[sqlite3.Connection], T]) -> T:
+        began = monotonic()
         with self._file.use() as db:
             self._flush(db)
-            return call(db)
+            result = call(db)
+            self._next_sight = self._look(db, began)
+            return result
+
+    def _look(self, db: sqlite3.Connection, began: float) -> Sight | None:
+        """Say from when on the loop may watch: first its version is taken, and then nobody else's is new."""
+        watch = self._file.watch
+        version = watch and watch.version()
+        if watch is None or version is None or self._version(db) != self._seen:
+            return None
+        return Sight(watch, version, self._seen_hour, began)
 
     def _flush(self, db: sqlite3.Connection) -> None:
         with self._lock:

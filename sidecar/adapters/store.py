@@ -177,6 +177,13 @@ class Store(Protocol):
         """Return what this process knows, without waiting: its own mutations, and what it has loaded."""
         ...
 
+    def fresh(self, now: float) -> State | None:
+        """Return what `load` would, if that can be said at once: nobody has written since it was read.
+
+        None: ask `load`. It takes microseconds, and is for the event loop's thread.
+        """
+        ...
+
     async def load(self, now: float, within_s: float | None = None) -> State:
         """Return all that is remembered; after *within_s* seconds, what `state` knows by then."""
         ...
