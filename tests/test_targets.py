@@ -59,9 +59,7 @@ def test_without_a_route_a_request_may_go_wherever_the_same_model_is(machine: Ma
     gateways(machine, "gw-a", "gw-b", "gw-c")
     offered = catalogue(gw_a=[model("m1"), model("m2")], gw_b=[model("m1")], gw_c=[model("m2")])
     found = route(machine, "gw-a/m1", offered)
-    assert (names(found), found.strategy, found.max_attempts, found.is_auto) == (
-        ["gw-a/m1", "gw-b/m1"], "priority", 3, True,
-    )  # fmt: skip
+    assert (names(found), found.strategy, found.max_attempts) == (["gw-a/m1", "gw-b/m1"], "priority", 3)
     other = found.targets[1]
     assert (other.url, sent(other), other.model, other.why_not, other.by_turn) == (
         "https://gw-b.example/v1/chat/completions",
@@ -90,9 +88,7 @@ def test_a_route_names_the_targets_and_their_order_and_nothing_is_added(machine:
         gw_c=[model("m2"), model("m1")],
     )
     found = route(machine, "gw-a/m1", offered)
-    assert (names(found), found.strategy, found.max_attempts, found.is_auto) == (
-        targets, "headroom", 2, False,
-    )  # fmt: skip
+    assert (names(found), found.strategy, found.max_attempts) == (targets, "headroom", 2)
     assert [(spec.place, spec.priority) for spec in found.targets] == [(0, 0.0), (1, 0.0), (2, 0.0)]
     assert route(machine, "gw-a/x", offered).max_attempts == 5
     assert [row.strategy for row in machine.load().settings.routes] == ["priority", "headroom"]

@@ -144,7 +144,7 @@ async def test_after_three_tries_the_next_event_has_its_turn() -> None:
         texts = [request.json()["text"] for request in gateway.requests]
     assert texts == ["lost", "lost", "lost", "kept"]
     assert logs == [
-        {"log_level": "warning", "event": "webhook-failed", "hook": "webhooks[0]",
+        {"log_level": "warning", "event": "webhook.failed", "hook": "webhooks[0]",
          "webhook_event": "failover", "why": "status 502"}
     ]  # fmt: skip
 
@@ -192,7 +192,7 @@ async def test_of_more_than_a_hundred_that_wait_the_oldest_are_dropped_with_a_wo
             texts = await arrived(gateway, MOST_WAITING)
     assert texts == [str(number) for number in range(2, MOST_WAITING + 2)]
     dropped = {
-        "log_level": "warning", "event": "webhook-dropped", "hook": "webhooks[0]", "webhook_event": "failover"
+        "log_level": "warning", "event": "webhook.dropped", "hook": "webhooks[0]", "webhook_event": "failover"
     }  # fmt: skip
     assert logs == [dropped, dropped]
 
@@ -227,7 +227,7 @@ async def test_no_log_holds_the_address_or_a_header(
         async with running(webhooks):
             webhooks.send([hook(gateway)], event())
     said = capfd.readouterr()
-    assert "webhook-failed" in said.out + said.err
+    assert "webhook.failed" in said.out + said.err
     assert SECRET not in said.out + said.err
     assert SECRET not in repr(hook(gateway))
     own = [record.getMessage() for record in caplog.records if record.name.startswith("sidecar")]

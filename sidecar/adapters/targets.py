@@ -50,8 +50,6 @@ class Route(Struct, frozen=True):
     targets: tuple[TargetSpec, ...]
     strategy: Strategy = "priority"
     max_attempts: int = 3
-    is_auto: bool = False
-    """Nobody listed them: they have the same model."""
 
 
 class Targets:
@@ -104,7 +102,7 @@ class Targets:
         specs = [self._spec(Listed(own), own)]
         if settings.auto_route:
             specs += [self._of_offer(offer, own) for offer in self._same_models(own)]
-        return Route(own, tuple(specs), max_attempts=settings.max_attempts, is_auto=True)
+        return Route(own, tuple(specs), max_attempts=settings.max_attempts)
 
     def _same_models(self, own: Target) -> Iterator[Offer]:
         """Yield of every other provider the model that is closest to *own*: the same id before an alias."""

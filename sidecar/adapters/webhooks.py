@@ -103,7 +103,7 @@ class Webhooks:
         queue.append((hook, event))
         if len(queue) > MOST_WAITING:
             _, dropped = queue.popleft()
-            log.warning("webhook-dropped", hook=hook.place, webhook_event=dropped.kind)
+            log.warning("webhook.dropped", hook=hook.place, webhook_event=dropped.kind)
         self._work_on(hook.url)
 
     def _work_on(self, url: Secret) -> None:
@@ -127,7 +127,7 @@ class Webhooks:
             if failure is None:
                 return
             if wait_s is None or not failure.may_pass:
-                log.warning("webhook-failed", hook=hook.place, webhook_event=event.kind, why=failure.why)
+                log.warning("webhook.failed", hook=hook.place, webhook_event=event.kind, why=failure.why)
                 return
             await self._sleep(wait_s)
 

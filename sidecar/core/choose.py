@@ -23,7 +23,7 @@ Tier = Literal["healthy", "unknown", "reserve", "limited", "due", "cooling"]
 
 Unfit = Literal[
     "switched off", "no address", "no key", "other wire", "too long", "no images", "no tools",
-    "refused this session", "tried", "hard limit", "probed by another",
+    "refused this session", "tried", "hard limit",
 ]  # fmt: skip
 """Why a target is no candidate for a request."""
 

@@ -19,7 +19,6 @@ Reason = Literal[
     "back",             # the session goes back to what the user chose
     "all gone",         # everybody refused: the host was told
     "enough asked",     # as many refused as one request may ask, and somebody is left: the host asks again
-    "not ours",         # a refusal that another target would not mend
 ]  # fmt: skip
 
 

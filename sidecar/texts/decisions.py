@@ -101,7 +101,6 @@ _REASONS: dict[Reason, str] = {
     "back": "back to what you chose",
     "all gone": "everybody refused",
     "enough asked": "as many as one request may ask; the next one goes on",
-    "not ours": "no other would take it either",
 }
 
 

@@ -5,7 +5,7 @@ Toasts are sentences of `texts/toasts.py`. A final refusal holds nothing that ma
 
 import re
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 from msgspec import Struct
 
@@ -15,9 +15,7 @@ from sidecar.texts.figures import duration
 from sidecar.texts.times import about, clock, lasting, when
 from sidecar.texts.toasts import Sentence, short
 
-Why = FailureClass | Literal["own limit"]
-
-WHY: Final[dict[Why, str]] = {
+WHY: Final[dict[FailureClass, str]] = {
     "rate-limit-short": "rate limit",
     "quota-exhausted-long": "quota used up",
     "overloaded": "too busy",
@@ -26,11 +24,10 @@ WHY: Final[dict[Why, str]] = {
     "bad-request": "request refused",
     "network": "can't be reached",
     "aborted": "aborted",
-    "own limit": "your own limit",
 }
 """Why a target does not answer, in two or three words."""
 
-_FINALLY: Final[dict[Why, str]] = {**WHY, "rate-limit-short": "asked too often"}
+_FINALLY: Final[dict[FailureClass, str]] = {**WHY, "rate-limit-short": "asked too often"}
 
 LIMITS: Final[dict[Kind, str]] = {
     "requests_per_hour": "requests an hour",
@@ -57,15 +54,15 @@ class Waiting(Struct, frozen=True):
     """Somebody who refused, or is waited for."""
 
     label: str
-    why: Why
-    until: float | None = None
+    why: FailureClass
+    until: float
     """When it is looked at again, in Unix seconds."""
     stated: bool = False
     """`until` is its own word, else a guess."""
 
 
 def went_on(
-    refused_label: str, why: Why, until: float | None, stated: bool, next_label: str, now: float
+    refused_label: str, why: FailureClass, until: float, stated: bool, next_label: str, now: float
 ) -> Sentence:
     """Say that a request goes on elsewhere: a warning."""
     return _refuses(refused_label, why), *_back(until, stated, now), f"going on at {short(next_label)}"
@@ -77,7 +74,7 @@ def is_back(label: str) -> Sentence:
 
 
 def moved(
-    label_from: str, label_to: str, why: Why, until: float | None, stated: bool, now: float
+    label_from: str, label_to: str, why: FailureClass, until: float, stated: bool, now: float
 ) -> Sentence:
     """Say that a turn begins elsewhere: a warning."""
     what = f"{short(label_from)} has to wait ({WHY[why]})"
@@ -93,8 +90,6 @@ def own_limit(label: str, reached: Reached, next_label: str, now: float) -> Sent
 def all_gone(rows: Sequence[Waiting], now: float) -> Sentence:
     """Say that everybody in *rows*, which are at least one, refuses: an error."""
     first, *_ = _by_end(rows)
-    if first.until is None:
-        return "Every provider refuses", "nobody says until when"
     return "Every provider refuses", f"first back: {short(first.label)}, {_until(first, now)}"
 
 
@@ -132,14 +127,14 @@ def hard_limit(label: str, reached: Reached, now: float) -> str:
     )
 
 
-def _refuses(label: str, why: Why) -> str:
+def _refuses(label: str, why: FailureClass) -> str:
     if why == "network":
         return f"{short(label)} can't be reached"
     return f"{short(label)} refuses ({WHY[why]})"
 
 
-def _back(until: float | None, stated: bool, now: float) -> Sentence:
-    if until is None or until <= now:
+def _back(until: float, stated: bool, now: float) -> Sentence:
+    if until <= now:
         return ()
     return (f"{'back' if stated else 'looked at again'} in {duration(until - now)}",)
 
@@ -147,21 +142,18 @@ def _back(until: float | None, stated: bool, now: float) -> Sentence:
 def _by_end(rows: Sequence[Waiting]) -> list[Waiting]:
     """Return one row for each name, the one that is back first at the front."""
     found: dict[str, Waiting] = {}
-    for row in sorted(rows, key=lambda row: (row.until is None, row.until or 0.0)):
+    for row in sorted(rows, key=lambda row: row.until):
         found.setdefault(row.label, row)
     return list(found.values())
 
 
 def _until(row: Waiting, now: float) -> str:
-    until = row.until or now
-    sure = "" if row.stated or row.why == "own limit" else "perhaps "
-    return f"{sure}{when(until, now)}, in {about(until - now)}"
+    sure = "" if row.stated else "perhaps "
+    return f"{sure}{when(row.until, now)}, in {about(row.until - now)}"
 
 
 def _waiting(row: Waiting, now: float, *, is_short: bool = False) -> str:
     what = f"{_harmless(row.label)} ({_FINALLY[row.why]})"
-    if row.until is None:
-        return what if is_short else f"{what}, nobody knows when"
     return f"{what}, {clock(row.until, now)}" if is_short else f"{what}, {_until(row, now)}"
 
 
