@@ -193,3 +193,20 @@ def test_headers_of_a_success_say_nothing_of_a_refusal_in_it() -> None:
 @pytest.mark.parametrize("status", [400, 404, 413, 499])
 def test_what_does_not_pass_by_itself_has_no_reset(status: int) -> None:
     assert after({"retry-after": "30"}, status=status) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "at"),
+    [
+        ("resets 10am (Asia/Seoul)", "2026-11-21T01:00:00+00:00"),
+        ("resets 9:00am (Asia/Seoul)", "2026-11-22T00:00:00+00:00"),
+        ("resets 8:30pm (America/New_York)", "2026-11-21T01:30:00+00:00"),
+        ("resets Nov 23, 7pm (Europe/Paris)", "2026-11-23T18:00:00+00:00"),
+        ("resets Nov 23, 7pm (Europe/Atlantis)", None),
+        ("resets at 11-23 07:14:00 UTC", "2026-11-23T07:14:00+00:00"),
+        ("resets at 01-02 00:00 UTC", None),
+    ],
+)
+def test_a_time_of_a_named_zone_is_an_instant(message: str, at: str | None) -> None:
+    failure = classify(Refusal(message=f"You've hit your limit · {message}"), NOW)
+    assert failure.reset_at == (datetime.fromisoformat(at).timestamp() if at else None)

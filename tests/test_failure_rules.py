@@ -209,6 +209,24 @@ def test_every_class_comes_with_what_it_binds() -> None:
     assert set(CLASSES.values()) < set(SCOPES)
     for row in EVERY:
         failure, usual = classified(row), SCOPES[classified(row).failure_class]
-        is_limit = failure.failure_class in ("rate-limit-short", "quota-exhausted-long")
-        assert failure.scope == usual or (is_limit and failure.scope == "model"), id_of(row)
+        may_be_one_models = failure.failure_class in ("rate-limit-short", "quota-exhausted-long", "auth")
+        assert failure.scope == usual or (may_be_one_models and failure.scope == "model"), id_of(row)
         assert classify(refusal_of(row), NOW) == failure
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "failure_class", "scope"),
+    [
+        (403, '{"error":{"message":"You do not have access to this model"}}', "auth", "model"),
+        (403, '{"error":{"message":"该令牌无权访问模型 gpt-5"}}', "auth", "model"),
+        (403, '{"error":{"message":"You do not have access"}}', "auth", "account"),
+        (429, '{"error":{"code":"user_model_rate_limited","message":"-"}}', "rate-limit-short", "model"),
+        (429, '{"error":{"code":"user_global_rate_limited","message":"-"}}', "rate-limit-short", "account"),
+        (429, '{"error":{"code":"1311","message":"-"}}', "quota-exhausted-long", "model"),
+    ],
+)
+def test_what_concerns_one_model_leaves_the_others_of_the_account_alone(
+    status: int, body: str, failure_class: str, scope: str
+) -> None:
+    failure = classify(Refusal(status=status, body=body), NOW)
+    assert (failure.failure_class, failure.scope) == (failure_class, scope)

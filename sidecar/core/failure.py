@@ -9,9 +9,10 @@ from typing import Final, Literal
 
 from msgspec import Struct, field
 
-from sidecar.core.failure_codes import Kind
+from sidecar.core.failure_codes import OF_ONE_MODEL, Kind
 from sidecar.core.failure_facts import Facts, facts_of
 from sidecar.core.failure_rules import judge
+from sidecar.core.failure_texts import OF_A_MODEL
 from sidecar.core.limit_texts import NO_LIMIT_LEFT, ONE_MODEL
 from sidecar.core.resets import Reset, binds_model, stated_resets
 
@@ -141,6 +142,11 @@ def _class_and_reset(kind: Kind, facts: Facts, resets: Iterator[Reset]) -> tuple
 
 
 def _scope(failure_class: FailureClass, facts: Facts) -> Scope | None:
-    scope = SCOPES[failure_class]
-    is_limit = failure_class in ("rate-limit-short", "quota-exhausted-long")
-    return "model" if is_limit and (ONE_MODEL.search(facts.text) or binds_model(facts)) else scope
+    if failure_class == "auth":
+        is_of_model = bool(OF_A_MODEL.search(facts.text))
+    elif failure_class in ("rate-limit-short", "quota-exhausted-long"):
+        is_coded = binds_model(facts) or not OF_ONE_MODEL.isdisjoint(facts.codes)
+        is_of_model = is_coded or bool(ONE_MODEL.search(facts.text))
+    else:
+        is_of_model = False
+    return "model" if is_of_model else SCOPES[failure_class]

@@ -135,6 +135,9 @@ VAGUE: Final[dict[str, Kind]] = {
     ),
 }
 
+OF_ONE_MODEL: Final = frozenset(("usermodelratelimited", "modelratelimit", "code=1311"))
+"""Of these limits the other models of an account know nothing."""
+
 OVERFLOW_UNLESS_RATE: Final = frozenset(("tokenlimitexceeded", "maxtokensexceeded", "tokenslimitreached"))
 """Said of a rate too."""
 
@@ -158,6 +161,7 @@ STEMS: Final[tuple[tuple[str, Kind], ...]] = (
     ("concurrentrequest", "rate"), ("rpmlimit", "rate"), ("tpmlimit", "rate"), ("requestlimit", "rate"),
     ("apikey", "auth"), ("authenticat", "auth"), ("unauthorized", "auth"), ("permission", "auth"),
     ("accessdenied", "auth"), ("credential", "auth"), ("invalidtoken", "auth"), ("tokenexpired", "auth"),
+    ("unsupportedcountry", "auth"),
     ("modelnot", "bad"), ("unknownmodel", "bad"), ("invalidmodel", "bad"), ("unsupported", "bad"),
 )  # fmt: skip
 """What codes that nobody wrote down are made of; taken like the likely ones, the first row wins."""

@@ -115,13 +115,21 @@ def _code_or_status(facts: Facts, _provider: str) -> Verdict | None:
     verdict = likely or _by_status(facts) or _vague_code(facts)
     if verdict is None:
         return None
-    if verdict.kind == "quota" and _is_per_minute(facts):
+    if _is_rate_after_all(verdict, likely is not None, facts):
         return Verdict("rate", f"{verdict.evidence} per minute")
     families = WORDS_ADD.get(verdict.kind, ())
     if likely or facts.status not in (None, 200, 400, 422, *range(500, 600)):
         families = tuple(row for row in families if row[0] != "auth")
     said = _from_words(families, facts, verdict)
     return said if said and said.kind != verdict.kind else verdict
+
+
+def _is_rate_after_all(verdict: Verdict, is_code: bool, facts: Facts) -> bool:
+    """Say whether a limit is one per minute, whatever its code is called, or what is on offer beside it."""
+    if verdict.kind == "quota":
+        return _is_per_minute(facts)
+    may_be = verdict.kind == "rate" or (verdict.kind == "billing" and is_code)
+    return may_be and _is_per_minute(facts) and first(limits.PLAIN_RATE, facts.text) is not None
 
 
 def _likely_code(facts: Facts) -> Verdict | None:

@@ -16,14 +16,14 @@ ABORTED: Final = family(
         r"|is )?"
         r"(?:aborted|cancell?ed)(?! due to (?:a )?time)",
     ),
-    ("AbortError", r"\baborterror\b|^(?:aborted|cancell?ed)\.?$|\bclient closed request"),
+    ("AbortError", r"abort(?:ed)?error\b|^(?:aborted|cancell?ed)\.?$|\bclient closed request"),
 )
 OVERFLOW: Final = family(
     ("no body", r"^4(?:00|13)\b(?: status code)? \(no body\)"),
     (
         "too long",
         r"\b(?:prompt|input|request|conversation|messages?|context|query|payload|content|entity|text)"
-        r"(?: \w{1,20}){0,3}? too (?:long|large|big)\b",
+        r"(?: (?!took)\w{1,20}){0,3}? too (?:long|large|big)\b",
     ),
     (
         "context length",
@@ -102,12 +102,13 @@ AUTH: Final = (
     (
         "account disabled",
         r"(?:account|organi[sz]ation|workspace|project|key) (?:\w{1,10} ){0,3}(?:suspended|deactivated"
-        r"|banned|terminated|locked|disabled)",
+        r"|banned|terminated|locked|disabled|restricted)",
     ),
     (
         "令牌无效",
         r"(?:令牌|密钥|token|api ?key|凭证)[^。\n]{0,10}(?:无效|过期|不存在|错误|不正确|失效)|无效的(?:令牌"
-        r"|密钥|token|api)|身份验证|鉴权|认证失败|未授权|无权|没有权限|未登录",
+        r"|密钥|token|api)|身份验证|鉴权|认证失败|未授权|无权|没有权限|未登录"
+        r"|(?:账号|账户|帐号|用户)[^。\n]{0,6}(?:禁用|封禁|锁定|冻结|停用)",
     ),
     ),
 )  # fmt: skip
@@ -115,8 +116,9 @@ CONTENT: Final = family(
     (
         "content policy",
         r"content[ _](?:policy|filter|management|moderation)|moderation|\bflagged\b|safety (?:system|filter"
-        r"|reason|polic|check)|sensitive (?:content|word|info)|violat\w{1,6} (?:\w{1,12} ){0,3}polic"
-        r"|usage polic|inappropriate content|prohibited content|敏感|违规|不安全|内容安全",
+        r"|reason|polic|check)|sensitive (?:content|word|info)"
+        r"|violat\w{1,6} (?:\w{1,12} ){0,3}(?:polic|guideline)|usage polic"
+        r"|inappropriate content|prohibited content|敏感|违规|不安全|内容安全",
     ),
 )  # fmt: skip
 MODEL: Final = family(
@@ -135,6 +137,8 @@ BAD: Final = family(
         r"|does not support|unexpected (?:keyword|field|role)|malformed|bad request|参数",
     ),
 )  # fmt: skip
+OF_A_MODEL: Final = Regex(r"access (?:to )?(?:the |this )?models?\b|访问(?:该)?模型")
+"""Said by a key that is good for other models."""
 NETWORK: Final = family(
     (
         "connection failed",
@@ -149,8 +153,8 @@ NETWORK: Final = family(
         r"|closed|terminated|lost|aborted|disconnected|interrupted|dropped|failed|error)"
         r"|connection (?:error|reset|refused|closed|lost|failed|aborted)|goaway|rst_stream"
         r"|premature (?:close|end)"
-        r"|other side closed|peer closed|broken pipe|^terminated$|unexpected (?:eof|end of file)"
-        r"|incomplete chunked",
+        r"|other side closed|peer closed|broken pipe|^(?:typeerror: )?terminated(?:$| \()"
+        r"|unexpected (?:eof|end of file)|incomplete chunked",
     ),
     (
         "can't connect",

@@ -7,21 +7,26 @@ from sidecar.core.phrases import Regex, family
 PLAIN_RATE: Final = family(
     (
         "rate limit exceeded",
-        r"rate[ _-]?limit(?:s|ing)? (?:\w{1,12} )?(?:exceed|reach|hit|trigger)|(?:exceed|reach"
-        r"|hit)\w{0,3} [^.\n]{0,50}\brate[ _-]?limits?\b",
+        r"rate[ _-]?limit(?:s|ing)? (?:\w{1,12} |of [^.\n]{1,30} )?(?:exceed|reach|hit|trigger)"
+        r"|(?:exceed|reach|hit)\w{0,3} [^.\n]{0,50}\brate[ _-]?limits?\b",
     ),
     ("too many requests", r"too many [^.\n]{0,20}\brequests|requests? too (?:fast|frequent)"),
     (
         "throttled",
-        r"\bthrottl|rate[ _-]limit(?:ed|ing)|request rate (?:increased|exceed|too)|concurrency limit",
+        r"\bthrottl|rate[ _-]limit(?:ed|ing)|request rate (?:increased|exceed|too)"
+        r"|concurren(?:cy|t) (?:\w{1,12} )?limit",
     ),
-    ("请求过于频繁", r"频繁|限流|请求过多|请求[^。\n]{0,6}太快|速率限制"),
+    (
+        "请求过于频繁",
+        r"频繁|限流|请求过多|请求[^。\n]{0,6}太快|速率限制"
+        r"|リクエスト[^。\n]{0,6}多すぎ|요청 한도|속도 제한",
+    ),
 )
 BILLING: Final = family(
     (
         "insufficient balance",
         r"insufficient(?:[ _]\w{1,12}){0,4}[ _](?:balance|credit|fund|quota|point|mone)"
-        r"|not enough (?:\w{1,12} )?(?:credit|balance|fund|quota|money|point)",
+        r"|not (?:have )?enough (?:\w{1,12} )?(?:credit|balance|fund|quota|money|point)",
     ),
     (
         "balance",
@@ -102,7 +107,8 @@ QUOTA: Final = family(
     (
         "额度已用完",
         r"(?:额度|配额|用量|次数|限额|流量)[^。\n]{0,10}(?:用完|用尽|耗尽|达|上限|超|重置)|使用上限|已用完"
-        r"|已用尽|已耗尽|(?:クォータ|割り当て)[^。\n]{0,10}超|할당량",
+        r"|已用尽|已耗尽|(?:クォータ|割り当て)[^。\n]{0,10}超"
+        r"|(?:利用|使用)[^。\n]{0,4}(?:上限|制限)|할당량|사용량? ?한도",
     ),
 )  # fmt: skip
 LONG_WINDOW: Final = family(
@@ -155,6 +161,10 @@ OVERLOADED: Final = family(
         r"|worker (?:\w{1,12} ){0,2}total request limit",
     ),
     ("resource exhausted", r"resource ?exhausted(?!_)[.:,]? (?!\(e\.g\. check)(?:please|try)"),
+    (
+        "crashed",
+        r"(?:model|server|engine|worker|runner|backend)(?: \w{1,10}){0,3} (?:crashed|terminated|exited)\b",
+    ),
     ("queue full", r"degraded function|\bqueue (?:is )?(?:full|exceeded)|queue_exceeded|server queue"),
     (
         "loading",
@@ -164,7 +174,7 @@ OVERLOADED: Final = family(
     (
         "模型过载",
         r"过载|繁忙|负载(?!均衡)|拥挤|拥堵|服务[^。\n]{0,6}不可用"
-        r"|无可用|没有可用|容量不足|算力|访问量|高峰|混雑|과부하",
+        r"|无可用|没有可用|可用渠道|容量不足|算力|访问量|高峰|混雑|과부하",
     ),
 )  # fmt: skip
 RATE: Final = family(

@@ -7,9 +7,11 @@ back.
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from itertools import islice
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from sidecar.core.phrases import Regex
 
@@ -24,8 +26,8 @@ ZONES: Final[tuple[tuple[str, timezone], ...]] = (
 _UNITS: Final[dict[str, float]] = {
     **dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds", "毫秒"), 0.001),
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "秒", "秒钟"), 1),
-    **dict.fromkeys(("m", "min", "mins", "minute", "minutes", "分", "分钟", "分鐘"), 60),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "小时", "个小时", "小時"), 3600),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes", "分", "分钟", "分鐘", "分間"), 60),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "小时", "个小时", "小時", "時間"), 3600),
     **dict.fromkeys(("d", "day", "days", "天", "日"), 86400),
     **dict.fromkeys(("w", "wk", "wks", "week", "weeks", "周", "个星期", "星期"), 7 * 86400),
 }
@@ -53,7 +55,7 @@ _CUE: Final = (
     r"|wait(?:ing)?|renews?"
     r"|refresh(?:es)?|back|available|resumes?|recovers?|replenish(?:es|ed)?|until reset|cool-?down"
     r"|cooling down|expires"
-    r"|time remaining|unblocked|重试|等待|重置|恢复|再试)"
+    r"|time remaining|unblocked|重试|等待|重置|恢复|再试|再試行)"
 )
 _GLUE: Final = (
     r"(?:[ :=~≈'\"(]|\b(?:in|after|for|about|approximately|approx\.?|around|roughly|at least|another"
@@ -65,8 +67,8 @@ _AFTER_CUE: Final = Regex(
     rf"|(?:an?|one|two|three|five|ten) (?:{_UNIT})(?![a-z]))",
 )
 _BEFORE_CUE: Final = Regex(
-    rf"(?<![\w.])({_LENGTH})(?:之?后|以后|until|before (?:try|retry|making|sending|your next)|(?:remaining"
-    rf"|left) until)",
+    rf"(?<![\w.])({_LENGTH})(?:之?[后後]|以[后後]|until"
+    rf"|before (?:try|retry|making|sending|your next)|(?:remaining|left) until)",
 )
 _BARE: Final = Regex(
     r"retry[-_ ]?after(?:[-_ ]seconds)?['\"]?(?: ?[:=] ?| )(\d{1,9}(?:\.\d{1,9})?)(?![\d:.a-z-]| ?[a-z])",
@@ -74,19 +76,24 @@ _BARE: Final = Regex(
 """`Retry-After: 30`: seconds, as in the header."""
 
 _BACK: Final = Regex(
-    r"reset|again|retry|until|after|access|available|renew|resume|refresh|recover|restor|重置|恢复|重试|刷新|后|再"
+    r"reset|again|retry|until|after|access|available|renew|resume|refresh|recover|restor|重置|恢复|重试|刷新|后|後|再"
 )
 _DATE: Final = Regex(
     r"(?<!\d)(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:t|,? (?:at )?)(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)?"
     r" ?(z\b|utc\b|gmt\b|[+-]\d{2}:?\d{2}(?!\d))?",
 )
+_THIS_YEARS: Final = Regex(r"(?<![\d-])\d{1,2}-\d{1,2} \d{1,2}:\d{2}(?::\d{2})? ?(?:z|utc|gmt)\b")
+"""`11-23 07:14:00 utc`: a date that leaves its year out."""
 _NAMED: Final = Regex(
     r"(?:(\d{1,2}) )?\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
     r"(?: (\d{1,2})(?:st|nd|rd|th)?)?,?"
-    r"(?: (\d{4}))?,?(?: at)? (\d{1,2})(?::(\d{2}))?(?::(\d{2}))? ?(am|pm)? ?\(?(utc|gmt|z)\b",
+    r"(?: (\d{4}))?,?(?: at)? (\d{1,2})(?::(\d{2}))?(?::(\d{2}))? ?(am|pm)? ?\(?"
+    r"(utc\b|gmt\b|z\b|[a-z]{2,20}/[a-z_/-]{2,40})",
 )
-"""`wed, 25 nov 2026 07:00:00 gmt`, `nov 25, 2026 3:00 pm utc`, `resets apr 10, 7pm (utc)`."""
-_HOUR: Final = Regex(r"resets?(?: at)? (\d{1,2})(?::(\d{2}))? ?(am|pm) ?\((?:utc|gmt)\)")
+"""`wed, 25 nov 2026 07:00:00 gmt`, `nov 25, 2026 3:00 pm utc`, `resets apr 10, 7pm (europe/paris)`."""
+_HOUR: Final = Regex(
+    r"resets?(?: at)? (\d{1,2})(?::([0-5]\d))? ?(am|pm) ?\((utc|gmt|[a-z]{2,20}/[a-z_/-]{2,40})\)"
+)
 _EPOCH: Final = Regex(
     r"(?:reset|retry|again|until|available|limit reached)[a-z_ -]{0,20}[ :=|'\"]{1,4}(1\d{9}|1\d{12})(?!\d)",
 )
@@ -113,14 +120,44 @@ def _lengths(text: str) -> Iterator[float]:
 def _instants(text: str, provider: str, now: float) -> Iterator[float]:
     dates = islice(_DATE.finditer(text), MOST)
     yield from _known(iso_instant(match[0], _zone(provider)) for match in dates if _speaks_of_return(match))
+    dates = islice(_THIS_YEARS.finditer(text), MOST)
+    yield from _known(_nearest_year(match[0], now) for match in dates if _speaks_of_return(match))
     named = islice(_NAMED.finditer(text), MOST)
     yield from _known(_named_instant(match, now) for match in named if _speaks_of_return(match))
-    for match in islice(_HOUR.finditer(text), MOST):
-        hour = int(match[1]) % 12 + (12 if match[3] == "pm" else 0)
-        begin = now - now % DAY_S + hour * 3600 + int(match[2] or 0) * 60
-        yield begin if begin > now else begin + DAY_S
+    yield from _known(_next_time(match, now) for match in islice(_HOUR.finditer(text), MOST))
     for match in islice(_EPOCH.finditer(text), MOST):
         yield float(match[1]) / (1 if len(match[1]) == 10 else 1000)
+
+
+def _nearest_year(text: str, now: float) -> float | None:
+    """Return the instant of a date without a year: in the year that puts it nearest to *now*."""
+    year = datetime.fromtimestamp(now, UTC).year
+    instants = list(_known(iso_instant(f"{year + shift}-{text}", None) for shift in (-1, 0, 1)))
+    return min(instants, key=lambda instant: abs(instant - now), default=None)
+
+
+def _next_time(match: re.Match[str], now: float) -> float | None:
+    zone = _named_zone(match[4])
+    if zone is None:
+        return None
+    with suppress(ValueError, OverflowError, OSError):
+        hour = int(match[1]) % 12 + (12 if match[3] == "pm" else 0)
+        today = datetime.fromtimestamp(now, zone)
+        moment = today.replace(hour=hour, minute=int(match[2] or 0), second=0, microsecond=0)
+        if moment.timestamp() <= now:
+            moment += timedelta(days=1)
+        return moment.timestamp()
+    return None
+
+
+@lru_cache(64)
+def _named_zone(name: str) -> tzinfo | None:
+    """Return the zone of `utc` or `america/new_york`; None where this Python knows no such one."""
+    if "/" not in name:
+        return UTC
+    with suppress(KeyError, ValueError, OSError):
+        return ZoneInfo(name.title())
+    return None
 
 
 def _known(instants: Iterable[float | None]) -> Iterator[float]:
@@ -165,13 +202,14 @@ def _named_instant(match: re.Match[str], now: float) -> float | None:
     hour = int(match[5])
     if match[8]:
         hour = hour % 12 + (12 if match[8] == "pm" else 0)
-    if day is None or not (match[6] or match[8]):
+    zone = _named_zone(match[9])
+    if day is None or zone is None or not (match[6] or match[8]):
         return None
     with suppress(ValueError, OverflowError, OSError):
-        today = datetime.fromtimestamp(now, UTC)
+        today = datetime.fromtimestamp(now, zone)
         year = int(match[4]) if match[4] else today.year
         month = _MONTHS.index(match[2]) + 1
-        moment = datetime(year, month, int(day), hour, int(match[6] or 0), int(match[7] or 0), tzinfo=UTC)
+        moment = datetime(year, month, int(day), hour, int(match[6] or 0), int(match[7] or 0), tzinfo=zone)
         if not match[4] and moment < today - timedelta(days=180):
             moment = moment.replace(year=year + 1)
         return moment.timestamp()
