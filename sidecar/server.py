@@ -221,10 +221,14 @@ class Server:
     async def _command_execute(self, params: CommandExecuteParams) -> CommandExecuteResult:
         return await (await self._ready()).commands.execute(params)
 
-    async def _request_plan(self, params: RequestPlanParams) -> RequestPlanResult:
+    def _request_plan(self, params: RequestPlanParams) -> RequestPlanResult | Awaitable[RequestPlanResult]:
         if self._application is None:  # still loading: nobody waits for that
             return RequestPlanResult(PassPlan())
-        return RequestPlanResult(await self._application.routing.plan(params))
+        plan = self._application.routing.plan_at_once(params)
+        return RequestPlanResult(plan) if plan else self._plan(params)
+
+    async def _plan(self, params: RequestPlanParams) -> RequestPlanResult:
+        return RequestPlanResult(await (await self._ready()).routing.plan(params))
 
     async def _request_failed(self, params: RequestFailedParams) -> RequestFailedResult:
         return RequestFailedResult(await (await self._ready()).routing.failed(params))

@@ -9,8 +9,12 @@ from typing import Final
 
 from msgspec import Struct
 
-UNVERIFIED_S: Final = 1.0
-"""So long a file counts as the one at its path: if another sidecar sets it aside, nobody writes to it."""
+UNVERIFIED_S: Final = 60.0
+"""So long a file counts as the one at its path; every answer of a model looks again, some seconds apart.
+
+If another sidecar sets it aside meanwhile, what others learn is not seen for so long: a refusal costs a
+moment more then, and nothing is lost.
+"""
 
 
 class Watch:

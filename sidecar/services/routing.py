@@ -27,7 +27,7 @@ from sidecar.protocol import (
 from sidecar.services import refusals
 from sidecar.services.flights import Flight, Flights, Hit
 from sidecar.services.look import DISK_S, Look, Looking
-from sidecar.services.probes import first_of
+from sidecar.services.probes import best_of, first_of, is_due
 from sidecar.services.standing import Standing
 from sidecar.services.workspaces import Workspaces
 
@@ -54,23 +54,37 @@ class Routing:
         self._looking = Looking(workspaces, store, clock)
         self._unreached: dict[str, float] = {}
 
+    def plan_at_once(self, request: RequestPlanParams) -> Plan | None:
+        """Answer as `plan` does, without waiting; None where the disk, or another process, must be asked."""
+        look = self._looking.at_once(request, self._flights.unfit(request.session_id))
+        if look is None:
+            return None
+        first = best_of(look, may_wait=True)
+        if first and is_due(look.of(first.target)) and not look.is_alone:
+            return None
+        return self._planned(look, first)
+
     async def plan(self, request: RequestPlanParams) -> Plan:
         """Say where *request* goes. Never to nobody: that everybody waits is only what we remember."""
         look = await self._looking.look(request, self._flights.unfit(request.session_id))
         if look is None:
             return PassPlan()
+        if look.is_alone:
+            return self._planned(look, look.own)
         flight = self._flights.of(request.request_id)
+        return self._planned(look, await first_of(look, flight, self._store, may_wait=True))
+
+    def _planned(self, look: Look, first: Standing | None) -> Plan:
+        flight = self._flights.of(look.request.request_id)
         flight.asked_at = look.now
-        if len(look.standings) == 1 and look.own.limit is None:
+        if look.is_alone:
             return PassPlan()
-        first = await first_of(look, flight, self._store, may_wait=True)
-        reason = _reason(look, first)
-        self._note(flight, look, first, reason)
+        self._note(flight, look, first, _reason(look, first))
         if look.config.settings.dry_run:
             return PassPlan()
         if first is None:
             return refusals.at_hard_limit(look)
-        if first.target != request.target:
+        if first.target != look.request.target:
             flight.held = max(look.own.rows, key=lambda row: row.until, default=None)
             flight.limit = look.own.limit
         return _plan_to(first, look)
