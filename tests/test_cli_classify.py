@@ -20,6 +20,8 @@ def test_each_line_is_answered_by_one_with_only_what_is_known(home: Home) -> Non
         {"status": 429, "body": {"error": {"message": "no", "resets_in_seconds": 7200.5}}},
         {"status": None, "headers": None, "body": None, "message": None},
         {"message": "stopped", "error_name": "AbortError"},
+        {"status": "402", "headers": {"retry-after": ["700", "8"]}},
+        {"status": 503.0, "headers": {"retry-after": []}},
     ]
     done = run(home, *AT, stdin="".join(f"{json.dumps(line)}\n\n" for line in lines))
     assert (done.returncode, done.stderr) == (0, "")
@@ -30,12 +32,15 @@ def test_each_line_is_answered_by_one_with_only_what_is_known(home: Home) -> Non
          "reset_at": "2026-11-21T02:00:00Z", "evidence": "status 429"},
         {"class": "bad-request", "evidence": "nothing known"},
         {"class": "aborted", "evidence": "error name AbortError"},
+        {"class": "quota-exhausted-long", "scope": "account", "retry_after_s": 700,
+         "reset_at": "2026-11-21T00:11:40Z", "evidence": "status 402"},
+        {"class": "overloaded", "scope": "model", "evidence": "status 503"},
     ]  # fmt: skip
 
 
 def test_a_line_that_can_not_be_read_is_told_and_keeps_its_place(home: Home) -> None:
     lines = [
-        "{bad", "[1]", '{"status": "429"}', '{"headers": []}', '{"message": 1}', "[" * 5000,
+        "{bad", "[1]", '{"status": "4.29"}', '{"headers": []}', '{"message": 1}', "[" * 5000,
         '{"message": "\\ud800 fetch failed"}', '{"status": 503}',
     ]  # fmt: skip
     done = run(home, *AT, stdin="\n".join(lines))
@@ -62,7 +67,8 @@ def test_the_users_own_patterns_are_asked(home: Home) -> None:
 
 
 def test_a_time_that_is_none_is_told(home: Home) -> None:
-    done = run(home, "classify", "--now", "soon", stdin="{}")
-    assert (done.returncode, done.stdout, done.stderr) == (
-        3, "", "quota-sidecar: --now soon: write it like 2026-11-21T00:00:00Z\n",
-    )  # fmt: skip
+    for said in ("soon", ""):
+        done = run(home, "classify", "--now", said, stdin="{}")
+        assert (done.returncode, done.stdout, done.stderr) == (
+            3, "", f"quota-sidecar: --now {said}: write it like 2026-11-21T00:00:00Z\n",
+        )  # fmt: skip

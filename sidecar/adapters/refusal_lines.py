@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from sidecar.core.failure import Refusal
-from sidecar.plain import is_object
+from sidecar.plain import is_list, is_object
 from sidecar.texts import classification as words
 
 
@@ -41,6 +41,10 @@ def _text(row: dict[str, Any], key: str) -> str:
 
 
 def _status(value: Any) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdecimal():  # as some logs write it
+        value = float(value[:9])
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     raise RefusalLineError(words.wrong_kind("status", "a whole number"))
@@ -51,7 +55,13 @@ def _headers(value: Any) -> dict[str, str]:
         return {}
     if not is_object(value):
         raise RefusalLineError(words.wrong_kind("headers", "an object"))
-    return {name: item if isinstance(item, str) else json.dumps(item) for name, item in value.items()}
+    return {name: _header(item) for name, item in value.items()}
+
+
+def _header(value: Any) -> str:
+    if is_list(value) and value:  # several of one name: what was said first
+        value = value[0]
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _body(value: Any) -> str:

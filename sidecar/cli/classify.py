@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from sidecar.texts.data import as_json_line
 
     try:
-        now = instant(arguments.now) if arguments.now else None
+        now = instant(arguments.now) if arguments.now is not None else None
     except InputError as error:
         sys.stderr.write(f"quota-sidecar: {error}\n")
         return 3
