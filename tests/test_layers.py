@@ -14,11 +14,12 @@ LAYERS = ("protocol", "core", "quota", "texts", "adapters", "services", "top")
 """Downwards only: each may import the ones before it, and itself."""
 
 TOP = {"cli", "server", "application", "__main__"}
-ANYWHERE = {"", "plain", "host_json"}
-"""The package itself (its version), type guards, and the data of host.json: they import nothing of ours."""
+ANYWHERE = {"", "plain", "bounded", "host_json"}
+"""The package itself (its version), what all may use, and host.json as data: they import nothing of ours."""
 APART = {
     "rpc": {"protocol"},
     "plain": set[str](),
+    "bounded": set[str](),
     "host_json": set[str](),
     "logs": set[str](),
     "schema": {*LAYERS[:5]},

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from itertools import chain, groupby, islice
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -26,6 +26,7 @@ from sidecar.adapters.store import (
     RouteMutation,
     State,
 )
+from sidecar.bounded import put_last
 from sidecar.core.cooldown import merge
 from sidecar.core.decision import Decision
 
@@ -33,9 +34,6 @@ MOST_ROWS: Final = 1000
 """So many cooldowns and sessions are kept, those that were put last."""
 
 _NOTHING: Final = State({}, (), {})
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class MemoryStore:
@@ -108,14 +106,14 @@ class MemoryStore:
     def _route(self, mutation: RouteMutation) -> None:
         match mutation:
             case PutCooldown(new):
-                _put_last(self._cooldowns, new.key, merge(self._cooldowns.get(new.key), new))
+                put_last(self._cooldowns, new.key, merge(self._cooldowns.get(new.key), new), MOST_ROWS)
             case ClearCooldown(key, began_at):
                 if key in self._cooldowns and self._cooldowns[key].since <= began_at:
                     del self._cooldowns[key]
             case ResetProvider(provider_id, at):
                 self._reset(provider_id, at)
             case PutSession(route):
-                _put_last(self._sessions, route.session_id, route)
+                put_last(self._sessions, route.session_id, route, MOST_ROWS)
             case PutDecision(decision):
                 self._decisions.append(decision)
 
@@ -187,11 +185,3 @@ class MemoryStore:
 
 def _hour(row: HourUsage) -> int:
     return row.hour
-
-
-def _put_last(rows: dict[K, V], key: K, value: V) -> None:
-    """Put a row behind all others, and drop the first when there are too many."""
-    rows.pop(key, None)
-    rows[key] = value
-    if len(rows) > MOST_ROWS:
-        del rows[next(iter(rows))]

@@ -1,13 +1,13 @@
 """Requests that are under way: what was decided about each, and who refused it, until its answer is there."""
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 from msgspec import Struct
 
 from sidecar.adapters.store import Mutation, PutDecision, ReleaseClaim
+from sidecar.bounded import put_last
 from sidecar.core.choose import Unfit
 from sidecar.core.cooldown import Cooldown
 from sidecar.core.decision import Decision
@@ -19,7 +19,6 @@ from sidecar.texts.failover import Waiting
 MOST_FLIGHTS: Final = 1000
 MOST_SESSIONS: Final = 1000
 
-K = TypeVar("K")
 V = TypeVar("V")
 
 
@@ -69,9 +68,9 @@ class Flights:
 
     def __init__(self) -> None:
         """Start with none."""
-        self._flights: OrderedDict[str, Flight] = OrderedDict()
-        self._unfit: OrderedDict[str, dict[Target, Unfit]] = OrderedDict()
-        self._said: OrderedDict[str, object] = OrderedDict()
+        self._flights: dict[str, Flight] = {}
+        self._unfit: dict[str, dict[Target, Unfit]] = {}
+        self._said: dict[str, object] = {}
 
     def of(self, request_id: str) -> Flight:
         """Return the flight of *request_id*, a new one if it isn't known."""
@@ -84,10 +83,7 @@ class Flights:
     def is_news(self, session_id: str, said: object) -> bool:
         """Say whether something else was decided for the session last; what is repeated isn't kept."""
         before = self._said.get(session_id)
-        self._said[session_id] = said
-        self._said.move_to_end(session_id)
-        while len(self._said) > MOST_SESSIONS:
-            self._said.popitem(last=False)
+        put_last(self._said, session_id, said, MOST_SESSIONS)
         return said != before
 
     def unfit(self, session_id: str) -> dict[Target, Unfit]:
@@ -95,10 +91,7 @@ class Flights:
         return _kept(self._unfit, session_id, dict, MOST_SESSIONS)
 
 
-def _kept(rows: OrderedDict[K, V], key: K, make: type[V], most: int) -> V:
-    if key not in rows:
-        rows[key] = make()
-    rows.move_to_end(key)
-    while len(rows) > most:
-        rows.popitem(last=False)
-    return rows[key]
+def _kept(rows: dict[str, V], key: str, make: type[V], most: int) -> V:
+    row = rows[key] if key in rows else make()
+    put_last(rows, key, row, most)
+    return row

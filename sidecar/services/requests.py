@@ -1,6 +1,6 @@
 """What is learnt when an attempt of a request is over: who served, what was used, who is back."""
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -14,6 +14,7 @@ from sidecar.adapters.store import (
     State,
     Store,
 )
+from sidecar.bounded import put_last
 from sidecar.core.cooldown import Cooldown, binding
 from sidecar.protocol import CataloguePrices, MessageFinishedParams, RequestFinishedParams, Target
 from sidecar.services.answers import Answers
@@ -23,6 +24,7 @@ from sidecar.services.telling import Telling
 from sidecar.services.workspaces import Workspace, Workspaces
 
 MOST_SERVED: Final = 1000
+MOST_OF_A_TURN: Final = 100
 
 Turn = tuple[str, str, str]
 """A session, the user's message, and the agent that works on it."""
@@ -49,9 +51,9 @@ class Requests:
         self._telling = telling
         self._store = store
         self._clock = clock
-        self._served: OrderedDict[Turn, deque[Target]] = OrderedDict()
+        self._served: dict[Turn, deque[Target]] = {}
         """Who answered, until the message that it made is complete."""
-        self._last_served: OrderedDict[str, Target] = OrderedDict()
+        self._last_served: dict[str, Target] = {}
         """By session."""
 
     async def finished(self, params: RequestFinishedParams) -> None:
@@ -114,13 +116,10 @@ class Requests:
 
     def _remember_served(self, params: RequestFinishedParams) -> None:
         turn = (params.session_id, params.message_id, params.agent)
-        self._served.setdefault(turn, deque(maxlen=100)).append(params.target)
-        self._served.move_to_end(turn)
-        self._last_served[params.session_id] = params.target
-        self._last_served.move_to_end(params.session_id)
-        for remembered in (self._served, self._last_served):
-            while len(remembered) > MOST_SERVED:
-                remembered.popitem(last=False)
+        served = self._served.get(turn) or deque[Target](maxlen=MOST_OF_A_TURN)
+        served.append(params.target)
+        put_last(self._served, turn, served, MOST_SERVED)
+        put_last(self._last_served, params.session_id, params.target, MOST_SERVED)
 
     def _ended(
         self, params: RequestFinishedParams, place: Workspace, began_at: float

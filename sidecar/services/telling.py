@@ -1,6 +1,5 @@
 """What the user is told of failover: a toast and a webhook, each once for an episode among all processes."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Final
@@ -10,6 +9,7 @@ import msgspec
 
 from sidecar.adapters.store import Store
 from sidecar.adapters.webhooks import Event, EventKind, Webhooks
+from sidecar.bounded import put_last
 from sidecar.core.cooldown import Cooldown
 from sidecar.core.limits import Reached
 from sidecar.protocol import Target, ToastShowParams
@@ -33,7 +33,7 @@ class Telling:
         self._store = store
         self._webhooks = webhooks
         self._clock = clock
-        self._told: OrderedDict[str, None] = OrderedDict()
+        self._told: dict[str, None] = {}
         self.show: Show | None = None
         """Absent: nobody would see a toast."""
 
@@ -84,9 +84,7 @@ class Telling:
         settings = place.config.settings
         if what in self._told or settings.dry_run:
             return
-        self._told[what] = None
-        while len(self._told) > MOST_TOLD:
-            self._told.popitem(last=False)
+        put_last(self._told, what, None, MOST_TOLD)
         if text and self.show and settings.toasts and await self._is_first("toast", what):
             message = toasts.message([text])
             self.show(ToastShowParams(place.directory, message, variant, toasts.TITLE, toasts.STAYS_S))

@@ -5,10 +5,12 @@ anywhere: the host makes its requests, with its own logins.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from sidecar.adapters.config import Config
 from sidecar.adapters.store import Mutation, PutCooldown, PutDecision, PutSession, State, Store
 from sidecar.adapters.targets import Route, TargetSpec
+from sidecar.bounded import put_last
 from sidecar.core.choose import Candidate, rank, tier_of
 from sidecar.core.cooldown import Cooldown, begin, binding, key_of, standing
 from sidecar.core.decision import Decision, Reason, SessionRoute, follow
@@ -18,6 +20,8 @@ from sidecar.services.look import DISK_S
 from sidecar.services.routing import NOT_MENDED
 from sidecar.services.telling import Telling
 from sidecar.services.workspaces import Workspace, Workspaces
+
+MOST_RESUMED: Final = 1000
 
 
 class Turns:
@@ -31,7 +35,8 @@ class Turns:
         self._telling = telling
         self._store = store
         self._clock = clock
-        self._resumed: set[str] = set()
+        self._resumed: dict[str, None] = {}
+        """The messages whose turns were done again."""
 
     async def route(self, params: TurnRouteParams) -> Target | None:
         """Return where the turn goes instead of where the host's picker shows; None: nowhere else."""
@@ -93,7 +98,7 @@ class Turns:
             or params.message_id in self._resumed
         ):
             return None
-        self._resumed.add(params.message_id)
+        put_last(self._resumed, params.message_id, None, MOST_RESUMED)
         await self._store.apply(
             [PutSession(SessionRoute(params.session_id, session.chosen, now, target))], DISK_S
         )
