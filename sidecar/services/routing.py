@@ -92,7 +92,8 @@ class Routing:
     async def failed(self, params: RequestFailedParams) -> Plan:
         """Remember the failure of the last attempt, and say where the request goes on."""
         await self._workspaces.told(params.directory, CATALOGUE_S)
-        look = await self._looking.look(params, self._out(params))
+        out = self._out(params)
+        look = self._looking.at_once(params, out) or await self._looking.look(params, out)
         if look is None:
             return PassPlan()
         target = params.tried[-1] if params.tried else params.target
