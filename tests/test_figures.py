@@ -1,5 +1,7 @@
 """Numbers, durations, bars and lines, as people read them."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,6 +117,12 @@ def test_a_text_that_is_cut_says_so() -> None:
     assert [fit("gateway", 7), fit("gateway", 6), fit("配额配额", 6), fit("ab", 4)] == [
         "gateway", "gatew…", "配额… ", "ab  ",
     ]  # fmt: skip
+
+
+def test_a_name_of_any_length_is_cut_at_once() -> None:
+    began = time.process_time()
+    assert fit("w" * 20_000 + "\u0301", 5) == "wwww…"
+    assert time.process_time() - began < 2  # for each character anew it takes minutes
 
 
 def test_parts_stay_whole_where_they_fit_into_a_line_of_their_own() -> None:

@@ -69,10 +69,14 @@ def columns(text: str) -> int:
 
 def fit(text: str, width: int) -> str:
     """Return *text* padded to *width* columns, or cut with an ellipsis."""
-    if columns(text) > width:
-        while columns(text) > width - 1:
-            text = text[:-1]
-        text += "…"
+    kept = taken = 0
+    for end, character in enumerate(text, 1):
+        taken += _width(character)
+        if taken < width:
+            kept = end
+        elif taken > width:
+            text = text[:kept] + "…"
+            break
     return text + " " * (width - columns(text))
 
 
