@@ -149,7 +149,9 @@ def test_where_nothing_has_happened_there_is_nothing_to_tell(home: Home) -> None
 def test_an_unknown_provider_can_not_be_asked_for(home: Home, command: tuple[str, ...]) -> None:
     done = run(home, *command)
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == ("quota-sidecar: Nothing is known of a provider 'x'. No provider was used yet.\n")
+    assert done.stderr == (
+        "quota-sidecar: There is no provider 'x': none is configured, and none was used yet.\n"
+    )
 
 
 @pytest.mark.parametrize("count", ["0", "201", "many"])

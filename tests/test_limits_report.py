@@ -1,8 +1,6 @@
 """Reports of who waits and what was decided: whole texts at the usual width, lines that fit, and data."""
 
 import json
-import time
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -19,15 +17,6 @@ from sidecar.texts.waits import GoneReport, ProviderWait, WaitReport
 NOW = 1_795_255_320.0
 """Saturday 21 November 2026, 10:02 in UTC"""
 MIDNIGHT = 1_795_305_600.0
-
-
-@pytest.fixture(autouse=True)
-def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 RATE = WaitReport("rate-limit-short", NOW - 130, NOW + 250, is_stated=True, evidence="status 429")
@@ -256,8 +245,12 @@ The next request goes there as if nothing had happened."""
 
 
 def test_who_asks_for_an_unknown_provider_is_told_which_are_known() -> None:
-    assert no_such_provider("x", ["a", "b"]) == "Nothing is known of a provider 'x'. Known: a, b."
-    assert no_such_provider("x", []) == "Nothing is known of a provider 'x'. No provider was used yet."
+    assert no_such_provider("x", ["a", "b"]) == "There is no provider 'x'. There are: a, b."
+    assert no_such_provider("x", []) == (
+        "There is no provider 'x': none is configured, and none was used yet."
+    )
+    many = no_such_provider("x", [f"p{number}" for number in range(1012)])
+    assert many.endswith("There are: p0, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11 and 1,000 more.")
 
 
 @pytest.mark.parametrize("width", [40, 50, 72, 80])

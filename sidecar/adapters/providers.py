@@ -117,6 +117,10 @@ class Providers:
             self._found[provider_id] = self._find(provider_id)
         return self._found[provider_id]
 
+    def names(self) -> dict[str, str | None]:
+        """Return all that the global files list, with what they call them."""
+        return {provider_id: host.name for provider_id, host in self._hosts.items()}
+
     def problems(self, provider_ids: Iterable[str]) -> list[Problem]:
         """Return what is wrong in OpenCode's own files with providers that somebody counts on."""
         return [fault for provider_id in sorted(provider_ids) for fault in self.find(provider_id).faults]

@@ -88,6 +88,10 @@ class Targets:
             self._routes[own] = self._route(own)
         return self._routes[own]
 
+    def names(self) -> dict[str, str | None]:
+        """Return the providers of the host's own global files, with what they call them."""
+        return self._providers.names()
+
     def account(self, target: Target, origin: str | None) -> Account:
         """Return whose quota the host itself uses by a request to *origin* (None: as configured)."""
         provider = self._providers.find(target.provider_id)

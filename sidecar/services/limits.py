@@ -103,10 +103,10 @@ def _chosen(place: Workspace, names: list[str], only: str | None) -> list[str]:
     if only is None:
         return names
     wanted = only.casefold()
-    offered = [*names, *place.catalogue.providers()]
+    offered = list(dict.fromkeys((*names, *place.config.targets.names(), *place.catalogue.providers())))
     chosen = [name for name in offered if wanted in (name.casefold(), place.label(name).casefold())]
     if not chosen:
-        raise UnknownProviderError(no_such_provider(only, names))
+        raise UnknownProviderError(no_such_provider(only, offered))
     return chosen[:1]
 
 

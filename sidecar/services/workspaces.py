@@ -30,7 +30,8 @@ class Workspace(Struct, frozen=True):
     def label(self, provider_id: str) -> str:
         """Return what to call a provider: as the user does, else as the host does."""
         labels = (row.label for row in self.config.gateways if row.provider_id == provider_id)
-        return next(labels, None) or self.catalogue.name(provider_id) or provider_id
+        hosts = self.catalogue.name(provider_id) or self.config.targets.names().get(provider_id)
+        return next(labels, None) or hosts or provider_id
 
 
 class Workspaces:
