@@ -1,5 +1,7 @@
 """Fixtures of all tests: the event loop's guard, gateways, our client, a home and a sidecar in it, stores."""
 
+import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,6 +25,10 @@ from tests.bed.stores import Clock, NewStore, Stores, StoreUsers, comparable
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)
 hypothesis.settings.register_profile("search", max_examples=2000, deadline=None)
 hypothesis.settings.load_profile("same")
+
+# Times of day read the same on every machine, in parameters of tests too.
+os.environ["TZ"] = "UTC"
+time.tzset()
 
 
 @pytest.fixture

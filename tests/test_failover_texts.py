@@ -1,8 +1,6 @@
 """What is said when somebody refuses: whole texts, and that no final one makes the host try again."""
 
 import re
-import time
-from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -10,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidecar.core.limits import KINDS, Reached
-from sidecar.protocol import ReplyPlan, Wire
+from sidecar.protocol import ReplyPlan, Target, Wire
 from sidecar.services.refusals import refusal
 from sidecar.texts import failover, toasts
 from sidecar.texts.failover import WHY, Waiting
@@ -27,15 +25,6 @@ RETRIED = re.compile(
     re.IGNORECASE,
 )
 """OpenCode repeats a refusal whose message or body holds one of these, whatever its status."""
-
-
-@pytest.fixture(autouse=True)
-def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 CAMPUS = Waiting("Campus gateway", "quota-exhausted-long", NOW + 3 * HOUR, stated=True)
@@ -58,6 +47,10 @@ LIMIT = Reached("requests_per_day", 500, 500, NOW + 14 * HOUR - 120)
         (
             failover.went_on("Campus gateway", "network", NOW + 30, False, "OpenRouter", NOW),
             "Campus gateway can't be reached\nlooked at again in 30 s · going on at OpenRouter",
+        ),
+        (
+            failover.went_on("Campus gateway", "auth", NOW + 900, False, "OpenRouter", NOW),
+            "Campus gateway refuses its key\nlooked at again in 15 min · going on at OpenRouter",
         ),
         (
             failover.went_on("gw", "bad-request", NOW, False, "gw-b", NOW),
@@ -88,12 +81,25 @@ def test_a_webhook_gets_a_toast_as_one_line() -> None:
     assert toasts.line(failover.is_back("Campus")) == "Campus is back · going on there"
 
 
+@pytest.mark.parametrize(
+    ("then", "expected"),
+    [
+        (Target("router", "m1"), ("Campus gateway", "OpenRouter")),
+        (Target("router", "vendor/m1"), ("Campus gateway", "OpenRouter")),
+        (Target("router", "vendor/m2"), ("Campus gateway", "router/vendor/m2")),
+        (Target("campus", "m2"), ("campus/m1", "campus/m2")),
+    ],
+)
+def test_a_model_is_named_where_it_changes(then: Target, expected: tuple[str, str]) -> None:
+    assert failover.names(("Campus gateway", "OpenRouter"), Target("campus", "m1"), then) == expected
+
+
 def test_the_end_says_who_is_waited_for_until_when_and_why() -> None:
     assert failover.gone([ROUTER, CAMPUS, KEYLESS], NOW) == (
         "Every provider that could answer refuses.\n"
         "First back: Campus gateway (quota used up), at 13:02, in about three hours.\n"
         "Then: OpenRouter (asked too often), Monday 12:02; Together AI (key refused), Tuesday 18:02.\n"
-        "A new prompt is sent all the same; /quota_status says more."
+        "Topped up? Every new prompt is sent all the same. /quota_status says more."
     )
 
 
@@ -104,9 +110,9 @@ def test_a_provider_with_several_models_is_named_once() -> None:
 
 def test_the_end_of_one_who_was_alone() -> None:
     assert failover.gone([CAMPUS], NOW) == (
-        "The provider refuses.\n"
-        "Waited for: Campus gateway (quota used up), at 13:02, in about three hours.\n"
-        "A new prompt is sent all the same; /quota_status says more."
+        "Campus gateway refuses (quota used up).\n"
+        "Back at 13:02, in about three hours.\n"
+        "Topped up? Every new prompt is sent all the same. /quota_status says more."
     )
 
 
@@ -115,7 +121,7 @@ def test_the_end_when_until_when_is_a_guess() -> None:
         "Every provider that could answer refuses.\n"
         "First back: OpenRouter (asked too often), perhaps on Monday at 12:02, in about two days.\n"
         "Then: Together AI (key refused), Tuesday 18:02.\n"
-        "A new prompt is sent all the same; /quota_status says more."
+        "Topped up? Every new prompt is sent all the same. /quota_status says more."
     )
 
 
