@@ -104,7 +104,7 @@ async def test_who_could_not_take_the_request_is_not_waited_for(tmp_path: Path) 
         plan = await request.failure(429, **HOUR)
         assert isinstance(plan, ReplyPlan)
         assert plan.status == 403
-        assert "Waited for: A (quota used up), at 01:00" in plan.body
+        assert r"A refuses (quota used up).\nBack at 01:00" in plan.body
 
 
 async def test_who_is_just_being_looked_at_is_waited_for_a_moment(tmp_path: Path) -> None:

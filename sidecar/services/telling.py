@@ -40,7 +40,7 @@ class Telling:
     async def went_on(self, place: Workspace, row: Cooldown, refused: Target, served: Target) -> None:
         """Tell that requests for *refused* go to *served*."""
         now = self._clock()
-        names = place.label(refused.provider_id), place.label(served.provider_id)
+        names = _names(place, refused, served)
         text = failover.went_on(names[0], row.failure_class, row.until, row.stated, names[1], now)
         event = _event("failover", refused, text, now, row)
         await self._tell(place, _episode("went", row), text, "warning", event)
@@ -55,7 +55,7 @@ class Telling:
     async def own_limit(self, place: Workspace, reached: Reached, full: Target, served: Target) -> None:
         """Tell that *full* is at a limit of the user's own, and requests go to *served*."""
         now = self._clock()
-        names = place.label(full.provider_id), place.label(served.provider_id)
+        names = _names(place, full, served)
         text = failover.own_limit(names[0], reached, names[1], now)
         what = f"limit:{full.provider_id}:{reached.kind}:{reached.until:.0f}"
         event = _event("failover", full, text, now)
@@ -64,7 +64,7 @@ class Telling:
     async def moved(self, place: Workspace, row: Cooldown, chosen: Target, to: Target) -> None:
         """Tell that a turn was moved from *chosen*, which waits because of *row*."""
         now = self._clock()
-        names = place.label(chosen.provider_id), place.label(to.provider_id)
+        names = _names(place, chosen, to)
         text = failover.moved(*names, row.failure_class, row.until, row.stated, now)
         event = _event("failover", chosen, text, now, row)
         await self._tell(place, _episode("moved", row), text, "warning", event)
@@ -94,6 +94,11 @@ class Telling:
 
     async def _is_first(self, how: str, what: str) -> bool:
         return await self._store.claim(f"{how}:{what}", uuid4().hex, REMEMBERED_S, self._clock())
+
+
+def _names(place: Workspace, first: Target, then: Target) -> tuple[str, str]:
+    labels = place.label(first.provider_id), place.label(then.provider_id)
+    return failover.names(labels, first, then)
 
 
 def _episode(news: str, row: Cooldown) -> str:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from sidecar.core.failure import FailureClass
 from sidecar.core.limits import Kind, Reached
+from sidecar.protocol import Target
 from sidecar.texts.figures import duration
 from sidecar.texts.times import about, clock, lasting, when
 from sidecar.texts.toasts import Sentence, short
@@ -61,6 +62,14 @@ class Waiting(Struct, frozen=True):
     """`until` is its own word, else a guess."""
 
 
+def names(labels: tuple[str, str], first: Target, then: Target) -> tuple[str, str]:
+    """Return what to call two targets, whose providers have *labels*: with the model where that changes."""
+    if first.provider_id == then.provider_id:
+        return _target(first), _target(then)
+    is_same = _model(first) == _model(then)
+    return labels[0], labels[1] if is_same else _target(then)
+
+
 def went_on(
     refused_label: str, why: FailureClass, until: float, stated: bool, next_label: str, now: float
 ) -> Sentence:
@@ -96,11 +105,12 @@ def all_gone(rows: Sequence[Waiting], now: float) -> Sentence:
 def gone(rows: Sequence[Waiting], now: float) -> str:
     """Return the final refusal: who of *rows* is waited for, until when; the host never repeats it."""
     first, *others = _by_end(rows)
-    lines = ["Every provider that could answer refuses." if others else "The provider refuses."]
-    lines.append(f"{'First back' if others else 'Waited for'}: {_waiting(first, now)}.")
     if others:
+        lines = ["Every provider that could answer refuses.", f"First back: {_waiting(first, now)}."]
         lines.append(f"Then: {'; '.join(_waiting(row, now, is_short=True) for row in others)}.")
-    return "\n".join([*lines, "A new prompt is sent all the same; /quota_status says more."])
+    else:
+        lines = [f"{_harmless(first.label)} refuses ({_FINALLY[first.why]}).", f"Back {_until(first, now)}."]
+    return "\n".join([*lines, "Topped up? Every new prompt is sent all the same. /quota_status says more."])
 
 
 def busy(rows: Sequence[Waiting], now: float) -> str:
@@ -130,7 +140,18 @@ def hard_limit(label: str, reached: Reached, now: float) -> str:
 def _refuses(label: str, why: FailureClass) -> str:
     if why == "network":
         return f"{short(label)} can't be reached"
+    if why == "auth":
+        return f"{short(label)} refuses its key"
     return f"{short(label)} refuses ({WHY[why]})"
+
+
+def _target(target: Target) -> str:
+    return f"{target.provider_id}/{target.model_id}"
+
+
+def _model(target: Target) -> str:
+    """Return a model's id without whose it is: routers write `anthropic/claude-x`."""
+    return target.model_id.rpartition("/")[2]
 
 
 def _back(until: float, stated: bool, now: float) -> Sentence:
