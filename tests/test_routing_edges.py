@@ -23,6 +23,18 @@ async def test_who_is_chosen_by_hand_is_asked_though_the_session_was_refused_the
         assert await one.request("b").plan() == "b"
 
 
+async def test_a_reset_forgets_who_could_not_take_what_a_session_sends(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        request = one.request()
+        await request.plan()
+        assert [await request.refused(429, **HOUR), await request.refused(400)] == ["b", "reply 403"]
+        assert await one.request().plan() == "a"
+        place = await one.application.workspaces.place(one.directory)
+        await one.application.limits.reset(place, "b")
+        assert await one.request().plan() == "b"
+
+
 async def test_an_answer_that_began_before_a_refusal_ends_no_wait_however_long_it_was_held(
     tmp_path: Path,
 ) -> None:

@@ -90,6 +90,13 @@ class Flights:
         """Return the targets that can't take what this session sends; add to it what is found out."""
         return _kept(self._unfit, session_id, dict, MOST_SESSIONS)
 
+    def forget(self, provider_id: str | None) -> None:
+        """Forget what was found out about a provider's targets; None: about all."""
+        for found in self._unfit.values():
+            for target in [*found]:
+                if provider_id in (None, target.provider_id):
+                    del found[target]
+
 
 def _kept(rows: dict[str, V], key: str, make: type[V], most: int) -> V:
     row = rows[key] if key in rows else make()

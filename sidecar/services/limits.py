@@ -9,6 +9,7 @@ from sidecar.core.limits import KINDS, Day, Limits, turns_at, use
 from sidecar.protocol import Target
 from sidecar.services import waiting
 from sidecar.services.days import local_day
+from sidecar.services.flights import Flights
 from sidecar.services.waiting import Waits
 from sidecar.services.workspaces import Workspace
 from sidecar.texts import decisions as words
@@ -26,9 +27,10 @@ class UnknownProviderError(LookupError):
 class LimitsService:
     """Builds reports, for the commands and for the terminal alike."""
 
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, flights: Flights, clock: Callable[[], float]) -> None:
         """Report what *store* knows; *clock* gives Unix seconds."""
         self._store = store
+        self._flights = flights
         self._clock = clock
 
     async def report(
@@ -73,7 +75,9 @@ class LimitsService:
         known = _known(place, state, now)
         waits = waiting.waits_of(state.cooldowns, place, known, now)
         ids = _chosen(place, [*known, *(name for name in waits if name not in known)], only)
-        await self._store.apply([ResetProvider(ids[0] if only and ids else None, now)])
+        forgotten = ids[0] if only and ids else None
+        self._flights.forget(forgotten)
+        await self._store.apply([ResetProvider(forgotten, now)])
         rows = [row for row in state.usage if row.provider_id in ids]
         return ResetReport(
             at=now,
