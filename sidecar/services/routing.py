@@ -8,13 +8,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from msgspec.structs import replace
-
 from sidecar.adapters.store import ClearCooldown, PutCooldown, Store
 from sidecar.core.choose import Unfit, rank
-from sidecar.core.cooldown import Cooldown, CooldownKey, begin, is_offline
+from sidecar.core.cooldown import CooldownKey, is_offline
 from sidecar.core.decision import Decision, Reason, Refused
-from sidecar.core.failure import Failure, FailureClass, Refusal, classify
+from sidecar.core.failure import Failure, Refusal, classify
 from sidecar.protocol import (
     AgainPlan,
     PassPlan,
@@ -36,9 +34,6 @@ CATALOGUE_S: Final = 0.7
 
 WAITED_OUT_S: Final = 2.0
 """A wait that a provider states is sat out if it is no longer."""
-
-NOT_MENDED: Final[frozenset[FailureClass]] = frozenset({"bad-request", "context-length"})
-"""What the request itself is to blame for: another target would refuse it as well."""
 
 
 class Routing:
@@ -113,8 +108,8 @@ class Routing:
     ) -> Plan:
         look = await self._looking.look(params, self._out(params), is_fresh=True)
         is_own = target == params.target
-        if look is None or (is_own and failure.failure_class in NOT_MENDED):
-            return PassPlan()
+        if look is None or (is_own and failure.scope is None):
+            return PassPlan()  # the request itself is to blame: another target would refuse it as well
         flight.asked_at = look.now
         settings = look.config.settings
         is_late = params.elapsed_s >= settings.wall_budget_s
@@ -150,7 +145,7 @@ class Routing:
         standing = look.of(target)
         if standing is None:
             return
-        cooldown = _cooldown(standing, failure, look)
+        cooldown = look.knowledge.cooldown(failure, standing.account, target.model_id, look.now)
         flight.hits.append(Hit(target, failure, cooldown))
         if cooldown is not None:
             await self._store.apply([PutCooldown(cooldown)], DISK_S)
@@ -188,16 +183,6 @@ def _decision(look: Look, first: Standing | None, reason: Reason, hit: Hit | Non
         refused=_refused(hit) if hit else None,
         dry_run=look.config.settings.dry_run,
     )
-
-
-def _cooldown(standing: Standing, failure: Failure, look: Look) -> Cooldown | None:
-    account, model_id, now = standing.account, standing.target.model_id, look.now
-    if failure.failure_class == "quota-exhausted-long" and failure.reset_at is None:
-        # It doesn't say until when: what is known of the account may.
-        failure = replace(failure, reset_at=look.knowledge.used_up_until(account, model_id, now))
-    rows = {row.key.scope: row for row in standing.rows}
-    old = rows.get(failure.scope) if failure.scope else None
-    return begin(failure, account, model_id, now, old)
 
 
 def _refusal(params: RequestFailedParams, target: Target) -> Refusal:

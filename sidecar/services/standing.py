@@ -11,7 +11,8 @@ from sidecar.adapters.store import HourUsage, QuotaSnapshot, State
 from sidecar.adapters.targets import Route, TargetSpec
 from sidecar.core.account import Account
 from sidecar.core.choose import Candidate, Tier, Unfit, tier_of, unfit_for
-from sidecar.core.cooldown import Cooldown, binding, standing
+from sidecar.core.cooldown import Cooldown, begin, binding, key_of, standing
+from sidecar.core.failure import Failure
 from sidecar.core.headroom import binds, headroom, share
 from sidecar.core.limits import Day, Limits, Reached, reached
 from sidecar.protocol import ModelRequest, Target
@@ -88,6 +89,17 @@ class Knowledge:
             if binds(window, model_id) and share(window) == 0
         )
         return max((reset for reset in resets if reset is not None and reset > now), default=None)
+
+    def cooldown(self, failure: Failure, account: Account, model_id: str, now: float) -> Cooldown | None:
+        """Return the episode that *failure* begins or is part of; None for one that cools nothing."""
+        scope = failure.scope
+        if scope is None:
+            return None
+        if failure.failure_class == "quota-exhausted-long" and failure.reset_at is None:
+            # It doesn't say until when: what is known of the account may.
+            failure = replace(failure, reset_at=self.used_up_until(account, model_id, now))
+        old = self.state.cooldowns.get(key_of(scope, account, model_id))
+        return begin(failure, account, model_id, now, old)
 
     def _windows(self, account: Account, now: float) -> list[Window]:
         if not self._snapshots:

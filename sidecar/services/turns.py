@@ -12,12 +12,12 @@ from sidecar.adapters.store import Mutation, PutCooldown, PutDecision, PutSessio
 from sidecar.adapters.targets import Route, TargetSpec
 from sidecar.bounded import put_last
 from sidecar.core.choose import Candidate, rank, tier_of
-from sidecar.core.cooldown import Cooldown, begin, binding, key_of, standing
+from sidecar.core.cooldown import Cooldown, binding, standing
 from sidecar.core.decision import Decision, Reason, SessionRoute, follow
 from sidecar.core.failure import Refusal, classify
 from sidecar.protocol import SessionErrorParams, SessionResumeParams, Target, TurnRouteParams
 from sidecar.services.look import DISK_S
-from sidecar.services.routing import NOT_MENDED
+from sidecar.services.standing import Knowledge
 from sidecar.services.telling import Telling
 from sidecar.services.workspaces import Workspace, Workspaces
 
@@ -72,6 +72,22 @@ class Turns:
         if place is None or not place.config.settings.enabled or params.went_by_us:
             return None
         now = self._clock()
+        if not await self._learn(params, place, now):
+            return None
+        state = self._store.state(now)
+        old = state.sessions.get(params.session_id)
+        session = SessionRoute(params.session_id, old.chosen if old else params.target, now)
+        target, _, _ = _destination(place, state, session, now, by_turn_only=True)
+        may_resume = params.is_root and not place.config.settings.dry_run
+        if not may_resume or target == params.target or params.message_id in self._resumed:
+            return None
+        put_last(self._resumed, params.message_id, None, MOST_RESUMED)
+        moved = SessionRoute(params.session_id, session.chosen, now, target)
+        await self._store.apply([PutSession(moved)], DISK_S)
+        return SessionResumeParams(params.directory, params.session_id, params.message_id, target)
+
+    async def _learn(self, params: SessionErrorParams, place: Workspace, now: float) -> bool:
+        """Remember why a turn failed; False where that says nothing of its target."""
         refusal = Refusal(
             params.target.provider_id,
             params.status,
@@ -79,30 +95,13 @@ class Turns:
             error_name=params.error_name,
         )
         failure = classify(refusal, now, place.config.failure_patterns)
-        if failure.scope is None or failure.failure_class in NOT_MENDED:
-            return None
         account = place.config.targets.account(params.target, None)
-        key = key_of(failure.scope, account, params.target.model_id)
-        old_row = self._store.state(now).cooldowns.get(key)
-        if row := begin(failure, account, params.target.model_id, now, old_row):
-            await self._store.apply([PutCooldown(row)], DISK_S)
-        state = self._store.state(now)
-        old = state.sessions.get(params.session_id)
-        session = SessionRoute(params.session_id, old.chosen if old else params.target, now)
-        target, _, _ = _destination(place, state, session, now, by_turn_only=True)
-        settings = place.config.settings
-        if (
-            not params.is_root
-            or settings.dry_run
-            or target == params.target
-            or params.message_id in self._resumed
-        ):
-            return None
-        put_last(self._resumed, params.message_id, None, MOST_RESUMED)
-        await self._store.apply(
-            [PutSession(SessionRoute(params.session_id, session.chosen, now, target))], DISK_S
-        )
-        return SessionResumeParams(params.directory, params.session_id, params.message_id, target)
+        knowledge = Knowledge(self._store.state(now))
+        row = knowledge.cooldown(failure, account, params.target.model_id, now)
+        if row is None:
+            return False
+        await self._store.apply([PutCooldown(row)], DISK_S)
+        return True
 
 
 def _destination(
