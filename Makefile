@@ -29,7 +29,7 @@ check: setup ## lint, types and schema drift, in seconds
 	@$(BIN)/ruff format --check .
 	@$(NPM_BIN)/pyright
 	@cd js-shim && node_modules/.bin/tsc
-	@cd js-shim && node_modules/.bin/biome ci
+	@cd js-shim && node_modules/.bin/biome ci --error-on-warnings
 	@$(BIN)/python -m tests.schema_drift
 
 bench: setup ## measure the budgets and print them as a table

@@ -106,8 +106,6 @@ class CatalogueProvider(Struct, frozen=True, rename="camel", omit_defaults=True)
     id: str
     models: list[CatalogueModel]
     name: str | None = None
-    source: str | None = None
-    """Where the host has the provider's credential from: `env`, `config`, `custom` or `api`."""
 
 
 class WorkspaceOpenParams(Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -197,8 +195,6 @@ class RequestFailedParams(ModelRequest, frozen=True, rename="camel", omit_defaul
     """The targets that it was sent to so far, in order; the last one is the one that failed."""
     elapsed_s: NonNegative = 0.0
     """Since the host made the request."""
-    ttfb_s: NonNegative = 0.0
-    """From this attempt leaving to its failure."""
     failed_origin: str | None = None
     """The origin that the failed attempt called."""
     status: int | None = None
@@ -312,7 +308,6 @@ class TurnRouteParams(Struct, frozen=True, rename="camel"):
 
     directory: str
     session_id: str
-    message_id: str
     agent: str
     target: Target
     """The model that the host would ask: what its picker shows."""

@@ -117,7 +117,7 @@ class Opencode:
         return Request(self, own, **more)
 
     async def turn(self, shown: str, session: str = "ses_1") -> str | None:
-        params = TurnRouteParams(self.directory, session, uuid4().hex, "build", target(shown))
+        params = TurnRouteParams(self.directory, session, "build", target(shown))
         found = await self.application.turns.route(params)
         return found.provider_id if found else None
 

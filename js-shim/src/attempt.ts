@@ -23,7 +23,7 @@ export type Aim = { wire: Wire; isStream: boolean; signal: AbortSignal | undefin
 
 export class Attempt {
   readonly call: Call
-  readonly leftAt: number
+  readonly #leftAt: number
   /** From leaving to the response's head, or to the failure before one. */
   ttfbS = 0
   /** The response as it came; of it only the head may be used. */
@@ -43,7 +43,7 @@ export class Attempt {
     this.call = call
     this.#aim = aim
     this.#silenceMs = silenceS * 1000
-    this.leftAt = this.#heardAt = aim.clock.now()
+    this.#leftAt = this.#heardAt = aim.clock.now()
     this.#looked = this.#run()
   }
 
@@ -88,12 +88,12 @@ export class Attempt {
       if (!this.#held) this.#error = { thrown: error }
       return { failure: describe(error) }
     } finally {
-      this.ttfbS ||= (clock.now() - this.leftAt) / 1000
+      this.ttfbS ||= (clock.now() - this.#leftAt) / 1000
     }
   }
 
   async #look(head: Response): Promise<Failure | undefined> {
-    this.ttfbS = (this.#heardAt - this.leftAt) / 1000
+    this.ttfbS = (this.#heardAt - this.#leftAt) / 1000
     const { wire, isStream } = this.#aim
     const type = head.headers.get("content-type") ?? ""
     const says = { events: isStream || type.includes("event-stream"), json: type.includes("json") }

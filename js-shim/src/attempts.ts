@@ -146,7 +146,6 @@ class PlannedRequest {
       ...this.#about,
       tried: this.#tried.map(({ call }) => call.target),
       elapsedS: (this.#clock.now() - this.#madeAt) / 1000,
-      ttfbS: (this.#clock.now() - attempt.leftAt) / 1000,
       failedOrigin: originOf(attempt.call.url),
       ...this.#headOf(attempt),
       ...failure,

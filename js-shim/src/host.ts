@@ -138,9 +138,9 @@ export class Host {
   }
 }
 
-function projectProvider({ id, name, source, models }: Loose) {
+function projectProvider({ id, name, models }: Loose) {
   const projected = Object.values<Loose>(Object(models)).map(projectModel)
-  return { id: String(id), models: projected, name: text(name), source: text(source) }
+  return { id: String(id), models: projected, name: text(name) }
 }
 
 function projectModel(model: Loose) {

@@ -110,7 +110,6 @@ export interface CatalogueProvider {
   id: string;
   models: CatalogueModel[];
   name?: string;
-  source?: string;
 }
 /**
  * A model as the host lists it.
@@ -280,7 +279,6 @@ export interface RequestFailedParams {
   origin?: string;
   tried?: Target[];
   elapsedS?: number;
-  ttfbS?: number;
   failedOrigin?: string;
   status?: number;
   headers?: {
@@ -323,7 +321,6 @@ export interface RequestFinishedParams {
 export interface TurnRouteParams {
   directory: string;
   sessionId: string;
-  messageId: string;
   agent: string;
   target: Target;
 }

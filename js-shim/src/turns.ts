@@ -31,9 +31,9 @@ export class Turns {
   /** Changes the message's model if the turn is to go elsewhere. */
   async route({ directory }: Host, message: Message) {
     if (this.#sidecar.state !== "healthy") return
-    const { id: messageId, sessionID: sessionId, agent, model } = message
+    const { sessionID: sessionId, agent, model } = message
     const target = { providerId: model.providerID, modelId: model.modelID }
-    const params = { directory, sessionId, messageId, agent, target }
+    const params = { directory, sessionId, agent, target }
     const reply = await this.#sidecar.ask("turn/route", params, ROUTE_MS)
     const other = Object(reply?.result).target
     if (isTarget(other)) message.model = { ...model, providerID: other.providerId, modelID: other.modelId }

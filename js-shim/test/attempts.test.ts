@@ -47,7 +47,6 @@ test("a refusal goes on at the next target, and each attempt is told", async () 
   const failure = {
     tried: [OWN],
     elapsedS: 0,
-    ttfbS: 0,
     failedOrigin: new URL(a.url).origin,
     status: 429,
     headers: { "retry-after": "7" },

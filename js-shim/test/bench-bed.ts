@@ -51,7 +51,7 @@ function catalogue(): CatalogueProvider[] {
   const other = (n: number) => ({ id: `vendor/model-${n}`, limits: { context: 200_000, output: 32_000 } })
   const own = { id: MODEL, limits: { context: 262_144, output: 65_536 }, inputModalities: ["text"] }
   const models = [own, ...Array.from({ length: MODELS }, (_, n) => other(n))]
-  return PROVIDERS.map((id) => ({ id, models, name: id.toUpperCase(), source: "config" }))
+  return PROVIDERS.map((id) => ({ id, models, name: id.toUpperCase() }))
 }
 
 export function start(): Promise<Sidecar> {

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "bun:test"
-import { OWN, PASS, send, textOf, tidy, until, world, worldOn } from "./bed.ts"
+import { PASS, send, textOf, tidy, until, world, worldOn } from "./bed.ts"
 import {
   answers,
   begins,

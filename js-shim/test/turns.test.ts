@@ -59,7 +59,7 @@ test("a turn goes where the sidecar says, with the variant that it had", async (
   const message = user("u", { variant: "high" })
   await turns.route(host, message as never)
   expect(message.model as unknown).toEqual({ providerID: "other", modelID: "n", variant: "high" })
-  const question = { directory: "/d", sessionId: "s", messageId: "u", agent: "build", target: OWN }
+  const question = { directory: "/d", sessionId: "s", agent: "build", target: OWN }
   expect(asked).toEqual([["turn/route", question, 250]])
 })
 
