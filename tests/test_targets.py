@@ -139,6 +139,15 @@ def test_a_provider_that_is_switched_off_is_listed_and_never_asked(
     assert (off.why_not, off.url, off.headers, off.by_turn) == ("switched off", None, {}, False)
 
 
+def test_who_is_listed_and_not_offered_by_the_host_in_this_folder_is_never_asked(machine: Machine) -> None:
+    gateways(machine, "gw-a", "gw-b")
+    machine.write(machine.ours, {"routes": [{"targets": ["gw-a/m1", "gw-b/m1"]}]})
+    alone = catalogue(gw_a=[model("m1")])
+    off = only(machine, "gw-a/m1", "gw-b/m1", alone)
+    assert (off.why_not, off.url, off.headers) == ("switched off", None, {})
+    assert only(machine, "gw-a/m1", "gw-b/m1", NOTHING).why_not is None  # it has not told yet
+
+
 @pytest.mark.parametrize(
     ("where", "key"),
     [("config", KEY_A), ("auth", KEY_B), ("environment", KEY_C), ("the host's variable", KEY_C)],

@@ -129,7 +129,8 @@ class Targets:
         target, model = listed.target, self._catalogue.find(listed.target)
         provider = self._providers.find(target.provider_id)
         wire = self._wire(provider, model)
-        is_on = self._settings.providers.get(target.provider_id, ProviderEntry()).enabled
+        entry = self._settings.providers.get(target.provider_id, ProviderEntry())
+        is_on = entry.enabled and self._is_offered(target.provider_id)
         spec = TargetSpec(
             target,
             wire,
@@ -156,6 +157,11 @@ class Targets:
             headers=headers,
             edits=(*edits, *(extras.edits if extras else ()), *listed.extras.edits),
         )
+
+    def _is_offered(self, provider_id: str) -> bool:
+        """Say whether the host has the provider: who disables one for a project wants no prompt there."""
+        offered = self._catalogue.providers()
+        return not offered or provider_id in offered
 
     def _why_not(self, provider: Provider, wire: Wire, *, is_on: bool) -> Unfit | None:
         extras = self._listed.extras.get(provider.id)
