@@ -35,6 +35,22 @@ async def test_a_reset_forgets_who_could_not_take_what_a_session_sends(tmp_path:
         assert await one.request().plan() == "b"
 
 
+async def test_who_was_away_for_several_reasons_is_back_once(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        requests = [one.request() for _ in range(3)]
+        for request in requests:
+            await request.plan()
+        await requests[0].refused(503)
+        await requests[1].refused(429, headers={"retry-after": "20"})
+        await requests[2].refused(None, error_message="fetch failed")
+        bed.clock.now += 31
+        request = one.request()
+        assert await request.plan() == "a"
+        await request.served()
+        assert one.toasts == ["A is back · going on there"]
+
+
 async def test_an_answer_that_began_before_a_refusal_ends_no_wait_however_long_it_was_held(
     tmp_path: Path,
 ) -> None:

@@ -141,8 +141,8 @@ class Requests:
         if own is None:
             return
         if own == params.target:  # of any other nobody was told that it refused
-            for row in ended:
-                await self._telling.is_back(place, row, own)
+            if ended:
+                await self._telling.is_back(place, max(ended, key=lambda row: row.until), own)
             return
         if flight.limit:
             await self._telling.own_limit(place, flight.limit, own, params.target)
