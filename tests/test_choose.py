@@ -50,6 +50,11 @@ def test_whoever_is_not_fit_is_not_there() -> None:
     assert order(one("a", unfit="no key"), one("b")) == ["b"]
 
 
+def test_headroom_stays_with_the_users_own_target_where_another_has_as_much() -> None:
+    candidates = [one("a", "healthy", headroom=60.0), one("own", "healthy", is_own=True, headroom=60.0)]
+    assert order(*candidates, strategy="headroom") == ["own", "a"]
+
+
 def test_headroom_takes_the_one_with_the_most_left() -> None:
     candidates = [
         one("own", "healthy", is_own=True, headroom=20.0),

@@ -244,6 +244,7 @@ async def test_a_body_of_another_wire_is_left_alone(tmp_path: Path) -> None:
         one = await bed.opencode()
         request = one.request(wire="other")
         assert [await request.plan(), await request.refused(429, **HOUR)] == ["a", "given up"]
+        assert [row.reason for row in await one.decisions()] == ["all gone"]  # nobody else was thought of
         assert await one.request().plan() == "b"  # it is known all the same
 
 

@@ -94,6 +94,30 @@ async def test_the_next_moves_on_to_a_login(tmp_path: Path) -> None:
         assert await one.turn("a") == "login"
 
 
+async def test_a_moved_turn_stays_though_a_better_place_is_free_again(tmp_path: Path) -> None:
+    async with bed_of(tmp_path) as bed:
+        one = await bed.opencode(npm=NPM)
+        await cool(one, "a", 3600)
+        request = one.request("b", wire="anthropic-messages")
+        await request.plan()
+        await request.refused(429, headers={"retry-after": "60"})
+        assert await one.turn("a") == "login"
+        bed.clock.now += 60
+        probe = one.request("b", wire="anthropic-messages")
+        await probe.plan()
+        await probe.served()
+        assert await one.turn("login") is None
+        route = one.application.store.state(NOW).sessions["ses_1"]
+        assert route == SessionRoute("ses_1", target("a"), NOW, target("login"))  # and is not written again
+
+
+async def test_a_turn_that_failed_is_done_again_where_its_requests_could_have_gone(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        found = await one.application.turns.failed(ended(one, target=target("a")))
+        assert found == SessionResumeParams(one.directory, "ses_1", "msg_1", target("b"))
+
+
 async def test_a_dry_run_moves_nothing(tmp_path: Path) -> None:
     async with bed_of(tmp_path, dryRun=True) as bed:
         one = await bed.opencode(npm=NPM)
@@ -103,12 +127,13 @@ async def test_a_dry_run_moves_nothing(tmp_path: Path) -> None:
 
 def ended(one: Opencode, **more: Any) -> SessionErrorParams:
     known: dict[str, Any] = {
+        "target": target("login"),
         "is_root": True,
         "went_by_us": False,
         "status": 429,
         "error_message": "quota exceeded",
     }
-    return SessionErrorParams(one.directory, "ses_1", "msg_1", "build", target("login"), **(known | more))
+    return SessionErrorParams(one.directory, "ses_1", "msg_1", "build", **(known | more))
 
 
 async def test_a_turn_that_failed_out_of_our_sight_is_done_again_elsewhere(tmp_path: Path) -> None:

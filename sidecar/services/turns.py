@@ -60,10 +60,8 @@ class Turns:
             mutations.append(PutDecision(decision))
         if mutations:
             await self._store.apply(mutations, DISK_S)
-        if moved_to and (old is None or moved_to != old.moved_to):
-            row = _waits(place.config, state, session.chosen, now)
-            if row:
-                await self._telling.moved(place, row, session.chosen, moved_to)
+        if moved_to and (row := _waits(place.config, state, session.chosen, now)):
+            await self._telling.moved(place, row, session.chosen, moved_to)
         return None if target == params.target else target
 
     async def failed(self, params: SessionErrorParams) -> SessionResumeParams | None:
@@ -112,8 +110,7 @@ def _destination(
     route = place.config.targets.route(chosen, place.catalogue)
     if _waits(place.config, state, chosen, now) is None:
         return chosen, "back", ()
-    standings = {spec.target: _tier(spec, state, now) for spec in route.targets if spec.target != chosen}
-    free = [spec for spec in route.targets if standings.get(spec.target) == "free"]
+    free = [spec for spec in route.targets if _is_free(spec, state, now)]
     if any(spec.target == session.moved_to for spec in free if spec.by_turn) and session.moved_to:
         return session.moved_to, "cooling", ()
     if not by_turn_only and any(_is_request_target(spec, route) for spec in free):
@@ -132,8 +129,8 @@ def _is_request_target(spec: TargetSpec, route: Route) -> bool:
     return spec.why_not is None and own is not None and spec.wire == own.wire != "other"
 
 
-def _tier(spec: TargetSpec, state: State, now: float) -> str:
-    return standing(binding(state.cooldowns, spec.account, spec.target.model_id), now)[0]
+def _is_free(spec: TargetSpec, state: State, now: float) -> bool:
+    return standing(binding(state.cooldowns, spec.account, spec.target.model_id), now)[0] == "free"
 
 
 def _waits(config: Config, state: State, target: Target, now: float) -> Cooldown | None:

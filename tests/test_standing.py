@@ -1,0 +1,59 @@
+"""What is known of an account, and how a target stands by it."""
+
+from msgspec.structs import replace
+
+from sidecar.adapters.store import HourUsage, QuotaKey, QuotaSnapshot, State
+from sidecar.core.account import account_of
+from sidecar.core.cooldown import Cooldown, CooldownKey
+from sidecar.core.failure import Failure
+from sidecar.core.limits import Limits
+from sidecar.quota.windows import Window
+from sidecar.services.days import local_day
+from sidecar.services.standing import Knowledge
+from tests.flying import NOW
+
+HOUR = 3600.0
+HERE = account_of("p", "https://p.example", "key-0123456789-0123456789")
+USED_UP = Window("weekly", "percent", percent_remaining=0.0)
+
+
+def knowing(*windows: Window, origin: str = HERE.origin) -> Knowledge:
+    snapshot = QuotaSnapshot(windows, read_at=NOW, attempted_at=NOW)
+    return Knowledge(State({QuotaKey(replace(HERE, origin=origin), "url"): snapshot}, (), {}))
+
+
+def test_what_was_heard_where_only_the_host_knows_the_place_counts_too() -> None:
+    tight = Window("daily", "percent", percent_remaining=30.0)
+    assert knowing(tight).headroom(HERE, "m", NOW) == 30.0
+    assert knowing(tight, origin="").headroom(HERE, "m", NOW) == 30.0
+    assert knowing(tight, origin="https://q.example").headroom(HERE, "m", NOW) is None
+
+
+def test_of_several_windows_that_are_used_up_the_last_to_turn_says_until_when() -> None:
+    resets = [NOW + HOUR, NOW + 3 * HOUR, None]
+    windows = [replace(USED_UP, name=f"w{at}", resets_at=at) for at in resets]
+    left = Window("monthly", "percent", percent_remaining=9.0, resets_at=NOW + 9 * HOUR)
+    assert knowing(*windows, left).used_up_until(HERE, "m", NOW) == NOW + 3 * HOUR
+    assert knowing(left).used_up_until(HERE, "m", NOW) is None
+
+
+def test_a_quota_without_a_time_waits_for_its_window_and_nothing_else_does() -> None:
+    knowledge = knowing(replace(USED_UP, resets_at=NOW + HOUR))
+    quota = Failure("quota-exhausted-long", "status 402", "account")
+    key = CooldownKey("account", HERE.origin, "p", HERE.fingerprint)
+    assert knowledge.cooldown(quota, HERE, "m", NOW) == Cooldown(
+        key, "quota-exhausted-long", NOW, NOW + HOUR, True, 1, "status 402", NOW, "m"
+    )
+    rate = knowledge.cooldown(Failure("rate-limit-short", "status 429", "account"), HERE, "m", NOW)
+    assert rate == Cooldown(key, "rate-limit-short", NOW, NOW + 30, False, 1, "status 429", NOW, "m")
+    assert knowledge.cooldown(Failure("bad-request", "status 400"), HERE, "m", NOW) is None
+
+
+def test_a_limit_of_today_is_none_of_tomorrow_however_long_nothing_is_written() -> None:
+    knowledge = Knowledge(State({}, (HourUsage(int(NOW // HOUR), "p", "m", 5, 0),), {}))
+    limits = Limits(requests_per_day=5)
+    tomorrow = local_day(NOW).end
+    found = knowledge.reached(limits, "p", NOW)
+    assert found is not None
+    assert found.until == tomorrow
+    assert knowledge.reached(limits, "p", tomorrow) is None
