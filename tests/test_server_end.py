@@ -57,11 +57,11 @@ def test_eof_ends_it_within_a_second_while_a_name_is_looked_up(home: Home) -> No
 def test_eof_ends_it_within_a_second_while_the_disk_hangs(home: Home, gateway: Gateway) -> None:
     home.write_gateways(entry(gateway))
     hang = (
-        "import os, threading, sidecar.adapters.sqlite_rows as rows\n"
+        "import os, threading, sidecar.adapters.sqlite_reading as reading\n"
         "def hang(*_):\n"
         "    os.write(2, b'reading\\n')\n"
         "    threading.Event().wait()\n"
-        "rows.read_state = hang\n"
+        "reading.read = hang\n"
     )
     with Sidecar(home.env, home.path, patched(hang, "serve")) as child:
         child.open(home.project)

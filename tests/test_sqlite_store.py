@@ -9,11 +9,11 @@ import stat
 import warnings
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from sidecar.adapters import sqlite_rows, sqlite_store
+from sidecar.adapters import sqlite_reading
+from sidecar.adapters.sqlite_reading import Reading
 from sidecar.adapters.sqlite_store import BACKLOG, DATABASE, RETRY_S, SqliteStore
 from sidecar.adapters.store import (
     USAGE_HOURS,
@@ -23,7 +23,6 @@ from sidecar.adapters.store import (
     PutDecision,
     PutQuota,
     ResetProvider,
-    State,
 )
 from sidecar.core.cooldown import Cooldown
 from sidecar.core.decision import Decision
@@ -47,13 +46,13 @@ async def test_what_nobody_has_changed_is_not_read_again(
 ) -> None:
     store, other = new_store(), new_store()
     reads: list[float] = []
+    read = sqlite_reading.read
 
-    def read_state(db: sqlite3.Connection, now: float) -> State:
+    def noted(db: sqlite3.Connection, now: float, last: Reading | None) -> Reading:
         reads.append(now)
-        return sqlite_rows.read_state(db, now)
+        return read(db, now, last)
 
-    noting = SimpleNamespace(**vars(sqlite_rows) | {"read_state": read_state})
-    monkeypatch.setattr(sqlite_store, "rows", noting)
+    monkeypatch.setattr(sqlite_reading, "read", noted)
     await store.load(NOW)
     await store.load(NOW + 1)
     await other.apply([COUNT])

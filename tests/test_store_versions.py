@@ -8,9 +8,10 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from sidecar.adapters import sqlite_rows
 from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.file_lock import FileLock
+from sidecar.adapters.memory_store import MemoryStore
+from sidecar.adapters.sqlite_reading import read
 from sidecar.adapters.sqlite_schema import MIGRATIONS
 from sidecar.adapters.sqlite_store import DATABASE
 from sidecar.adapters.store import (
@@ -46,7 +47,7 @@ async def test_a_damaged_file_of_the_version_before_is_saved_as_far_as_it_can_be
             new.isolation_level = None
             schema.migrate(new)
             schema.copy_readable(before, new)
-            return sqlite_rows.read_state(new, NOW)
+            return MemoryStore(read(new, NOW).known).state(NOW)
 
     expected = State({}, (HourUsage(HOUR, "p", "m", 3, 1),), {"told": Mark(20, NOW)})
     assert await anyio.to_thread.run_sync(salvage) == expected

@@ -14,8 +14,9 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from sidecar.adapters import sqlite_rows, sqlite_store
+from sidecar.adapters import sqlite_reading, sqlite_rows, sqlite_store
 from sidecar.adapters.sqlite_file import DatabaseFile
+from sidecar.adapters.sqlite_reading import Reading
 from sidecar.adapters.sqlite_store import DATABASE, RETRY_S, SqliteStore
 from sidecar.adapters.store import Mutation, PutCooldown, PutSession, ReleaseClaim, State
 from sidecar.core.decision import SessionRoute
@@ -66,13 +67,14 @@ def after_reading(monkeypatch: pytest.MonkeyPatch) -> Generator[Halt]:
     """Halt when the rows have been read, and before anything is made of them."""
     halt = Halt()
 
-    def read_state(db: sqlite3.Connection, now: float) -> State:
-        state = sqlite_rows.read_state(db, now)
-        halt.stop()
-        return state
+    whole = sqlite_reading.read
 
-    noting = SimpleNamespace(**vars(sqlite_rows) | {"read_state": read_state})
-    monkeypatch.setattr(sqlite_store, "rows", noting)
+    def read(db: sqlite3.Connection, now: float, last: Reading | None) -> Reading:
+        result = whole(db, now, last)
+        halt.stop()
+        return result
+
+    monkeypatch.setattr(sqlite_reading, "read", read)
     yield halt
     halt.goes_on.set()
 

@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Sequence
-from itertools import chain, groupby, islice
+from itertools import chain, islice
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from sidecar.adapters.store import (
     CLOCK_SLACK_S,
@@ -21,19 +22,35 @@ from sidecar.adapters.store import (
     PutDecision,
     PutQuota,
     PutSession,
+    QuotaKey,
+    QuotaSnapshot,
     ReleaseClaim,
     ResetProvider,
     RouteMutation,
     State,
 )
 from sidecar.bounded import put_last
-from sidecar.core.cooldown import merge
-from sidecar.core.decision import Decision
+from sidecar.core.cooldown import Cooldown, CooldownKey, merge
+from sidecar.core.decision import Decision, SessionRoute
 
 MOST_ROWS: Final = 1000
 """So many cooldowns and sessions are kept, those that were put last."""
 
-_NOTHING: Final = State({}, (), {})
+Hours = dict[int, dict[tuple[str, str], HourUsage]]
+"""Usage by hour, and by the provider and its model."""
+
+
+class Known(Struct, frozen=True):
+    """What a store begins with, as read from somewhere durable; nobody changes these dictionaries."""
+
+    quotas: dict[QuotaKey, QuotaSnapshot] = {}
+    usage: Hours = {}
+    marks: dict[str, Mark] = {}
+    cooldowns: dict[CooldownKey, Cooldown] = {}
+    sessions: dict[str, SessionRoute] = {}
+
+
+_NOTHING: Final = Known()
 
 
 class MemoryStore:
@@ -41,16 +58,15 @@ class MemoryStore:
 
     trouble: str | None = None
 
-    def __init__(self, state: State = _NOTHING) -> None:
-        """Begin with *state*, as read from somewhere durable."""
-        self._quotas = dict(state.quotas)
-        self._marks = dict(state.marks)
-        self._cooldowns = dict(state.cooldowns)
-        self._sessions = dict(state.sessions)
-        self._usage: dict[int, dict[tuple[str, str], HourUsage]] = {
-            hour: {(row.provider_id, row.model_id): row for row in rows}
-            for hour, rows in groupby(sorted(state.usage, key=_hour), _hour)
-        }
+    def __init__(self, known: Known = _NOTHING) -> None:
+        """Begin with what is *known*."""
+        self._quotas = known.quotas.copy()
+        self._marks = known.marks.copy()
+        self._cooldowns = known.cooldowns.copy()
+        self._sessions = known.sessions.copy()
+        self._usage = known.usage.copy()
+        self._own_hours: set[int] = set()
+        """Those whose usage is no longer as it was known."""
         self._claims: dict[str, tuple[str, float]] = {}
         self._decisions: deque[Decision] = deque(maxlen=MOST_DECISIONS)
         self._state: State | None = None
@@ -119,7 +135,10 @@ class MemoryStore:
 
     def _count(self, more: HourUsage) -> None:
         key = (more.provider_id, more.model_id)
-        rows = self._usage.setdefault(more.hour, {})
+        if more.hour not in self._own_hours:
+            self._own_hours.add(more.hour)
+            self._usage[more.hour] = self._usage.get(more.hour, {}).copy()
+        rows = self._usage[more.hour]
         row = rows.get(key) or HourUsage(more.hour, *key, 0, 0)
         rows[key] = msgspec.structs.replace(
             row,
@@ -129,7 +148,9 @@ class MemoryStore:
             cost=row.cost if more.cost is None else (row.cost or 0.0) + more.cost,
         )
         if len(self._usage) > 2 * USAGE_HOURS:  # more than is shown: a clock may be set back again
-            del self._usage[min(self._usage)]
+            oldest = min(self._usage)
+            del self._usage[oldest]
+            self._own_hours.discard(oldest)
 
     def _reset(self, provider_id: str | None, at: float) -> None:
         for key in [*self._cooldowns]:
@@ -181,7 +202,3 @@ class MemoryStore:
 
     async def aclose(self) -> None:
         return None
-
-
-def _hour(row: HourUsage) -> int:
-    return row.hour

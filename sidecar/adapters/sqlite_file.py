@@ -17,7 +17,7 @@ import structlog
 
 from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.file_lock import FileLock
-from sidecar.adapters.sqlite_rows import read_state
+from sidecar.adapters.sqlite_reading import read
 from sidecar.adapters.sqlite_watch import Watch
 
 BUSY_S: Final = 5.0
@@ -161,7 +161,7 @@ class DatabaseFile:
                 if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                     return True
                 schema.migrate(db)
-                read_state(db, 0.0)
+                read(db, 0.0)
             except schema.NewerSchemaError:
                 return False
             except sqlite3.DatabaseError as error:

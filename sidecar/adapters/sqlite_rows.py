@@ -1,14 +1,12 @@
-"""The rows of the store: how its state is read from them, and the statements for each mutation."""
+"""The rows of the store: the statements for each mutation; how they are read: `sqlite_reading`."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from sidecar.adapters import sqlite_schema as schema
+from sidecar.adapters.sqlite_reading import decoded
 from sidecar.adapters.store import (
     CLOCK_SLACK_S,
     MOST_DECISIONS,
@@ -16,33 +14,25 @@ from sidecar.adapters.store import (
     ClearCooldown,
     CountRequest,
     CountTokens,
-    HourUsage,
     Mark,
     Mutation,
     PutCooldown,
     PutDecision,
     PutQuota,
     PutSession,
-    QuotaKey,
-    QuotaSnapshot,
     ReleaseClaim,
     ResetProvider,
     RouteMutation,
-    State,
 )
-from sidecar.core.account import Account
 from sidecar.core.cooldown import Cooldown, merge
-from sidecar.core.decision import Decision, SessionRoute
+from sidecar.core.decision import Decision
 
-_QuotaRow = tuple[str, str, str, str, bytes]
-_MarkRow = tuple[str, float, float, float | None]
+_LATE_S: Final = 600.0
+"""A write that takes longer than most of an hour may be missed by who reads only the last two."""
 
-_snapshots: Final = msgspec.json.Decoder(QuotaSnapshot)
 _encode: Final = msgspec.json.Encoder().encode
 
 _THIS_COOLDOWN: Final = "scope = ? AND origin = ? AND provider_id = ? AND fingerprint = ? AND model_id = ?"
-
-T = TypeVar("T")
 
 
 class SwapMark(Struct, frozen=True):
@@ -53,72 +43,18 @@ class SwapMark(Struct, frozen=True):
     new: Mark | None
 
 
-def read_state(db: sqlite3.Connection, now: float) -> State:
-    """Return the store's state of one instant; a row that can't be read is left out."""
-    db.execute("BEGIN")
-    quotas = _valid(db, "SELECT provider_id, origin, fingerprint, url, snapshot FROM quota", kind=_QuotaRow)
-    usage = _valid(
-        db,
-        "SELECT hour, provider_id, model_id, requests, failures, tokens, cost FROM usage WHERE hour > ?",
-        int(now // 3600) - USAGE_HOURS,
-        kind=HourUsage,
-    )
-    marks = _valid(db, "SELECT key, level, at, resets_at FROM mark", kind=_MarkRow)
-    cooldowns = _decoded(db, "SELECT cooldown FROM cooldown", kind=Cooldown)
-    sessions = _decoded(db, "SELECT route FROM session ORDER BY at", kind=SessionRoute)
-    db.execute("COMMIT")
-    return State(
-        dict(_quotas(quotas)),
-        tuple(usage),
-        {key: Mark(level, at, resets_at) for key, level, at, resets_at in marks},
-        {row.key: row for row in cooldowns},
-        {row.session_id: row for row in sessions},
-    )
-
-
-def _quotas(rows: list[_QuotaRow]) -> Iterator[tuple[QuotaKey, QuotaSnapshot]]:
-    for provider_id, origin, fingerprint, url, blob in rows:
-        with suppress(msgspec.MsgspecError):
-            yield QuotaKey(Account(provider_id, origin, fingerprint), url), _snapshots.decode(blob)
-
-
 def read_decisions(db: sqlite3.Connection, limit: int) -> list[Decision]:
     """Return the last decisions, the newest first; one that can't be read is left out."""
-    return _decoded(db, "SELECT decision FROM decision ORDER BY id DESC LIMIT ?", limit, kind=Decision)
+    return decoded(db, "SELECT decision FROM decision ORDER BY id DESC LIMIT ?", limit, kind=Decision)
 
 
-def _valid(db: sqlite3.Connection, query: str, *parameters: object, kind: type[T]) -> list[T]:
-    """Return the rows of this type: SQLite keeps whatever a damaged byte makes of a value."""
-    rows = _fetch(db, query, parameters)
-    try:
-        return msgspec.convert(rows, list[kind])  # four times as fast as one by one
-    except msgspec.ValidationError:
-        return list(_one_by_one(rows, lambda row: msgspec.convert(row, kind)))
-
-
-def _decoded(db: sqlite3.Connection, query: str, *parameters: object, kind: type[T]) -> list[T]:
-    """Return what the blobs of the only column hold."""
-    rows = _fetch(db, query, parameters)
-    try:
-        return msgspec.json.decode(b"[" + b",".join([blob for (blob,) in rows]) + b"]", type=list[kind])
-    except (msgspec.MsgspecError, TypeError):
-        return list(_one_by_one(rows, lambda row: msgspec.json.decode(row[0], type=kind)))
-
-
-def _one_by_one(rows: list[Any], read: Callable[[Any], T]) -> Iterator[T]:
-    for row in rows:
-        with suppress(msgspec.MsgspecError, TypeError):
-            yield read(row)
-
-
-def _fetch(db: sqlite3.Connection, query: str, parameters: tuple[object, ...]) -> list[Any]:
-    try:
-        return db.execute(query, parameters).fetchall()
-    except sqlite3.OperationalError:  # of a text that is none, maybe; else it is raised again
-        db.text_factory = schema.any_text
-        return db.execute(query, parameters).fetchall()
-    finally:
-        db.text_factory = str
+def is_rewrite(mutation: Mutation | SwapMark, now: float) -> bool:
+    """Say whether *mutation* changes usage of hours that nobody expects to change any more."""
+    match mutation:
+        case CountRequest(at=at) | CountTokens(at=at):
+            return at // 3600 < (now - _LATE_S) // 3600
+        case _:
+            return isinstance(mutation, ResetProvider)
 
 
 def write(db: sqlite3.Connection, mutation: Mutation | SwapMark) -> None:
@@ -179,7 +115,7 @@ def _write_route(db: sqlite3.Connection, mutation: RouteMutation) -> None:
 
 def _put_cooldown(db: sqlite3.Connection, new: Cooldown) -> None:
     keys = msgspec.structs.astuple(new.key)
-    old = _decoded(db, f"SELECT cooldown FROM cooldown WHERE {_THIS_COOLDOWN}", *keys, kind=Cooldown)  # noqa: S608
+    old = decoded(db, f"SELECT cooldown FROM cooldown WHERE {_THIS_COOLDOWN}", *keys, kind=Cooldown)  # noqa: S608
     row = merge(old[0] if old else None, new)
     db.execute(
         "INSERT OR REPLACE INTO cooldown VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -16,6 +16,9 @@ MOST_ROWS: Final = 1000
 PRUNED_AT_ONCE: Final = 1000
 """So many hours of usage: somebody may come meanwhile, and would wait."""
 
+REWRITTEN: Final = "usage-rewritten"
+"""A claim that nobody gives back, and nobody's: its owner is another one whenever older usage has changed."""
+
 _QUOTA_KEYS: Final = "provider_id, origin, fingerprint, url"
 _COOLDOWN_KEYS: Final = "scope, origin, provider_id, fingerprint, model_id"
 
@@ -108,7 +111,14 @@ def prune(db: sqlite3.Connection, now: float) -> bool:
         f"DELETE FROM usage WHERE ({keys}) IN (SELECT {keys} FROM usage WHERE hour < ? LIMIT ?)",  # noqa: S608
         (int(now // 3600) - KEEP_USAGE_HOURS, PRUNED_AT_ONCE),
     )
+    if cursor.rowcount:
+        note_rewritten(db)
     return cursor.rowcount == PRUNED_AT_ONCE
+
+
+def note_rewritten(db: sqlite3.Connection) -> None:
+    """Let everybody read all usage again: what changed is not in its last hours."""
+    db.execute("INSERT OR REPLACE INTO claim VALUES (?, hex(randomblob(8)), 9e99)", (REWRITTEN,))
 
 
 def copy_readable(old: sqlite3.Connection, new: sqlite3.Connection) -> None:

@@ -23,6 +23,7 @@ from sidecar.adapters import sqlite_rows as rows
 from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.memory_store import MemoryStore
 from sidecar.adapters.sqlite_file import DamagedError, DatabaseFile, error_name, is_damage
+from sidecar.adapters.sqlite_reading import Reader
 from sidecar.adapters.sqlite_watch import Sight, monotonic
 from sidecar.adapters.store import MOST_DECISIONS, Mark, Mutation, ReleaseClaim, State
 from sidecar.core.decision import Decision
@@ -70,8 +71,7 @@ class SqliteStore:
         self._file = DatabaseFile(folder / DATABASE)
         self._sight: Sight | None = None  # read by the loop
         self._next_sight: Sight | None = None
-        self._seen: tuple[int, int] | None = None
-        self._seen_hour = 0.0
+        self._reader = Reader()
         self._retry_at = 0.0
         self._pruned_at: float | None = None
 
@@ -173,24 +173,12 @@ class SqliteStore:
         news_at = turn.news_at
         if news_at is None:
             self._attempt(lambda _: None)
-        elif news := self._attempt(lambda db: self._news(db, news_at)):
+        elif news := self._attempt(lambda db: self._reader.news(db, self._file.generation, news_at)):
+            memory = MemoryStore(news)
             with self._lock:
-                news.inherit(self._memory)
-                news.remember([one for one in self._waiting if not isinstance(one, rows.SwapMark)])
-                self._memory = news
-
-    def _news(self, db: sqlite3.Connection, now: float) -> MemoryStore | None:
-        """Read the database if another has written to it since we last did; to ask that takes 2 us."""
-        newest, hour = self._version(db), now // 3600
-        if newest == self._seen and hour >= self._seen_hour:  # else hours may be missing: a clock set back
-            return None
-        news = MemoryStore(rows.read_state(db, now))
-        self._seen, self._seen_hour = newest, hour
-        return news
-
-    def _version(self, db: sqlite3.Connection) -> tuple[int, int]:
-        """Return what changes with every commit of others, and with every new connection."""
-        return self._file.generation, int(db.execute("PRAGMA data_version").fetchone()[0])
+                memory.inherit(self._memory)
+                memory.remember([one for one in self._waiting if not isinstance(one, rows.SwapMark)])
+                self._memory = memory
 
     def _claim(self, key: str, owner: str, ttl_s: float, now: float) -> bool:
         granted = self._attempt(lambda db: rows.claim(db, key, owner, ttl_s, now))
@@ -257,9 +245,9 @@ class SqliteStore:
         """Say from when on the loop may watch: first its version is taken, and then nobody else's is new."""
         watch = self._file.watch
         version = watch and watch.version()
-        if watch is None or version is None or self._version(db) != self._seen:
+        if watch is None or version is None or not self._reader.is_newest(db, self._file.generation):
             return None
-        return Sight(watch, version, self._seen_hour, began)
+        return Sight(watch, version, self._reader.hour, began)
 
     def _flush(self, db: sqlite3.Connection) -> None:
         with self._lock:
@@ -270,6 +258,8 @@ class SqliteStore:
             db.execute("BEGIN IMMEDIATE")
             for mutation in batch:
                 self._write(db, mutation)
+            if any(rows.is_rewrite(mutation, self._clock()) for mutation in batch):
+                schema.note_rewritten(db)
             db.execute("COMMIT")
         except BaseException:
             with self._lock:
@@ -282,7 +272,7 @@ class SqliteStore:
         except _UNWRITABLE as error:
             log.warning("store.unwritable", what=type(mutation).__name__, error=error_name(error))
         if isinstance(mutation, rows.SwapMark):
-            self._seen = None  # it may have lost
+            self._reader.forget()  # it may have lost
 
     def _is_prune_due(self) -> bool:
         if self.trouble:
@@ -300,7 +290,7 @@ class SqliteStore:
             if schema.prune(db, self._pruned_at):
                 self._pruned_at = None
             if db.total_changes > before:
-                self._seen = None
+                self._reader.forget()
             self._next_sight = self._look(db, began)
 
     def _close(self) -> None:
