@@ -17,7 +17,7 @@ import { type Clock, systemClock, within } from "./rpc.ts"
 import type { TaggedRequest } from "./tagged-fetch.ts"
 
 const PLAN_MS = 250
-const FAILED_MS = 1_000
+const FAILED_MS = 3_000
 const START_MS = 10_000
 /** The sidecar says when it is enough; this only ends a loop. */
 const MAX_ATTEMPTS = 16
