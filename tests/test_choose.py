@@ -1,5 +1,7 @@
 """Who is asked, in which order: the user's own target first, those that are held back last."""
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,14 +69,12 @@ def test_headroom_takes_the_one_with_the_most_left() -> None:
 
 CANDIDATES = st.lists(
     st.builds(
-        lambda name, tier, headroom, priority, until: Candidate(
-            Target(name, "m"), tier, headroom=headroom, priority=priority, until=until
-        ),
+        one,
         st.sampled_from("abcdefgh"),
         st.sampled_from(TIERS),
-        st.none() | st.floats(0, 100),
-        st.integers(-3, 3).map(float),
-        st.floats(1, 1000),
+        headroom=st.none() | st.floats(0, 100),
+        priority=st.integers(-3, 3).map(float),
+        until=st.floats(1, 1000),
     ),
     max_size=8,
     unique_by=lambda row: row.target,
@@ -83,10 +83,10 @@ CANDIDATES = st.lists(
 
 @given(CANDIDATES, st.sampled_from(["priority", "headroom"]), st.randoms())
 def test_the_order_of_the_input_does_not_matter(
-    candidates: list[Candidate], strategy: Strategy, random: object
+    candidates: list[Candidate], strategy: Strategy, random: Random
 ) -> None:
     before = rank(candidates, strategy)
-    random.shuffle(candidates)  # type: ignore[attr-defined]
+    random.shuffle(candidates)
     assert rank(candidates, strategy) == before
 
 

@@ -9,7 +9,7 @@ AT = ("classify", "--now", "2026-11-21T00:00:00Z")
 
 
 def test_each_line_is_answered_by_one_with_only_what_is_known(home: Home) -> None:
-    lines = [
+    lines: list[dict[str, object]] = [
         {
             "provider": "groq",
             "status": 429,

@@ -129,16 +129,17 @@ def test_a_row_of_a_clock_that_was_set_back_since_holds_nobody() -> None:
     assert standing([row], NOW) == ("due", NOW)
 
 
-KINDS = st.sampled_from(["rate-limit-short", "quota-exhausted-long", "overloaded"])
-ROWS = st.builds(
-    lambda kind, since, wait, is_stated: Cooldown(
-        key_of("account", ACCOUNT, MODEL), kind, NOW + since, NOW + since + wait, is_stated, began=NOW + since
-    ),
-    KINDS,
-    st.floats(0, 10),
-    st.floats(20, 4000),
-    st.booleans(),
+KINDS: st.SearchStrategy[FailureClass] = st.sampled_from(
+    ["rate-limit-short", "quota-exhausted-long", "overloaded"]
 )
+
+
+def row_of(kind: FailureClass, since: float, wait: float, is_stated: bool) -> Cooldown:
+    key, at = key_of("account", ACCOUNT, MODEL), NOW + since
+    return Cooldown(key, kind, at, at + wait, is_stated, began=at)
+
+
+ROWS = st.builds(row_of, KINDS, st.floats(0, 10), st.floats(20, 4000), st.booleans())
 
 
 @given(ROWS, ROWS)
