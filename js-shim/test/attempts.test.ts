@@ -54,7 +54,7 @@ test("a refusal goes on at the next target, and each attempt is told", async () 
   }
   expect(asked as unknown).toEqual([
     { method: "request/plan", params: request(a.url), ms: 250 },
-    { method: "request/failed", params: { ...request(a.url), ...failure }, ms: 1000 },
+    { method: "request/failed", params: { ...request(a.url), ...failure }, ms: 3000 },
   ])
   expect(told).toEqual([
     finished(a.url, OWN, { status: 429, headers: { "retry-after": "7" }, refused: true }),
