@@ -23,6 +23,16 @@ async def test_who_is_chosen_by_hand_is_asked_though_the_session_was_refused_the
         assert await one.request("b").plan() == "b"
 
 
+async def test_a_session_that_was_too_long_for_another_fits_again_once_it_is_shorter(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        request = one.request(size_bytes=400_000)
+        await request.plan()
+        assert [await request.refused(429, **HOUR), await request.refused(413)] == ["b", "reply 403"]
+        plans = [await one.request(size_bytes=size).plan() for size in (400_001, 400_000, 60_000)]
+        assert plans == ["a", "a", "b"]
+
+
 async def test_a_reset_forgets_who_could_not_take_what_a_session_sends(tmp_path: Path) -> None:
     async with Flying(tmp_path) as bed:
         one = await bed.opencode()

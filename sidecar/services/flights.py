@@ -69,7 +69,8 @@ class Flights:
     def __init__(self) -> None:
         """Start with none."""
         self._flights: dict[str, Flight] = {}
-        self._unfit: dict[str, dict[Target, Unfit]] = {}
+        self._unfit: dict[str, dict[Target, int]] = {}
+        """By session, who refused what it sends, and from how many bytes on."""
         self._said: dict[str, object] = {}
 
     def of(self, request_id: str) -> Flight:
@@ -86,9 +87,15 @@ class Flights:
         put_last(self._said, session_id, said, MOST_SESSIONS)
         return said != before
 
-    def unfit(self, session_id: str) -> dict[Target, Unfit]:
-        """Return the targets that can't take what this session sends; add to it what is found out."""
-        return _kept(self._unfit, session_id, dict, MOST_SESSIONS)
+    def unfit(self, session_id: str, size_bytes: int) -> dict[Target, Unfit]:
+        """Return the targets that can't take a body of *size_bytes* of this session."""
+        found = self._unfit.get(session_id, {})
+        return {target: "refused this session" for target, least in found.items() if size_bytes >= least}
+
+    def refuse(self, session_id: str, target: Target, from_bytes: int) -> None:
+        """Remember that *target* can't take what this session sends, if it has *from_bytes* or more."""
+        found = _kept(self._unfit, session_id, dict[Target, int], MOST_SESSIONS)
+        found[target] = min(from_bytes, found.get(target, from_bytes))
 
     def forget(self, provider_id: str | None) -> None:
         """Forget what was found out about a provider's targets; None: about all."""

@@ -15,6 +15,7 @@ from sidecar.core.decision import Decision, Reason, Refused
 from sidecar.core.failure import Failure, Refusal, classify
 from sidecar.protocol import (
     AgainPlan,
+    ModelRequest,
     PassPlan,
     Plan,
     RequestFailedParams,
@@ -51,7 +52,7 @@ class Routing:
 
     def plan_at_once(self, request: RequestPlanParams) -> Plan | None:
         """Answer as `plan` does, without waiting; None where the disk, or another process, must be asked."""
-        look = self._looking.at_once(request, self._flights.unfit(request.session_id))
+        look = self._looking.at_once(request, self._unfit(request))
         if look is None:
             return None
         first = best_of(look, may_wait=True)
@@ -61,7 +62,7 @@ class Routing:
 
     async def plan(self, request: RequestPlanParams) -> Plan:
         """Say where *request* goes. Never to nobody: that everybody waits is only what we remember."""
-        look = await self._looking.look(request, self._flights.unfit(request.session_id))
+        look = await self._looking.look(request, self._unfit(request))
         if look is None:
             return PassPlan()
         if look.is_alone:
@@ -127,7 +128,10 @@ class Routing:
 
     def _out(self, params: RequestFailedParams) -> dict[Target, Unfit]:
         tried: dict[Target, Unfit] = dict.fromkeys(params.tried, "tried")
-        return self._flights.unfit(params.session_id) | tried
+        return self._unfit(params) | tried
+
+    def _unfit(self, request: ModelRequest) -> dict[Target, Unfit]:
+        return self._flights.unfit(request.session_id, request.body.size_bytes)
 
     async def _is_offline(self, failure: Failure, params: RequestFailedParams, look: Look) -> bool:
         """Say whether it is us who can't be reached; then what was held against others is forgotten."""
@@ -150,7 +154,9 @@ class Routing:
         if cooldown is not None:
             await self._store.apply([PutCooldown(cooldown)], DISK_S)
         elif not standing.candidate.is_own:
-            self._flights.unfit(look.request.session_id)[target] = "refused this session"
+            # Once the host has made it shorter, a session may fit again.
+            is_length, size = failure.failure_class == "context-length", look.request.body.size_bytes
+            self._flights.refuse(look.request.session_id, target, size if is_length else 0)
 
     def reached(self, origin: str | None) -> None:
         """Learn that *origin* answers: when others were not reached, it was not us who were cut off."""
