@@ -119,6 +119,16 @@ async def test_a_hard_limit_holds_when_everybody_else_has_refused(tmp_path: Path
         assert [await request.plan(), await request.refused(status)] == ["b", "reply 403"]
 
 
+async def test_a_request_that_nobody_may_have_is_explained(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", providers=HARD) as bed:
+        one = await bed.opencode()
+        request = one.request()
+        await request.plan()
+        await request.served()
+        assert await one.request().plan() == "reply 403"
+        assert [(row.reason, row.taken) for row in await one.decisions()] == [("own limit", None)]
+
+
 async def test_a_hard_limit_holds_offline_too(tmp_path: Path) -> None:
     async with Flying(tmp_path, "a", "b", "c", providers=HARD) as bed:
         one = await bed.opencode()

@@ -18,6 +18,7 @@ from sidecar.protocol import (
     ModelRequest,
     PassPlan,
     Plan,
+    ReplyPlan,
     RequestFailedParams,
     RequestPlanParams,
     SendPlan,
@@ -56,7 +57,7 @@ class Routing:
         if look is None:
             return None
         first = best_of(look, may_wait=True)
-        if first and is_due(look.of(first.target)) and not look.is_alone:
+        if first is None or (is_due(look.of(first.target)) and not look.is_alone):
             return None
         return self._planned(look, first)
 
@@ -68,7 +69,11 @@ class Routing:
         if look.is_alone:
             return self._planned(look, look.own)
         flight = self._flights.of(request.request_id)
-        return self._planned(look, await first_of(look, flight, self._store, may_wait=True))
+        plan = self._planned(look, await first_of(look, flight, self._store, may_wait=True))
+        if isinstance(plan, ReplyPlan):  # nothing is sent, so nobody will tell that it is finished
+            self._flights.end(request.request_id)
+            await self._store.apply(flight.drain(request.request_id, None), DISK_S)
+        return plan
 
     def _planned(self, look: Look, first: Standing | None) -> Plan:
         flight = self._flights.of(look.request.request_id)
