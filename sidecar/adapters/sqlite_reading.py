@@ -9,13 +9,14 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import groupby
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.memory_store import Hours, Known
+from sidecar.adapters.sqlite_watch import Sight, Watch
 from sidecar.adapters.store import USAGE_HOURS, HourUsage, Mark, QuotaKey, QuotaSnapshot
 from sidecar.core.account import Account
 from sidecar.core.cooldown import Cooldown, CooldownKey
@@ -57,32 +58,47 @@ class Reading(Struct, frozen=True):
 _NO_TABLE: Final = _Table({}, {})
 
 
+class Watched(Protocol):
+    """A file that is open, as `sqlite_file` gives it."""
+
+    generation: int
+    watch: Watch | None
+
+
 class Reader:
     """Reads what others have written; knows whether that is all that there is."""
 
     def __init__(self) -> None:
         """Have read nothing yet."""
-        self.hour = 0
-        """Of the last reading."""
+        self._hour = 0
         self._last: Reading | None = None
         self._generation = 0
         self._seen: tuple[int, int] | None = None
 
-    def news(self, db: sqlite3.Connection, generation: int, now: float) -> Known | None:
-        """Return all that is known if another has written to the database, else None; to ask takes 2 us.
+    def news(self, db: sqlite3.Connection, file: Watched, now: float) -> Known | None:
+        """Return all that is known if another has written to *file*, else None; to ask takes 2 us.
 
-        What was known of one *generation* of connections does not hold for the next.
+        *db* is the connection of its `generation`: what was known of one does not hold for the next.
         """
-        newest, hour = (generation, _version(db)), int(now // 3600)
-        if newest == self._seen and hour >= self.hour:  # else hours may be missing: a clock set back
+        generation, hour = file.generation, int(now // 3600)
+        newest = (generation, _version(db))
+        if newest == self._seen and hour >= self._hour:  # else hours may be missing: a clock set back
             return None
         self._last = read(db, now, self._last if generation == self._generation else None)
-        self._seen, self._generation, self.hour = newest, generation, hour
+        self._seen, self._generation, self._hour = newest, generation, hour
         return self._last.known
 
-    def is_newest(self, db: sqlite3.Connection, generation: int) -> bool:
-        """Say whether nobody else has written since what was read last."""
-        return self._seen == (generation, _version(db))
+    def sight(self, db: sqlite3.Connection, file: Watched, verified_at: float) -> Sight | None:
+        """Say from when on the event loop may watch *file*; None if there is more than was read last.
+
+        The order matters: what is written after the loop's version was taken, the loop will notice, and
+        what others wrote before that shows in ours.
+        """
+        watch = file.watch
+        version = watch and watch.version()
+        if watch is None or version is None or self._seen != (file.generation, _version(db)):
+            return None
+        return Sight(watch, version, self._hour, verified_at)
 
     def forget(self) -> None:
         """Read again when somebody asks, whoever has written."""

@@ -6,7 +6,6 @@ over SQL. Mutations wait there until the thread has written them. Whatever the d
 new one.
 """
 
-import asyncio
 import sqlite3
 import threading
 from collections import deque
@@ -24,6 +23,7 @@ from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.memory_store import MemoryStore
 from sidecar.adapters.sqlite_file import DamagedError, DatabaseFile, error_name, is_damage
 from sidecar.adapters.sqlite_reading import Reader
+from sidecar.adapters.sqlite_turns import Turn, result_of
 from sidecar.adapters.sqlite_watch import Sight, monotonic
 from sidecar.adapters.store import MOST_DECISIONS, Mark, Mutation, ReleaseClaim, State
 from sidecar.core.decision import Decision
@@ -42,17 +42,6 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-class _Turn:
-    """An entry into the database for all who asked before it began: what waits is written, then it is read.
-
-    A turn that is under way may be past what they want to be seen, so they share the one after it.
-    """
-
-    done: Future[None]
-    news_at: float | None = None
-    """When somebody asked what others have written; None: nobody has."""
-
-
 class SqliteStore:
     """Implements `Store`. Nothing is opened and no thread begins before the first call."""
 
@@ -65,7 +54,7 @@ class SqliteStore:
         self._memory = MemoryStore()
         self._waiting: deque[Mutation | rows.SwapMark] = deque(maxlen=BACKLOG)
         self._thread: ThreadPoolExecutor | None = None
-        self._next: _Turn | None = None
+        self._next: Turn | None = None
         # By one call at a time, in whichever thread: a closed store may be used again.
         self._entered = threading.Lock()
         self._file = DatabaseFile(folder / DATABASE)
@@ -89,14 +78,14 @@ class SqliteStore:
         with self._lock:
             turn = self._join()
             turn.news_at = now
-        await _result(turn.done, within_s)
+        await result_of(turn.done, within_s)
         return self.state(now)
 
     async def apply(self, mutations: Sequence[Mutation], within_s: float | None = None) -> None:
         with self._lock:
             self._remember(mutations)
             turn = self._join()
-        await _result(turn.done, within_s)
+        await result_of(turn.done, within_s)
 
     async def claim(
         self, key: str, owner: str, ttl_s: float, now: float, within_s: float | None = None
@@ -105,7 +94,7 @@ class SqliteStore:
             asked = self._submit(self._claim, key, owner, ttl_s, now)
         granted = None
         try:
-            granted = await _result(asked, within_s)
+            granted = await result_of(asked, within_s)
         finally:
             if not granted:  # it may be yet
                 asked.add_done_callback(partial(self._give_back, ReleaseClaim(key, owner)))
@@ -114,12 +103,12 @@ class SqliteStore:
     async def swap(self, key: str, old: Mark | None, new: Mark | None) -> bool:
         with self._lock:
             asked = self._submit(self._swap, rows.SwapMark(key, old, new))
-        return bool(await _result(asked))
+        return bool(await result_of(asked))
 
     async def decisions(self, limit: int = MOST_DECISIONS) -> list[Decision]:
         with self._lock:
             asked = self._submit(self._decisions, limit)
-        return await _result(asked) or []
+        return await result_of(asked) or []
 
     async def aclose(self) -> None:
         with self._lock:
@@ -128,7 +117,7 @@ class SqliteStore:
             closed = self._submit(self._close)
             self._thread.shutdown(wait=False)
             self._thread = None
-        await _result(closed)
+        await result_of(closed)
 
     # What follows is called under the lock.
 
@@ -136,9 +125,9 @@ class SqliteStore:
         self._memory.remember(mutations)
         self._waiting.extend(mutations)
 
-    def _join(self) -> _Turn:
+    def _join(self) -> Turn:
         if self._next is None:
-            self._next = _Turn()
+            self._next = Turn()
             self._next.done = self._submit(self._take_turn, self._next)
         return self._next
 
@@ -167,13 +156,13 @@ class SqliteStore:
             if self._thread is not None:
                 self._join()
 
-    def _take_turn(self, turn: _Turn) -> None:
+    def _take_turn(self, turn: Turn) -> None:
         with self._lock:
             self._next = None
         news_at = turn.news_at
         if news_at is None:
             self._attempt(lambda _: None)
-        elif news := self._attempt(lambda db: self._reader.news(db, self._file.generation, news_at)):
+        elif news := self._attempt(lambda db: self._reader.news(db, self._file, news_at)):
             memory = MemoryStore(news)
             with self._lock:
                 memory.inherit(self._memory)
@@ -238,16 +227,8 @@ class SqliteStore:
         with self._file.use() as db:
             self._flush(db)
             result = call(db)
-            self._next_sight = self._look(db, began)
+            self._next_sight = self._reader.sight(db, self._file, began)
             return result
-
-    def _look(self, db: sqlite3.Connection, began: float) -> Sight | None:
-        """Say from when on the loop may watch: first its version is taken, and then nobody else's is new."""
-        watch = self._file.watch
-        version = watch and watch.version()
-        if watch is None or version is None or not self._reader.is_newest(db, self._file.generation):
-            return None
-        return Sight(watch, version, self._reader.hour, began)
 
     def _flush(self, db: sqlite3.Connection) -> None:
         with self._lock:
@@ -291,7 +272,7 @@ class SqliteStore:
                 self._pruned_at = None
             if db.total_changes > before:
                 self._reader.forget()
-            self._next_sight = self._look(db, began)
+            self._next_sight = self._reader.sight(db, self._file, began)
 
     def _close(self) -> None:
         with self._lock:
@@ -306,10 +287,3 @@ class SqliteStore:
             log.warning("store.in_memory", reason=reason)
         self.trouble = words.not_kept(reason)
         self._retry_at = self._clock() + RETRY_S
-
-
-async def _result(future: Future[T], within_s: float | None = None) -> T | None:
-    """Wait for *future*, at most so long; None if that is not enough. It goes on without who gives up."""
-    if not future.done():
-        await asyncio.wait([asyncio.wrap_future(future)], timeout=within_s)
-    return future.result() if future.done() else None
