@@ -67,7 +67,7 @@ def test_a_bad_pattern_is_told_and_the_others_stay(machine: Machine) -> None:
         ),
         Problem(file, f"there is no class 'certainly'; there are {known}", 5, "failurePatterns[2].class"),
         Problem(file, f"{refused} invalid perl operator: (?=; it is ignored", 7, "failurePatterns[4].match"),
-        Problem(file, "expected a text of length >= 1; it is ignored", 8, "failurePatterns[5].match"),
+        Problem(file, "expected a text that isn't empty; it is ignored", 8, "failurePatterns[5].match"),
         Problem(file, "unknown key 'clas'; did you mean 'class'?", 9, "failurePatterns[6].clas"),
         Problem(file, "`class` is missing; it is ignored", 9, "failurePatterns[6]"),
         Problem(file, "expected an object, got a whole number; it is ignored", 10, "failurePatterns[7]"),

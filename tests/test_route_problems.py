@@ -67,7 +67,8 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"targets": TWO, "strategy": "hedroom"}, "strategy",
      "there is no strategy 'hedroom'; did you mean 'headroom'?"),
     ({"targets": TWO, "strategy": 1}, "strategy", "expected a text, got a whole number; it is ignored"),
-    ({"targets": TWO, "maxAttempts": 0}, "maxAttempts", "expected a whole number >= 1; it is ignored"),
+    ({"targets": TWO, "maxAttempts": 0}, "maxAttempts",
+     "expected a whole number of at least 1; it is ignored"),
     ({"targets": [*TWO, "antropic/claude-opus-4-5"]}, "targets[2]",
      "OpenCode has no provider 'antropic'; did you mean 'anthropic'?"),
     ({"targets": [*TWO, "anthropic/claude-opus"]}, "targets[2]",
@@ -106,7 +107,8 @@ def test_routes_that_are_no_list_are_told(machine: Machine) -> None:
     [
         ({"limits": {"requestPerHour": 5}}, "limits.requestPerHour",
          "unknown key 'requestPerHour'; did you mean 'requestsPerHour'?"),
-        ({"limits": {"costPerDay": -1}}, "limits.costPerDay", "expected a number >= 0.0; it is ignored"),
+        ({"limits": {"costPerDay": -1}}, "limits.costPerDay",
+         "expected a number of at least 0; it is ignored"),
         ({"priority": "first"}, "priority", "expected a number, got a text; it is ignored"),
         ({"headers": {"X": "${NAME}"}}, "headers.X",
          "${NAME} is not replaced in this file; write {env:NAME}"),
@@ -198,3 +200,13 @@ def test_a_provider_that_a_project_switches_off_keeps_what_the_user_has_set(mach
     assert (entry.enabled, entry.limits and (entry.limits.requests_per_day, entry.limits.hard)) == (
         False, (5, True),
     )  # fmt: skip
+
+
+def test_a_bad_row_of_models_is_told_and_the_others_stay(machine: Machine) -> None:
+    machine.write(machine.ours, {"models": {"a": ["b"], "c": "d", "e": ["f", 1]}})
+    config = machine.load()
+    assert config.settings.models == {"a": ["b"]}
+    assert [(row.path, row.message) for row in config.problems] == [
+        ("models.c", "expected a list, got a text; it is ignored"),
+        ("models.e[1]", "expected a text, got a whole number; it is ignored"),
+    ]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +14,7 @@ from sidecar.texts import problems as words
 S = TypeVar("S", bound=Struct)
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]{,40}")
+_NO_CHOICE: Final = re.compile(r"Invalid enum value '(.*)'")
 _AT: Final = re.compile(r" - at `\$?(.*)`$")
 
 
@@ -25,7 +26,7 @@ class Finding(Struct, frozen=True):
 
 
 def convert_entries(kind: type[S], data: Any, path: Path, found: list[Finding]) -> S:
-    """Return *data* as *kind*; lists and maps of structs are converted item by item.
+    """Return *data* as *kind*; maps, and lists of structs, are converted item by item.
 
     Only for a *kind* whose fields all have defaults: what can't be converted keeps its default.
     """
@@ -51,19 +52,28 @@ def convert_entry(kind: type[S], data: Any, path: Path, found: list[Finding]) ->
 
 def _convert_field(kind: Any, data: Any, path: Path, found: list[Finding]) -> Any:
     container = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    item = get_args(container)[-1] if get_origin(container) in (list, dict) else None
-    if item is None or not (isinstance(item, type) and issubclass(item, Struct)):
+    origin = get_origin(container)
+    item = get_args(container)[-1] if origin in (list, dict) else None
+    if origin is not dict and not _is_struct(item):
         return _convert(kind, data, path, found)
-    if not isinstance(data, get_origin(container)):
-        found.append(
-            Finding(path, words.not_an_object("a list" if get_origin(container) is list else "an object"))
-        )
+    if not isinstance(data, origin or dict):
+        found.append(Finding(path, words.not_an_object("a list" if origin is list else "an object")))
         return msgspec.UNSET
     if is_list(data):
-        rows = (convert_entry(item, row, (*path, index), found) for index, row in enumerate(data))
-        return [row for row in rows if row is not None]
-    pairs = {key: convert_entry(item, row, (*path, key), found) for key, row in data.items()}
-    return {key: row for key, row in pairs.items() if row is not None}
+        rows = (_item(item, row, (*path, index), found) for index, row in enumerate(data))
+        return [row for row in rows if row is not msgspec.UNSET]
+    pairs = {key: _item(item, row, (*path, key), found) for key, row in data.items()}
+    return {key: row for key, row in pairs.items() if row is not msgspec.UNSET}
+
+
+def _item(kind: Any, data: Any, path: Path, found: list[Finding]) -> Any:
+    if _is_struct(kind):
+        found.extend(_unknown_within(kind, data, path))
+    return _convert(kind, data, path, found)
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Struct)
 
 
 def _convert(kind: Any, data: Any, path: Path, found: list[Finding]) -> Any:
@@ -71,8 +81,26 @@ def _convert(kind: Any, data: Any, path: Path, found: list[Finding]) -> Any:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         reason, steps = reason_and_steps_of(error)
-        found.append(Finding((*path, *steps), words.invalid(reason)))
+        wrong = _NO_CHOICE.fullmatch(reason)
+        choices = _choices(kind, steps) if wrong else ()
+        message = words.no_choice(wrong[1], choices) if wrong and choices else words.invalid(reason)
+        found.append(Finding((*path, *steps), message))
         return msgspec.UNSET
+
+
+def _choices(kind: Any, steps: Path) -> tuple[str, ...]:
+    """Return the words that may stand at *steps* below a value of *kind*; none if not only such may."""
+    for step in (*steps, None):
+        while get_origin(kind) is Annotated:
+            kind = get_args(kind)[0]
+        if step is None:
+            return get_args(kind) if get_origin(kind) is Literal else ()
+        if isinstance(step, int):
+            kind = next(iter(get_args(kind)), None)
+        elif isinstance(kind, type) and issubclass(kind, Struct):
+            fields = msgspec.structs.fields(kind)
+            kind = next((field.type for field in fields if field.encode_name == step), None)
+    return ()
 
 
 def reason_and_steps_of(error: msgspec.ValidationError) -> tuple[str, Path]:

@@ -51,11 +51,22 @@ _REASONS = (
     (re.compile(r"a text matching regex .*/.*"), "a target like provider/model"),
     (re.compile(r"a text matching regex .*"), "a name without spaces and special characters"),
     (re.compile(r"a list of length >= 1"), "a list that isn't empty"),
+    (re.compile(r"a text of length >= 1"), "a text that isn't empty"),
+    (re.compile(r"([<>]=?) (-?\d+)\.0\b"), r"\1 \2"),
+    (re.compile(r">= "), "of at least "),
+    (re.compile(r"<= "), "of at most "),
 )
 
 
 def invalid(reason: str) -> str:
     return f"{plainly(reason)}; it is ignored"
+
+
+def no_choice(value: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = get_close_matches(value, names, 1)
+    cure = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+    return f"{quoted(value)} is not known here; {cure}"
 
 
 def plainly(reason: str) -> str:
