@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot
 from sidecar.protocol import ReplyPlan
-from tests.flying import NOW, Flying
+from sidecar.quota.windows import Window
+from tests.flying import MODEL, NOW, Flying, origin, target
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +33,25 @@ async def test_a_session_that_was_too_long_for_another_fits_again_once_it_is_sho
         assert [await request.refused(429, **HOUR), await request.refused(413)] == ["b", "reply 403"]
         plans = [await one.request(size_bytes=size).plan() for size in (400_001, 400_000, 60_000)]
         assert plans == ["a", "a", "b"]
+
+
+async def test_the_most_headroom_moves_a_session_only_for_a_gain(tmp_path: Path) -> None:
+    routes = [{"targets": [f"a/{MODEL}", f"b/{MODEL}"], "strategy": "headroom"}]
+    async with Flying(tmp_path, routes=routes) as bed:
+        one = await bed.opencode()
+        place = await one.application.workspaces.looked_at(one.directory)
+        assert place is not None
+        served = list[str]()
+        for left in ((60, 59), (58, 59), (50, 59), (48, 59), (48, 47)):
+            for name, percent in zip("ab", left, strict=True):
+                key = QuotaKey(place.config.targets.account(target(name), origin(name)), "url")
+                window = Window("weekly", "percent", percent_remaining=percent, resets_at=NOW + 5000)
+                snapshot = QuotaSnapshot((window,), read_at=NOW, attempted_at=NOW)
+                await one.application.store.apply([PutQuota(key, snapshot)])
+            request = one.request()
+            served.append(await request.plan())
+            await request.served()
+        assert served == ["a", "a", "a", "b", "b"]
 
 
 async def test_a_reset_forgets_who_could_not_take_what_a_session_sends(tmp_path: Path) -> None:

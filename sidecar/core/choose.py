@@ -4,6 +4,7 @@ Nothing is looked up here. A `Candidate` says all that counts of a target; `rank
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -12,6 +13,9 @@ from sidecar.protocol import BodyShape, Target, Wire
 
 RESERVE: Final = 5.0
 """Headroom in percent that is kept: a target at it comes after those of which nothing is known."""
+
+GAIN: Final = 10.0
+"""So much more headroom, in percent, is worth a session's move: it costs the prompt cache."""
 
 BYTES_PER_TOKEN: Final = 4.0
 """Of JSON in the languages that people mix; what needs more tokens is refused there, and passed over."""
@@ -79,14 +83,14 @@ def tier_of(headroom: float | None) -> Tier:
     return "healthy" if headroom > RESERVE else "reserve"
 
 
-def rank(candidates: Iterable[Candidate], strategy: Strategy) -> list[Candidate]:
+def rank(candidates: Iterable[Candidate], strategy: Strategy, last: Target | None = None) -> list[Candidate]:
     """Return those that may be asked, the best first; the input's order doesn't matter.
 
     `priority` leaves the user's own target only when something holds it back; then it takes the user's
-    order. `headroom` takes the one with the most left.
+    order. `headroom` takes the one with the most left, and stays with *last* until another has `GAIN` more.
     """
     fit = [candidate for candidate in candidates if candidate.unfit is None]
-    return sorted(fit, key=_by_headroom if strategy == "headroom" else _by_priority)
+    return sorted(fit, key=partial(_by_headroom, last) if strategy == "headroom" else _by_priority)
 
 
 def _by_priority(candidate: Candidate) -> tuple[object, ...]:
@@ -100,8 +104,8 @@ def _is_held(candidate: Candidate) -> bool:
     return candidate.tier in ("limited", "due", "cooling")
 
 
-def _by_headroom(candidate: Candidate) -> tuple[object, ...]:
-    left = -(candidate.headroom or 0.0)
+def _by_headroom(last: Target | None, candidate: Candidate) -> tuple[object, ...]:
+    left = -(candidate.headroom or 0.0) - (GAIN if candidate.target == last else 0.0)
     return _TIERS.index(candidate.tier), *_soonest(candidate), left, not candidate.is_own, *_named(candidate)
 
 

@@ -9,10 +9,13 @@ from msgspec.structs import replace
 from sidecar.adapters.config import Config
 from sidecar.adapters.store import State, Store
 from sidecar.adapters.targets import Route
+from sidecar.bounded import put_last
 from sidecar.core.choose import Unfit
 from sidecar.protocol import ModelRequest, Target
 from sidecar.services.standing import Knowledge, Standing, standings
 from sidecar.services.workspaces import Workspace, Workspaces
+
+MOST_SESSIONS: Final = 1000
 
 DISK_S: Final = 0.02
 """How long a decision waits for the disk."""
@@ -27,6 +30,8 @@ class Look(Struct, frozen=True):
     standings: list[Standing]
     knowledge: Knowledge
     now: float
+    last: Target | None = None
+    """Where the session's last request went, if its strategy asks for that."""
 
     @property
     def config(self) -> Config:
@@ -56,6 +61,11 @@ class Looking:
         self._store = store
         self._clock = clock
         self._knowledge: Knowledge | None = None
+        self._last: dict[str, Target] = {}
+
+    def went(self, session_id: str, target: Target) -> None:
+        """Remember where the last request of a session went."""
+        put_last(self._last, session_id, target, MOST_SESSIONS)
 
     async def look(
         self, request: ModelRequest, out: Mapping[Target, Unfit], *, is_fresh: bool = False
@@ -89,4 +99,4 @@ class Looking:
             own = tuple(row for row in route.targets if row.target == request.target)
             route = replace(route, targets=own)
         found = standings(route, request, place.config, self._knowledge, now, out)
-        return Look(request, place, route, found, self._knowledge, now)
+        return Look(request, place, route, found, self._knowledge, now, self._last.get(request.session_id))
