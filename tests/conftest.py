@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -19,6 +20,7 @@ from tests.bed.home import Home
 from tests.bed.sidecar import Sidecar
 from tests.bed.store_user import NOW
 from tests.bed.stores import Clock, NewStore, Stores, StoreUsers, comparable
+from tests.failover import Scene, scene
 
 # The same examples in every run: what a test says must not depend on luck. `--hypothesis-profile=search`
 # looks for new ones; what it finds becomes an @example.
@@ -117,3 +119,18 @@ def users(folder: Path) -> Iterator[StoreUsers]:
     """Start processes that use the store."""
     with StoreUsers(folder) as several:
         yield several
+
+
+@pytest.fixture(scope="module")
+def opened(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """Open three gateways and an OpenCode, as the module's own `write` configures it."""
+    module: Any = request.node.getparent(pytest.Module).obj
+    with scene(module.write) as one:
+        yield one
+
+
+@pytest.fixture
+def three(opened: Scene) -> Scene:
+    """Return the module's scene, made as new."""
+    opened.reset()
+    return opened

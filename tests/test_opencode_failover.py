@@ -1,29 +1,15 @@
 """Failover in the real OpenCode: whatever a provider refuses with, the next answers, and nobody notices."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.bed import wires
 from tests.bed.refusals import PLAIN_429, REFUSALS
-from tests.failover import ALPHA, ANSWERS, BETA, GAMMA, WIRE_IDS, Scene, Turn, entries, scene
+from tests.failover import ALPHA, ANSWERS, BETA, GAMMA, WIRE_IDS, Scene, Turn, entries
 
 
 def write(one: Scene) -> None:
     """Configure providers and nothing of ours: they have keys, and the same model."""
     one.home.write_opencode(entries(one.gateways, *wires.WIRES))
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Scene]:
-    with scene(write) as one:
-        yield one
-
-
-@pytest.fixture
-def three(opened: Scene) -> Scene:
-    opened.reset()
-    return opened
 
 
 @pytest.mark.parametrize("name", REFUSALS)

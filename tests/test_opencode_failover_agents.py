@@ -1,7 +1,6 @@
 """Failover of what is no plain turn: subagents, turns of many steps, titles, summaries, images."""
 
 import base64
-from collections.abc import Iterator
 
 import pytest
 
@@ -24,7 +23,6 @@ from tests.failover import (
     entries,
     in_wires,
     is_child,
-    scene,
 )
 
 PIXEL = base64.b64encode(
@@ -41,18 +39,6 @@ def write(one: Scene) -> None:
         providers[seeing]["models"][MODEL] |= sees
     providers["beta"]["models"][MODEL] |= {"modalities": {"input": ["text"], "output": ["text"]}}
     one.home.write_opencode(providers)
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Scene]:
-    with scene(write) as one:
-        yield one
-
-
-@pytest.fixture
-def three(opened: Scene) -> Scene:
-    opened.reset()
-    return opened
 
 
 @pytest.mark.parametrize(("wire", "name"), in_wires(REFUSALS, "429", "an error in the stream"))

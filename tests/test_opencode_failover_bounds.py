@@ -49,18 +49,6 @@ def bare() -> Iterator[Scene]:
         yield one
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Scene]:
-    with scene(write) as one:
-        yield one
-
-
-@pytest.fixture
-def three(opened: Scene) -> Scene:
-    opened.reset()
-    return opened
-
-
 def asked(one: Scene) -> list[int]:
     """Count all requests of models, titles and summaries included."""
     return [len(gateway.model_calls) for gateway in one.gateways.values()]

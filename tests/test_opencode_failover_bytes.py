@@ -34,12 +34,6 @@ def bare() -> Iterator[Scene]:
         yield one
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Scene]:
-    with scene(write) as one:
-        yield one
-
-
 def chopped(size: int) -> Answer:
     """Stream the text in chunks of so many bytes."""
 

@@ -141,18 +141,6 @@ def test_a_sidecar_that_says_again_for_ever_is_not_obeyed_for_ever(nonsense: tup
     assert 1 < one.calls()[0] <= 16
 
 
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Scene]:
-    with scene(write) as one:
-        yield one
-
-
-@pytest.fixture
-def three(opened: Scene) -> Scene:
-    opened.reset()
-    return opened
-
-
 def wait_for_another(one: Scene, gone: list[int]) -> None:
     """Wait until a new sidecar answers: a command waits for it, a turn would go its usual way."""
     wait_until(lambda: bool(set(one.sidecars()) - set(gone)), "a new sidecar")

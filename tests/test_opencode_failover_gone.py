@@ -1,7 +1,6 @@
 """When everybody refuses: a short wait is counted down and succeeds, a long one ends the turn and says so."""
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -22,7 +21,6 @@ from tests.failover import (
     by_agent,
     entries,
     is_child,
-    scene,
 )
 
 THREE_SECONDS: Final = refusal(429, "rate_limit_error", "Too many requests.", retry_after="3")
@@ -44,12 +42,6 @@ def write(one: Scene) -> None:
     routes = [{"targets": [f"{name}{WIRE_IDS[wire]}/qwen3-coder" for name in two]} for wire in wires.WIRES]
     one.home.write_opencode(entries(two, *wires.WIRES))
     one.home.write_gateways(routes=routes, autoRoute=False)
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Scene]:
-    with scene(write) as one:
-        yield one
 
 
 @pytest.fixture

@@ -22,12 +22,6 @@ def opened() -> Iterator[Scene]:
         yield one
 
 
-@pytest.fixture
-def three(opened: Scene) -> Scene:
-    opened.reset()
-    return opened
-
-
 def hit(one: Scene) -> None:
     """Let the first OpenCode find out that the first provider refuses for an hour."""
     one.alpha.turns(REFUSALS["429 for an hour"])

@@ -1,6 +1,5 @@
 """Failover where nobody says no: a provider that can't be reached, or is reached and says nothing."""
 
-from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -20,7 +19,6 @@ from tests.failover import (
     Turn,
     by_agent,
     entries,
-    scene,
     stored,
 )
 
@@ -50,18 +48,6 @@ def write(one: Scene) -> None:
     agent = {"general": {"model": f"{GAMMA}/{MODEL}"}}
     one.home.write_opencode(entries(one.gateways, *wires.WIRES), agent=agent)
     one.home.write_gateways(headersTimeoutS=SILENCE_S)
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Scene]:
-    with scene(write) as one:
-        yield one
-
-
-@pytest.fixture
-def three(opened: Scene) -> Scene:
-    opened.reset()
-    return opened
 
 
 @pytest.mark.parametrize("how", SILENT)

@@ -2,10 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any, Final
-
-import pytest
 
 from tests.bed import program
 from tests.bed.opencode import START_S, run
@@ -13,7 +10,7 @@ from tests.bed.processes import PLUGIN, wait_until
 from tests.bed.refusals import REFUSALS
 from tests.bed.replies import says
 from tests.bed.tui import Tui
-from tests.failover import ALPHA, ANSWERS, BETA, PROMPT, Scene, Turn, entries, scene
+from tests.failover import ALPHA, ANSWERS, BETA, PROMPT, Scene, Turn, entries
 
 ODD: Final = "odd"
 """A provider at the first gateway whose requests don't go through `fetch`."""
@@ -56,18 +53,6 @@ def write(one: Scene) -> None:
     plugin.write_text(ODD_PLUGIN)
     content: dict[str, Any] = json.loads(path.read_text())
     path.write_text(json.dumps(content | {"plugin": [PLUGIN, f"file://{plugin}"]}))
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Scene]:
-    with scene(write) as one:
-        yield one
-
-
-@pytest.fixture
-def three(opened: Scene) -> Scene:
-    opened.reset()
-    return opened
 
 
 def hit(one: Scene) -> Turn:

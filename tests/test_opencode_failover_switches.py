@@ -8,7 +8,7 @@ import pytest
 
 from tests.bed.home import MODEL
 from tests.bed.refusals import PLAIN_429, REFUSALS
-from tests.failover import ALPHA, ANSWERS, BETA, GAMMA, Scene, Turn, entries, scene
+from tests.failover import ALPHA, ANSWERS, BETA, GAMMA, Scene, Turn, entries
 
 OTHER_MODEL: Final = "qwen3-coder-next"
 """What the third provider has beside the common model."""
@@ -32,12 +32,6 @@ def write(one: Scene) -> None:
     providers = entries(one.gateways)
     providers[GAMMA]["models"][OTHER_MODEL] = {"name": "Next"}
     one.home.write_opencode(providers)
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Scene]:
-    with scene(write) as one:
-        yield one
 
 
 @pytest.fixture

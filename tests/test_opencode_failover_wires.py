@@ -1,13 +1,9 @@
 """A turn that nobody of its own wire can answer begins at another one, and comes back."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.bed.home import MODEL
 from tests.bed.refusals import REFUSALS
 from tests.bed.replies import says
-from tests.failover import ALPHA, ANSWERS, BETA, GAMMA, Scene, Turn, entries, scene
+from tests.failover import ALPHA, ANSWERS, BETA, GAMMA, Scene, Turn, entries
 
 BETA_ELSEWHERE = f"{BETA}-anthropic"
 GAMMA_ELSEWHERE = f"{GAMMA}-responses"
@@ -21,18 +17,6 @@ def write(one: Scene) -> None:
         | entries(alone[BETA], "anthropic-messages")
         | entries(alone[GAMMA], "openai-responses")
     )
-
-
-@pytest.fixture(scope="module")
-def opened() -> Iterator[Scene]:
-    with scene(write) as one:
-        yield one
-
-
-@pytest.fixture
-def three(opened: Scene) -> Scene:
-    opened.reset()
-    return opened
 
 
 def asked_of(one: Scene, turn: Turn) -> str:
