@@ -70,7 +70,7 @@ class SqliteStore:
 
     def fresh(self, now: float) -> State | None:
         sight = self._sight
-        if self.trouble or sight is None or not sight.is_still_true(now):
+        if sight is None or not sight.is_still_true(now):
             return None
         return self.state(now)
 
