@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from sidecar.adapters.webhooks import Event
 from sidecar.core.choose import Candidate
 from sidecar.protocol import PassPlan, SendPlan
-from tests.flying import NOW, Flying, target
+from tests.flying import MODEL, NOW, Flying, target
 
 pytestmark = pytest.mark.anyio
 
@@ -170,3 +171,48 @@ async def test_no_toast_tells_where_none_is_wanted(tmp_path: Path, ours: dict[st
         await request.plan()
         await request.served()
         assert one.toasts == []
+
+
+async def test_when_no_key_is_taken_the_user_reads_what_their_own_provider_says(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        request = (await bed.opencode()).request()
+        steps = [await request.plan(), await request.refused(401), await request.refused(401)]
+        assert steps == ["a", "b", "given up"]
+
+
+async def test_receivers_hear_of_each_turn_of_an_episode_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Flying(tmp_path, webhooks=[{"url": "https://hooks.example/x"}]) as bed:
+        one, other = await bed.opencode(), await bed.opencode()
+        sent: list[Event] = []
+
+        def send(_: object, event: Event) -> None:
+            sent.append(event)
+
+        for each in (one, other):
+            monkeypatch.setattr(each.application.webhooks, "send", send)
+        for each in (one, other):
+            request = each.request()
+            await request.plan()
+            if each is one:
+                await request.refused(429, **HOUR)
+            await request.served()
+        for each in (one, other):
+            request = each.request()
+            steps = [await request.plan(), *[await request.refused(429, **HOUR) for _ in range(2)]]
+            assert steps[-1] == "reply 403"
+        bed.clock.now += 3601
+        request = one.request()
+        await request.plan()
+        await request.served()
+        why = "quota-exhausted-long"
+        assert sent == [
+            Event("failover", NOW, "a", sent[0].text, MODEL, why, NOW + 3600),
+            Event("exhausted", NOW, "a", sent[1].text, MODEL, why, NOW + 3600),
+            Event("recovered", NOW + 3601, "a", "A is back · going on there", MODEL),
+        ]
+        assert [event.text for event in sent[:2]] == [
+            "A refuses (quota used up) · back in 1h · going on at B",
+            "Every provider refuses · first back: A, at 01:00, in about an hour",
+        ]

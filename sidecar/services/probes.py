@@ -57,5 +57,5 @@ async def _may_probe(standing: Standing, look: Look, flight: Flight, store: Stor
 
 def probe_claim(rows: tuple[Cooldown, ...]) -> str:
     """Name the claim on finding out whether what *rows* bind is back."""
-    keys = sorted(row.key for row in rows)
+    keys = [row.key for row in rows]
     return f"probe:{sha256(msgspec.json.encode(keys)).hexdigest()[:16]}"
