@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.texts.figures import age, amount, bar, columns, compact, duration, fit, percent, wrap
+from sidecar.texts.figures import age, amount, bar, columns, compact, cut, duration, fit, percent, wrap
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=60)
 
@@ -140,3 +140,7 @@ def test_no_wrapped_line_is_wider_than_asked_and_no_word_is_lost(parts: list[str
     assert all(columns(line) <= width for line in lines)
     told = "".join("".join(lines).removeprefix("  ! ").replace(" · ", "").split())
     assert told == "".join("".join(part.split()) for part in parts) or "·" in "".join(parts)
+
+
+def test_what_is_cut_within_a_wide_character_leaves_no_gap() -> None:
+    assert [cut("示例大学", width) for width in (8, 7, 6, 5)] == ["示例大学", "示例大…", "示例…", "示例…"]

@@ -176,6 +176,18 @@ async def test_who_could_not_take_the_request_is_not_waited_for(tmp_path: Path) 
         assert r"A refuses (quota used up).\nBack at 01:00" in plan.body
 
 
+async def test_nobody_counts_down_to_a_guess_at_when_a_quota_is_back(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        request = one.request()
+        await request.plan()
+        await request.refused(429, **HOUR)
+        plan = await request.failure(402)
+        assert isinstance(plan, ReplyPlan)
+        assert plan.status == 403
+        assert "First back: B (quota used up), perhaps at" in plan.body
+
+
 async def test_who_is_just_being_looked_at_is_waited_for_a_moment(tmp_path: Path) -> None:
     async with Flying(tmp_path) as bed:
         one, other = await bed.opencode(), await bed.opencode()

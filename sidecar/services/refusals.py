@@ -1,10 +1,12 @@
 """Refusals of our own: when the host is told one instead of what a target said, in its wire's own shape."""
 
 from collections.abc import Mapping
+from math import inf
 from typing import Final
 
 import msgspec
 
+from sidecar.core.cooldown import Cooldown
 from sidecar.core.failure import FailureClass
 from sidecar.protocol import PassPlan, Plan, ReplyPlan, Wire
 from sidecar.services.flights import Flight
@@ -58,7 +60,7 @@ def all_gone(look: Look, flight: Flight) -> Plan:
     waiting = [row for row in look.standings if row.rows and row.candidate.unfit in (None, "tried")]
     if own is None or not waiting or own.failure.failure_class not in MENDED_BY_WAITING:
         return given_up(look)
-    wait_s = min(_until(row, look) for row in waiting) - look.now
+    wait_s = min((_until(row, look) for row in waiting if not _is_used_up(row)), default=inf) - look.now
     is_alone = all(row.candidate.is_own for row in waiting)
     if is_alone and (own.failure.reset_at is None or wait_s <= COUNTED_DOWN_S):
         return PassPlan()  # the host's own way with a refusal is as good
@@ -70,6 +72,16 @@ def all_gone(look: Look, flight: Flight) -> Plan:
     return _told(look, 403, failover.gone(rows, look.now))
 
 
+def _is_used_up(standing: Standing) -> bool:
+    """Say whether a quota is used up until nobody knows when: counting down to a guess would be in vain."""
+    row = _last(standing)
+    return row.failure_class == "quota-exhausted-long" and not row.stated
+
+
+def _last(standing: Standing) -> Cooldown:
+    return max(standing.rows, key=lambda row: row.until)
+
+
 def _told(look: Look, status: int, message: str, headers: Mapping[str, str] = {}) -> Plan:
     if look.config.settings.dry_run or look.request.wire == "other":
         return PassPlan()
@@ -77,7 +89,7 @@ def _told(look: Look, status: int, message: str, headers: Mapping[str, str] = {}
 
 
 def _waiting(standing: Standing, look: Look) -> failover.Waiting:
-    row = max(standing.rows, key=lambda row: row.until)
+    row = _last(standing)
     label = look.place.label(standing.target.provider_id)
     return failover.Waiting(label, row.failure_class, _until(standing, look), row.stated)
 

@@ -82,7 +82,7 @@ def fit(text: str, width: int) -> str:
 
 def cut(text: str, width: int) -> str:
     """Return *text*, cut with an ellipsis where it is wider than *width*."""
-    return fit(text, min(columns(text), width))
+    return text if columns(text) <= width else fit(text, width).rstrip()
 
 
 def title(label: str, name: str) -> str:
