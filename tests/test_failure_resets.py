@@ -210,3 +210,9 @@ def test_what_does_not_pass_by_itself_has_no_reset(status: int) -> None:
 def test_a_time_of_a_named_zone_is_an_instant(message: str, at: str | None) -> None:
     failure = classify(Refusal(message=f"You've hit your limit · {message}"), NOW)
     assert failure.reset_at == (datetime.fromisoformat(at).timestamp() if at else None)
+
+
+def test_the_window_of_a_rate_says_nothing_of_a_quota_unless_it_is_used_up() -> None:
+    quota = {"error": {"message": "You exceeded your current quota, check your plan"}}
+    assert after({"x-ratelimit-reset": "3600"}, quota) is None
+    assert after({"x-ratelimit-reset": "3600", "x-ratelimit-remaining": "0"}, quota) == 3600

@@ -230,3 +230,18 @@ def test_what_concerns_one_model_leaves_the_others_of_the_account_alone(
 ) -> None:
     failure = classify(Refusal(status=status, body=body), NOW)
     assert (failure.failure_class, failure.scope) == (failure_class, scope)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "failure_class"),
+    [
+        (400, {"code": "model_not_found", "message": "invalid api key"}, "bad-request"),
+        (400, {"message": "invalid api key"}, "auth"),
+        (429, {"code": "unavailable", "message": "no"}, "rate-limit-short"),
+    ],
+)
+def test_a_code_weighs_more_than_words_about_keys_and_a_vague_one_less_than_the_status(
+    status: int, error: dict[str, str], failure_class: str
+) -> None:
+    refusal = Refusal("any", status, body=json.dumps({"error": error}))
+    assert classify(refusal, NOW).failure_class == failure_class
