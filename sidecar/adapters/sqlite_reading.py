@@ -72,7 +72,7 @@ class Reader:
         """Have read nothing yet."""
         self._hour = 0
         self._last: Reading | None = None
-        self._generation = 0
+        self._generation: int = 0
         self._seen: tuple[int, int] | None = None
 
     def news(self, db: sqlite3.Connection, file: Watched, now: float) -> Known | None:
