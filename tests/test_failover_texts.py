@@ -99,7 +99,7 @@ def test_the_end_says_who_is_waited_for_until_when_and_why() -> None:
         "Every provider that could answer refuses.\n"
         "First back: Campus gateway (quota used up), at 13:02, in about three hours.\n"
         "Then: OpenRouter (asked too often), Monday 12:02; Together AI (key refused), Tuesday 18:02.\n"
-        "Topped up? Every new prompt is sent all the same. /quota_status says more."
+        "Topped up? Every new prompt is sent all the same.\n/quota_status says more."
     )
 
 
@@ -112,7 +112,7 @@ def test_the_end_of_one_who_was_alone() -> None:
     assert failover.gone([CAMPUS], NOW) == (
         "Campus gateway refuses (quota used up).\n"
         "Back at 13:02, in about three hours.\n"
-        "Topped up? Every new prompt is sent all the same. /quota_status says more."
+        "Topped up? Every new prompt is sent all the same.\n/quota_status says more."
     )
 
 
@@ -121,7 +121,7 @@ def test_the_end_when_until_when_is_a_guess() -> None:
         "Every provider that could answer refuses.\n"
         "First back: OpenRouter (asked too often), perhaps on Monday at 12:02, in about two days.\n"
         "Then: Together AI (key refused), Tuesday 18:02.\n"
-        "Topped up? Every new prompt is sent all the same. /quota_status says more."
+        "Topped up? Every new prompt is sent all the same.\n/quota_status says more."
     )
 
 

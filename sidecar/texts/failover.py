@@ -110,7 +110,9 @@ def gone(rows: Sequence[Waiting], now: float) -> str:
         lines.append(f"Then: {'; '.join(_waiting(row, now, is_short=True) for row in others)}.")
     else:
         lines = [f"{_harmless(first.label)} refuses ({_FINALLY[first.why]}).", f"Back {_until(first, now)}."]
-    return "\n".join([*lines, "Topped up? Every new prompt is sent all the same. /quota_status says more."])
+    return "\n".join(
+        [*lines, "Topped up? Every new prompt is sent all the same.", "/quota_status says more."]
+    )
 
 
 def busy(rows: Sequence[Waiting], now: float) -> str:
