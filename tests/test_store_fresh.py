@@ -272,7 +272,6 @@ def test_what_is_fresh_or_loaded_is_what_a_new_reading_gives(steps: list[Step]) 
                 assert comparable(state) == expected
             if who == "load":
                 assert comparable(await ours.load(clock.now)) == expected
-                assert ours.fresh(clock.now) is ours.state(clock.now)
         for one in stores.values():
             await one.aclose()
 

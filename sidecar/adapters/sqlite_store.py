@@ -265,14 +265,15 @@ class SqliteStore:
 
         Nobody has waited for the turn of this; who comes meanwhile waits for a part of it at most.
         """
-        self._pruned_at, began = self._clock(), monotonic()
+        self._pruned_at = self._clock()
         with suppress(sqlite3.Error, OSError, schema.NewerSchemaError), self._file.use_if_free() as db:
             before = db.total_changes
             if schema.prune(db, self._pruned_at):
                 self._pruned_at = None
             if db.total_changes > before:
                 self._reader.forget()
-            self._next_sight = self._reader.sight(db, self._file, began)
+            else:
+                self._next_sight = self._sight
 
     def _close(self) -> None:
         with self._lock:
