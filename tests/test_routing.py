@@ -284,3 +284,15 @@ async def test_a_refusal_without_a_time_waits_for_the_window_that_is_used_up(tmp
         assert await one.request().plan() == "b"
         bed.clock.now += 1
         assert await one.request().plan() == "a"
+
+
+async def test_nobody_hears_that_one_is_back_who_has_not_heard_that_it_refused(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a") as bed:
+        one = await bed.opencode()
+        request = one.request()
+        await request.plan()
+        assert await request.refused(429) == "given up"
+        again = one.request()
+        await again.plan()
+        await again.served()
+        assert one.toasts == []

@@ -142,7 +142,7 @@ class Requests:
             return
         if own == params.target:  # of any other nobody was told that it refused
             if ended:
-                await self._telling.is_back(place, max(ended, key=lambda row: row.until), own)
+                await self._telling.is_back(place, ended, own)
             return
         if flight.limit:
             await self._telling.own_limit(place, flight.limit, own, params.target)

@@ -45,12 +45,13 @@ class Telling:
         event = _event("failover", refused, text, now, row)
         await self._tell(place, _episode("went", row), text, "warning", event)
 
-    async def is_back(self, place: Workspace, row: Cooldown, target: Target) -> None:
-        """Tell that *target* answers again."""
+    async def is_back(self, place: Workspace, rows: Sequence[Cooldown], target: Target) -> None:
+        """Tell that *target* answers again, where it was told that it did not: *rows* have ended."""
         text, now = failover.is_back(place.label(target.provider_id)), self._clock()
-        await self._tell(
-            place, _episode("back", row), text, "success", _event("recovered", target, text, now)
-        )
+        event = _event("recovered", target, text, now)
+        before = [_episode(news, row) for row in rows for news in ("went", "moved", "gone")]
+        last = max(rows, key=lambda row: row.until)
+        await self._tell(place, _episode("back", last), text, "success", event, before)
 
     async def own_limit(self, place: Workspace, reached: Reached, full: Target, served: Target) -> None:
         """Tell that *full* is at a limit of the user's own, and requests go to *served*."""
@@ -79,18 +80,30 @@ class Telling:
         await self._tell(place, _episode("gone", row), None, "error", event)
 
     async def _tell(
-        self, place: Workspace, what: str, text: Sentence | None, variant: toasts.Variant, event: Event
+        self,
+        place: Workspace,
+        what: str,
+        text: Sentence | None,
+        variant: toasts.Variant,
+        event: Event,
+        before: Sequence[str] = (),
     ) -> None:
+        """Tell *what* in either way, unless nothing of *before* was told in that way."""
         settings = place.config.settings
         if what in self._told or settings.dry_run:
             return
         put_last(self._told, what, None, MOST_TOLD)
-        if text and self.show and settings.toasts and await self._is_first("toast", what):
+        if text and self.show and settings.toasts and await self._is_news("toast", what, before):
             message = toasts.message([text])
             self.show(ToastShowParams(place.directory, message, variant, toasts.TITLE, toasts.STAYS_S))
         hooks = place.config.webhooks
-        if hooks and await self._is_first("hook", what):
+        if hooks and await self._is_news("hook", what, before):
             self._webhooks.send(hooks, event)
+
+    async def _is_news(self, how: str, what: str, before: Sequence[str]) -> bool:
+        # Whoever may still be the first to tell something knows that nobody has told it.
+        is_due = not before or not all([await self._is_first(how, said) for said in before])
+        return is_due and await self._is_first(how, what)
 
     async def _is_first(self, how: str, what: str) -> bool:
         return await self._store.claim(f"{how}:{what}", uuid4().hex, REMEMBERED_S, self._clock())
