@@ -25,7 +25,10 @@ class Watch:
         self.needless: list[str] = []
         """Requests to who had said until when it refuses, while another was free."""
         self.lost_needlessly: list[str] = []
-        """Turns that were lost while a provider would have served them."""
+        """Turns that were lost while a provider would have served them that no wait held back.
+
+        A wait that was guessed may be too long; nobody can know that before somebody looks.
+        """
         self.probes: Counter[tuple[CooldownKey, float]] = Counter()
         """By the wait that was over, while another was free."""
         self.episodes: set[tuple[CooldownKey, float]] = set()
@@ -46,13 +49,16 @@ class Watch:
             self.probes.update((row.key, row.until) for row in rows)
 
     def _lost(self, request: Request | None, call: Call) -> None:
+        now = self._world.time.now
+        state = self._store.state(now)
         could = [
             one.name
             for one in self._world.providers.values()
-            if one.could_serve(self._world.time.now, call.tokens)
+            if one.could_serve(now, call.tokens)
+            and not any(row.is_active(now) for row in _binding(state, one.name))
         ]
         if request is None and could:
-            self.lost_needlessly.append(f"{could} at {self._world.time.now:.0f}")
+            self.lost_needlessly.append(f"{could} at {now:.0f}")
 
 
 def _binding(state: State, name: str) -> list[Cooldown]:
