@@ -24,6 +24,8 @@ def finished(home: Home, provider_id: str, **headers: str) -> bytes:
         "requestId": "r",
         "directory": str(home.project),
         "sessionId": "ses_1",
+        "messageId": "msg_1",
+        "agent": "build",
         "target": {"providerId": provider_id, "modelId": MODEL},
         "headers": {name.replace("_", "-"): value for name, value in headers.items()},
         "ttfbS": 0.1,
