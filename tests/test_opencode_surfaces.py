@@ -127,12 +127,11 @@ def test_neither_key_nor_prompt_crosses_the_wire(configured: Home, wiretap: Wire
     assert "request/plan" in frames
     opened = [message["params"] for message in sent if message["method"] == "workspace/open"]
     model = {
-        "id": MODEL, "name": "Bed model", "limits": {}, "inputModalities": ["text"],
+        "id": MODEL, "name": "Bed model", "limits": {}, "inputModalities": ["text"], "takesTools": True,
         "prices": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
     }  # fmt: skip
     providers = [
-        {"id": wire, "name": wire, "source": "config", "models": [model | {"npm": wires.NPM[wire]}]}
-        for wire in wires.WIRES
+        {"id": wire, "name": wire, "models": [model | {"npm": wires.NPM[wire]}]} for wire in wires.WIRES
     ]
     version = run_program(configured, opencode_binary(), "--version").stdout.strip()
     directory = {"directory": str(configured.project)}
