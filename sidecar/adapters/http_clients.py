@@ -14,6 +14,9 @@ from sidecar import __version__
 from sidecar.adapters import urls
 
 MAX_CONNECTIONS: Final = 64
+MAX_IDLE: Final = 4
+"""Kept open for a second request at once. The pool looks at each of them for every request: fifty that are
+open and fifty that are asked cost more than a second."""
 USER_AGENT: Final = f"opencode-quota-sidecar/{__version__}"
 
 T = TypeVar("T")
@@ -92,7 +95,7 @@ def _build_client(scheme: str) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             follow_redirects=False,
             timeout=None,  # noqa: S113 - one deadline stands around connecting and reading
-            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_IDLE),
             # Plain http goes to loopback and private addresses only, so never through a proxy.
             trust_env=scheme == "https",
             # Cookies don't know ports: what one gateway sets would be sent to its neighbours.
