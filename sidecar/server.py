@@ -237,7 +237,10 @@ class Server:
         await (await self._ready()).requests.finished(params)
 
     async def _turn_route(self, params: TurnRouteParams) -> TurnRouteResult:
-        return TurnRouteResult(await (await self._ready()).turns.route(params))
+        turns = (await self._ready()).turns
+        target = await turns.route(params)
+        self._tasks.start_soon(self._in_background, turns.tell, params.session_id)
+        return TurnRouteResult(target)
 
     async def _message_finished(self, params: MessageFinishedParams) -> None:
         await (await self._ready()).requests.message_finished(params)

@@ -119,6 +119,7 @@ class Opencode:
     async def turn(self, shown: str, session: str = "ses_1") -> str | None:
         params = TurnRouteParams(self.directory, session, "build", target(shown))
         found = await self.application.turns.route(params)
+        await self.application.turns.tell(session)
         return found.provider_id if found else None
 
     async def decisions(self) -> Sequence[Decision]:

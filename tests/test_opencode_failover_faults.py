@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from tests.bed.mad_sidecar import ABSENT, DIES, GARBAGE, Madness
+from tests.bed.opencode import text_of
 from tests.bed.processes import wait_until
 from tests.bed.refusals import REFUSALS
 from tests.bed.replies import held
@@ -147,10 +148,8 @@ def wait_for_another(one: Scene, gone: list[int]) -> None:
     assert "What is left:" in one.command("quota_status")
 
 
-@pytest.mark.parametrize("fate", [signal.SIGSTOP, signal.SIGKILL])
-def test_a_sidecar_that_is_gone_when_the_refusal_comes_costs_only_the_fallback(
-    three: Scene, fate: signal.Signals
-) -> None:
+def lose_the_sidecar(three: Scene, fate: signal.Signals) -> tuple[str, list[int]]:
+    """Do this to it while Alpha has not refused yet; return the session, and who is gone."""
     go_on = threading.Event()
     three.alpha.turns(held(REFUSALS["402"], go_on))
     session = three.begin()
@@ -160,11 +159,22 @@ def test_a_sidecar_that_is_gone_when_the_refusal_comes_costs_only_the_fallback(
         os.kill(pid, fate)
     go_on.set()
     three.wait_for_idle(session)
+    return session, gone
+
+
+def test_a_sidecar_that_hangs_when_the_refusal_comes_costs_only_the_fallback(three: Scene) -> None:
+    session, gone = lose_the_sidecar(three, signal.SIGSTOP)
     assert three.serve.messages(session)[-1]["info"]["error"]["data"]["message"] == REFUSED.error
     assert three.calls() == [1, 0, 0]
     wait_for_another(three, gone)
     assert three.turn() == Turn(ANSWERS[BETA])
     assert three.calls() == [2, 1, 0]
+
+
+def test_a_sidecar_that_is_killed_when_the_refusal_comes_is_replaced_for_it(three: Scene) -> None:
+    session, _ = lose_the_sidecar(three, signal.SIGKILL)
+    assert text_of(three.serve.messages(session)[-1]) == ANSWERS[BETA]
+    assert three.calls() == [1, 1, 0]
 
 
 def test_what_was_learnt_outlives_a_sidecar_that_is_killed(three: Scene) -> None:

@@ -117,10 +117,9 @@ class PlannedRequest {
     return reply ? this.#stepOf(readPlan(Object(reply.result).plan)) : PASS
   }
 
-  /** A refusal is worth a wait: for one that has just missed a deadline, or is being started. */
+  /** A refusal is worth a wait: for one that has just missed a deadline, is being started, or has died. */
   #canAsk(method: "request/plan" | "request/failed"): boolean | Promise<boolean> {
-    const { state } = this.#sidecar
-    if (method === "request/plan" || state === "dead") return state === "healthy"
+    if (method === "request/plan") return this.#sidecar.state === "healthy"
     return this.#sidecar.isReady(START_MS, this.#request.signal)
   }
 

@@ -37,6 +37,8 @@ class Turns:
         self._clock = clock
         self._resumed: dict[str, None] = {}
         """The messages whose turns were done again."""
+        self._moved: dict[str, tuple[Workspace, Cooldown, SessionRoute]] = {}
+        """By session: the move that is yet to be told."""
 
     async def route(self, params: TurnRouteParams) -> Target | None:
         """Return where the turn goes instead of where the host's picker shows; None: nowhere else."""
@@ -61,8 +63,14 @@ class Turns:
         if mutations:
             await self._store.apply(mutations, DISK_S)
         if moved_to and (row := _waits(place.config, state, session.chosen, now)):
-            await self._telling.moved(place, row, session.chosen, moved_to)
+            put_last(self._moved, params.session_id, (place, row, new), MOST_RESUMED)
         return None if target == params.target else target
+
+    async def tell(self, session_id: str) -> None:
+        """Tell of the last move of a session, once the host has its answer."""
+        place, row, session = self._moved.pop(session_id, (None, None, None))
+        if place and row and session and session.moved_to:
+            await self._telling.moved(place, row, session.chosen, session.moved_to)
 
     async def failed(self, params: SessionErrorParams) -> SessionResumeParams | None:
         """Learn from a turn that ended with an error, and say what to do again with another model."""
