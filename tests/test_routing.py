@@ -287,12 +287,14 @@ async def test_a_refusal_without_a_time_waits_for_the_window_that_is_used_up(tmp
 
 
 async def test_nobody_hears_that_one_is_back_who_has_not_heard_that_it_refused(tmp_path: Path) -> None:
-    async with Flying(tmp_path, "a") as bed:
+    async with Flying(tmp_path) as bed:
         one = await bed.opencode()
         request = one.request()
         await request.plan()
-        assert await request.refused(429) == "given up"
+        assert await request.refused(429) == "b"
+        await request.aborted()  # before anybody had answered in its place
+        bed.clock.now += 30
         again = one.request()
-        await again.plan()
+        assert await again.plan() == "a"
         await again.served()
         assert one.toasts == []
