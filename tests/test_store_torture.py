@@ -146,14 +146,15 @@ FULL = (
     "import resource, signal, sidecar.adapters.sqlite_store as store\n"
     "store.RETRY_S = 0.05\n"
     "most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]\n"
-    "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, most))\n"
-    "free = lambda *_: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))\n"
-    "signal.signal(signal.SIGUSR1, free)\n"
+    "held = lambda limit: lambda *_: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))\n"
+    "signal.signal(signal.SIGUSR1, held(1))\n"
+    "signal.signal(signal.SIGUSR2, held(most))\n"
 )
-"""A disk that is full until SIGUSR1: no file of this process may grow beyond a few pages.
+"""A disk that is full from SIGUSR1 to SIGUSR2: no file of this process may be written beyond a byte.
 
-The kernel refuses the write itself, in the middle of a transaction as it comes, as a full disk does
-(EFBIG stands for ENOSPC); for that no right is needed, and no file system of a test's own.
+The kernel refuses the write itself, as a full disk does (EFBIG stands for ENOSPC); for that no right is
+needed, and no file system of a test's own. It begins at a signal and not at a size: how many pages so many
+requests take depends on how many of them one transaction holds.
 """
 
 
@@ -165,6 +166,7 @@ async def test_on_a_full_disk_chats_go_on_and_what_waited_is_written_once_there_
             child.open(home.project)
             child.send(FINISHED)
             assert "state is kept in memory" not in status(child, home)
+        full.process.send_signal(signal.SIGUSR1)
         full.send(FINISHED * 50)
         assert_undisturbed(full)
         assert "state is kept in memory only, until the disk works again: the disk refused" in status(
@@ -172,7 +174,7 @@ async def test_on_a_full_disk_chats_go_on_and_what_waited_is_written_once_there_
         )
         other.send(FINISHED)
         assert "state is kept in memory" not in status(other, home)
-        full.process.send_signal(signal.SIGUSR1)
+        full.process.send_signal(signal.SIGUSR2)
         wait_until(lambda: "state is kept in memory" not in status(full, home), "the disk works again")
         assert_undisturbed(full)
         assert await requests(home) == 53
