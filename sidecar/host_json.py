@@ -44,7 +44,30 @@ class HostTexts(Struct, frozen=True, rename="camel"):
 
     down: str
     """The answer to a command without a sidecar; `{reason}`, `{cure}` and `{log}` are replaced."""
+    not_routed: str
+    """The answer to a request of a virtual model without a sidecar; `{reason}` and `{cure}` are replaced."""
+    router: str
+    """What the provider of the virtual models is called."""
     problems: HostProblems
+
+
+class HostModel(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A virtual model, as the host's picker is to offer it; unknown is absent."""
+
+    name: str
+    npm: str
+    """The package whose wire most of its targets speak."""
+    provider_id: str
+    """Of the target that a turn goes to while no sidecar can say which is best."""
+    model_id: str
+    context: float | None = None
+    """The least of all targets, in tokens."""
+    output: float | None = None
+    input_modalities: list[str] | None = None
+    """What all targets take."""
+    takes_tools: bool | None = None
+    takes_temperature: bool | None = None
+    reasons: bool | None = None
 
 
 class HostFile(Struct, frozen=True, rename="camel"):
@@ -52,3 +75,5 @@ class HostFile(Struct, frozen=True, rename="camel"):
 
     commands: dict[str, HostCommand]
     texts: HostTexts
+    models: dict[str, HostModel] = {}
+    """The virtual models, by id."""

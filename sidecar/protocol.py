@@ -18,6 +18,9 @@ from msgspec import Meta, Raw, Struct
 PROTOCOL_MAJOR: Final = 1
 """Raised when an older peer would misread a message; only another major is refused."""
 
+ROUTER: Final = "limit-router"
+"""The provider whose models are virtual: each stands for one model at several real providers."""
+
 MAX_LINE_BYTES: Final = 4 * 1024 * 1024
 """A longer line is drained and answered with `PARSE_ERROR` and no id."""
 
@@ -97,6 +100,9 @@ class CatalogueModel(Struct, frozen=True, rename="camel", omit_defaults=True):
     limits: CatalogueLimits | None = None
     input_modalities: list[str] | None = None
     takes_tools: bool | None = None
+    takes_temperature: bool | None = None
+    reasons: bool | None = None
+    """It can be told to think before it answers."""
     prices: CataloguePrices | None = None
 
 
@@ -162,6 +168,8 @@ class BodyShape(Struct, frozen=True, rename="camel"):
     has_images: bool
     has_tools: bool
     stream: bool
+    has_answers: bool = True
+    """It holds answers of a model, whichever that was."""
 
 
 class ModelRequest(Struct, frozen=True, rename="camel", omit_defaults=True):

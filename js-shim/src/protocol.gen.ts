@@ -122,6 +122,8 @@ export interface CatalogueModel {
   limits?: CatalogueLimits;
   inputModalities?: string[];
   takesTools?: boolean;
+  takesTemperature?: boolean;
+  reasons?: boolean;
   prices?: CataloguePrices;
 }
 /**
@@ -202,6 +204,7 @@ export interface BodyShape {
   hasImages: boolean;
   hasTools: boolean;
   stream: boolean;
+  hasAnswers?: boolean;
 }
 /**
  * What to do with the request. A shim treats a `kind` that it does not know as `pass`.
@@ -404,6 +407,9 @@ export interface HostFile {
     [k: string]: HostCommand;
   };
   texts: HostTexts;
+  models?: {
+    [k: string]: HostModel;
+  };
 }
 /**
  * A slash command that the host should offer.
@@ -416,6 +422,8 @@ export interface HostCommand {
  */
 export interface HostTexts {
   down: string;
+  notRouted: string;
+  router: string;
   problems: HostProblems;
 }
 /**
@@ -436,6 +444,21 @@ export interface HostProblems {
 export interface HostProblem {
   reason: string;
   cure: string;
+}
+/**
+ * A virtual model, as the host's picker is to offer it; unknown is absent.
+ */
+export interface HostModel {
+  name: string;
+  npm: string;
+  providerId: string;
+  modelId: string;
+  context?: number;
+  output?: number;
+  inputModalities?: string[];
+  takesTools?: boolean;
+  takesTemperature?: boolean;
+  reasons?: boolean;
 }
 
 export const PROTOCOL_MAJOR = 1

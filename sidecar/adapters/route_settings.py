@@ -52,12 +52,34 @@ class RouteEntry(Struct, frozen=True, rename="camel"):
         Strategy,
         Meta(
             description="priority: the model that you chose, then the order here. "
-            "headroom: whoever has the most left."
+            "headroom: whoever has the most left. cost: the cheapest. latency: the fastest."
         ),
     ] = "priority"
     max_attempts: Annotated[
         MaxAttempts | None,
         Meta(description="Targets that one request is sent to at most. Default: maxAttempts."),
+    ] = None
+
+
+class VirtualModelEntry(Struct, frozen=True, rename="camel"):
+    """A model of `limit-router`: one model at several providers."""
+
+    enabled: Annotated[bool, Meta(description="false: there is no such model.")] = True
+    targets: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=300)]],
+        Meta(
+            description="provider/model, both as OpenCode calls them; or a provider, for its model of that "
+            "name. In order, where the strategy wants one. Default: every provider that has the model."
+        ),
+    ] = []
+    name: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=80)] | None,
+        Meta(
+            description="What OpenCode's picker calls it. Default: the model's name, and that it is routed."
+        ),
+    ] = None
+    strategy: Annotated[
+        Strategy | None, Meta(description="How to choose. Default: strategy, beside virtualModels.")
     ] = None
 
 
@@ -87,3 +109,10 @@ class ProviderEntry(Struct, frozen=True, rename="camel"):
     set: Annotated[dict[DottedPath, Any], Meta(description=_SET)] = {}
     remove: Annotated[list[DottedPath], Meta(description=_REMOVE)] = []
     limits: Annotated[ProviderLimits | None, Meta(description="Your own limits for it.")] = None
+    undocumented: Annotated[
+        bool,
+        Meta(
+            description="true: what is left is also asked where its service doesn't document it, "
+            "as for Claude, ChatGPT and Copilot plans."
+        ),
+    ] = False

@@ -8,11 +8,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from sidecar.adapters.route_settings import HEADERS, MaxAttempts, ProviderEntry, RouteEntry
+from sidecar.adapters.route_settings import HEADERS, MaxAttempts, ProviderEntry, RouteEntry, VirtualModelEntry
+from sidecar.core.choose import Strategy
 from sidecar.core.failure import FailureClass
 from sidecar.quota.mapping import HeaderName
 
 ProviderId = Annotated[str, Meta(min_length=1, max_length=100)]
+ModelId = Annotated[str, Meta(min_length=1, max_length=200)]
 Variable = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Width = Annotated[int, Meta(ge=40, le=80, description="Columns of a report.")]
 
@@ -123,6 +125,30 @@ class Settings(Struct, frozen=True, rename="camel"):
         Meta(
             description="false: without a route that lists it, a request goes nowhere else; "
             "true: to providers that have the same model."
+        ),
+    ] = True
+    virtual_models: Annotated[
+        dict[ModelId, VirtualModelEntry], Meta(description="Models of limit-router, by id.")
+    ] = {}
+    auto_virtual_models: Annotated[
+        bool,
+        Meta(
+            description="false: limit-router has the models of virtualModels only; "
+            "true: also each that two providers or more have."
+        ),
+    ] = True
+    strategy: Annotated[
+        Strategy, Meta(description="How limit-router chooses: headroom, priority, cost or latency.")
+    ] = "headroom"
+    reserve: Annotated[
+        float,
+        Meta(ge=0, le=50, description="Percent that are kept: who has no more than that comes after others."),
+    ] = 5.0
+    auto_quota: Annotated[
+        bool,
+        Meta(
+            description="false: only gateways are asked what is left; "
+            "true: also known providers that you have a key for."
         ),
     ] = True
     dry_run: Annotated[

@@ -15,6 +15,7 @@ from sidecar.core.account import Account
 from sidecar.core.alerts import Mark
 from sidecar.core.cooldown import Cooldown, CooldownKey
 from sidecar.core.decision import Decision, SessionRoute
+from sidecar.core.forecast import Trail
 from sidecar.quota.windows import Window
 
 
@@ -50,6 +51,8 @@ class QuotaSnapshot(Struct, frozen=True, omit_defaults=True):
     failures: int = 0
     """Refusals with 429 or 5xx in a row."""
     retry_at: float | None = None
+    trail: dict[str, Trail] = {}
+    """What was read before of the windows that tell a share, by `core.forecast.name_of`."""
 
 
 class HourUsage(Struct, frozen=True, array_like=True):
@@ -64,6 +67,18 @@ class HourUsage(Struct, frozen=True, array_like=True):
     tokens: float = 0.0
     cost: float | None = None
     """The sum of what is known, in the currency of the price; absent when nothing is."""
+    ttfb_s: float = 0.0
+    """The sum over `answered` requests of the time to the first byte."""
+    answered: int = 0
+    """Requests that were answered and timed."""
+
+
+class Lease(Struct, frozen=True):
+    """A request under way, counted until it is over or nobody renews it."""
+
+    provider_id: str
+    until: float
+    """Unix seconds."""
 
 
 class State(Struct, frozen=True):
@@ -77,6 +92,8 @@ class State(Struct, frozen=True):
     cooldowns: dict[CooldownKey, Cooldown] = {}
     sessions: dict[str, SessionRoute] = {}
     """By the session's id."""
+    leases: dict[str, Lease] = {}
+    """By the request's id; those that have ended are nobody's."""
 
 
 class PutQuota(Struct, frozen=True):
@@ -93,6 +110,8 @@ class CountRequest(Struct, frozen=True):
     provider_id: str
     model_id: str
     failed: bool
+    ttfb_s: float | None = None
+    """Of one that was answered."""
 
 
 class CountTokens(Struct, frozen=True):
@@ -149,8 +168,24 @@ class PutDecision(Struct, frozen=True):
     decision: Decision
 
 
+class PutLease(Struct, frozen=True):
+    """Count a request as under way until *until*; again: until later."""
+
+    request_id: str
+    lease: Lease
+
+
+class DropLease(Struct, frozen=True):
+    """Count a request as over; one that isn't known is no error."""
+
+    request_id: str
+
+
 RouteMutation = PutCooldown | ClearCooldown | ResetProvider | PutSession | PutDecision
-Mutation = PutQuota | CountRequest | CountTokens | ReleaseClaim | RouteMutation
+Mutation = PutQuota | CountRequest | CountTokens | ReleaseClaim | PutLease | DropLease | RouteMutation
+
+LEASE_S = 15.0
+"""How long a request counts as under way if nobody renews its lease."""
 
 USAGE_HOURS = 48
 """How far back `State.usage` reaches."""

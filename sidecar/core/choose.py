@@ -1,12 +1,14 @@
 """Which target a request goes to: who may be asked at all, in which order, and why.
 
-Nothing is looked up here. A `Candidate` says all that counts of a target; `rank` puts them in order.
+Nothing is looked up here. A `Candidate` says all that counts of a target; `rank` puts them in order: first by
+tier, then as the strategy says, and a session stays where it is unless a move is worth its prompt cache.
 """
 
-from collections.abc import Iterable
-from functools import partial
+import math
+from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
+import msgspec
 from msgspec import Struct
 
 from sidecar.protocol import BodyShape, Target, Wire
@@ -17,10 +19,23 @@ RESERVE: Final = 5.0
 GAIN: Final = 10.0
 """So much more headroom, in percent, is worth a session's move: it costs the prompt cache."""
 
+CHEAPER: Final = 0.9
+FASTER: Final = 0.75
+"""As `GAIN`: the share of a price, of a latency, that another has to stay under."""
+
+STAY_S: Final = 600.0
+"""A session that was moved stays for so long, unless another is of a better tier."""
+
+ALIKE: Final = 10.0
+"""Headroom within the same ten points is as good: pace decides."""
+
+IN_FLIGHT: Final = 5.0
+"""A request under way counts as so many points of headroom: what it will use is not known yet."""
+
 BYTES_PER_TOKEN: Final = 4.0
 """Of JSON in the languages that people mix; what needs more tokens is refused there, and passed over."""
 
-Strategy = Literal["priority", "headroom"]
+Strategy = Literal["priority", "headroom", "cost", "latency"]
 
 Tier = Literal["healthy", "unknown", "reserve", "limited", "due", "cooling"]
 """In this order. `limited`: at a limit that the user has set; `due`: a wait is over, somebody must look."""
@@ -60,6 +75,25 @@ class Candidate(Struct, frozen=True, omit_defaults=True):
     until: float | None = None
     """When what holds it back ends."""
     unfit: Unfit | None = None
+    steady: float | None = None
+    """As `headroom`, of windows of an hour and longer: what shorter ones say is over before a move pays."""
+    pace: float | None = None
+    """In percent: what is left beyond the share of the time that is left; negative: used too fast."""
+    in_flight: int = 0
+    """Requests under way there, of all processes."""
+    price: float | None = None
+    """US dollars for a million tokens; 0: paid already. Absent: unknown."""
+    latency_s: float | None = None
+    """To the first byte, failures included as waits; absent: never measured."""
+    is_proven: bool = False
+    """It has answered lately: though nothing is known of what is left, there is something."""
+
+
+class Stay(Struct, frozen=True):
+    """Where a session is, and since when (Unix seconds)."""
+
+    target: Target
+    since: float
 
 
 def unfit_for(abilities: Abilities, wire: Wire, request_wire: Wire, body: BodyShape) -> Unfit | None:
@@ -76,37 +110,109 @@ def unfit_for(abilities: Abilities, wire: Wire, request_wire: Wire, body: BodySh
     return None
 
 
-def tier_of(headroom: float | None) -> Tier:
-    """Return the tier of a target that nothing holds back."""
+def tier_of(headroom: float | None, reserve: float = RESERVE) -> Tier:
+    """Return the tier of a target that nothing holds back; *reserve* in percent is kept."""
     if headroom is None:
         return "unknown"
-    return "healthy" if headroom > RESERVE else "reserve"
+    return "healthy" if headroom > reserve else "reserve"
 
 
-def rank(candidates: Iterable[Candidate], strategy: Strategy, last: Target | None = None) -> list[Candidate]:
+def rank(
+    candidates: Iterable[Candidate],
+    strategy: Strategy,
+    stay: Stay | None = None,
+    now: float = 0.0,
+    reserve: float = RESERVE,
+) -> list[Candidate]:
     """Return those that may be asked, the best first; the input's order doesn't matter.
 
     `priority` leaves the user's own target only when something holds it back; then it takes the user's
-    order. `headroom` takes the one with the most left, and stays with *last* until another has `GAIN` more.
+    order. `headroom` takes the one with the most left, `cost` the cheapest, `latency` the fastest; these stay
+    where the session is (*stay*), unless another is of a better tier, or is better by far after a while.
+    *reserve* is what the candidates' tiers were made with.
     """
     fit = [candidate for candidate in candidates if candidate.unfit is None]
-    return sorted(fit, key=partial(_by_headroom, last) if strategy == "headroom" else _by_priority)
+    ordered = sorted(fit, key=_KEYS[strategy])
+    here = next((row for row in ordered if stay and row.target == stay.target), None)
+    if here is None or stay is None or strategy == "priority" or here is ordered[0]:
+        return ordered
+    if not _is_worth_it(here, ordered[0], strategy, now - stay.since, reserve):
+        ordered.remove(here)
+        ordered.insert(0, here)
+    return ordered
+
+
+def _is_worth_it(
+    here: Candidate, best: Candidate, strategy: Strategy, stayed_s: float, reserve: float
+) -> bool:
+    """Say whether a session moves from *here* to *best*."""
+    if _is_held(here) or here.headroom == 0:
+        return True
+    tiers = [_steady_tier(row, strategy, reserve) for row in (best, here)]
+    if tiers[0] != tiers[1]:
+        return tiers[0] < tiers[1]
+    # A clock that was set back must not bind a session to its place.
+    return not 0 <= stayed_s < STAY_S and _gains(here, best, strategy)
+
+
+def _gains(here: Candidate, best: Candidate, strategy: Strategy) -> bool:
+    if strategy == "cost":
+        return _is_less(best.price, here.price, CHEAPER)
+    if strategy == "latency":
+        return _is_less(best.latency_s, here.latency_s, FASTER)
+    return (best.steady or 0.0) - (here.steady or 0.0) >= GAIN
+
+
+def _is_less(one: float | None, other: float | None, share: float) -> bool:
+    return one is not None and (other is None or one < other * share)
+
+
+def _steady_tier(candidate: Candidate, strategy: Strategy, reserve: float) -> int:
+    if _is_held(candidate):
+        return _TIERS.index(candidate.tier)
+    known = msgspec.structs.replace(candidate, tier=tier_of(candidate.steady, reserve))
+    return _tier(known, strategy)
 
 
 def _by_priority(candidate: Candidate) -> tuple[object, ...]:
     is_first = candidate.is_own or candidate.tier == "unknown"
     # That more is known of one says nothing against the user's order.
     tier = 0 if is_first and not _is_held(candidate) else _TIERS.index(candidate.tier)
-    return tier, *_soonest(candidate), not candidate.is_own, *_named(candidate)
+    return tier, *_soonest(candidate), *_named(candidate)
+
+
+def _by_headroom(candidate: Candidate) -> tuple[object, ...]:
+    left = (candidate.headroom or 0.0) - IN_FLIGHT * candidate.in_flight
+    worth = -(left // ALIKE), -(candidate.pace or 0.0), -left
+    return _tier(candidate, "headroom"), *_soonest(candidate), *worth, *_named(candidate)
+
+
+def _by_cost(candidate: Candidate) -> tuple[object, ...]:
+    price = math.inf if candidate.price is None else candidate.price
+    return _tier(candidate, "cost"), *_soonest(candidate), price, *_by_headroom(candidate)
+
+
+def _by_latency(candidate: Candidate) -> tuple[object, ...]:
+    latency_s = math.inf if candidate.latency_s is None else candidate.latency_s
+    return _tier(candidate, "latency"), *_soonest(candidate), latency_s, *_by_headroom(candidate)
+
+
+_KEYS: Final[dict[Strategy, Callable[[Candidate], tuple[object, ...]]]] = {
+    "priority": _by_priority,
+    "headroom": _by_headroom,
+    "cost": _by_cost,
+    "latency": _by_latency,
+}
+
+
+def _tier(candidate: Candidate, strategy: Strategy) -> int:
+    """Return the tier's place; who asks for a price or a latency takes an answer for a sign of health."""
+    is_healthy = candidate.tier == "unknown" and candidate.is_proven and strategy != "headroom"
+    return _TIERS.index("healthy" if is_healthy else candidate.tier)
 
 
 def _is_held(candidate: Candidate) -> bool:
     return candidate.tier in ("limited", "due", "cooling")
-
-
-def _by_headroom(last: Target | None, candidate: Candidate) -> tuple[object, ...]:
-    left = -(candidate.headroom or 0.0) - (GAIN if candidate.target == last else 0.0)
-    return _TIERS.index(candidate.tier), *_soonest(candidate), left, not candidate.is_own, *_named(candidate)
 
 
 def _soonest(candidate: Candidate) -> tuple[float]:
@@ -114,5 +220,6 @@ def _soonest(candidate: Candidate) -> tuple[float]:
     return (candidate.until or 0.0 if candidate.tier == "cooling" else 0.0,)
 
 
-def _named(candidate: Candidate) -> tuple[float, int, str, str]:
-    return candidate.priority, candidate.place, candidate.target.provider_id, candidate.target.model_id
+def _named(candidate: Candidate) -> tuple[object, ...]:
+    target = candidate.target
+    return not candidate.is_own, candidate.priority, candidate.place, target.provider_id, target.model_id

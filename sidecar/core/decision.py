@@ -3,8 +3,9 @@
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from sidecar.core.choose import Candidate, Strategy
+from sidecar.core.choose import Candidate, Stay, Strategy
 from sidecar.core.failure import FailureClass
 from sidecar.protocol import Target
 
@@ -18,6 +19,9 @@ Reason = Literal[
     "nobody is left",   # everybody waits: the one that is back soonest is asked all the same
     "back",             # the session goes back to what the user chose
     "all gone",         # everybody refused: the host was told
+    "routed",           # a virtual model: where its strategy says
+    "stays",            # a virtual model: where the session is, as a move would not pay
+    "nobody fits",      # a virtual model: none of its targets can take the request
     "enough asked",     # as many refused as one request may ask, and somebody is left: the host asks again
 ]  # fmt: skip
 
@@ -38,7 +42,7 @@ class Decision(Struct, frozen=True, omit_defaults=True):
     session_id: str
     agent: str
     own: Target
-    """What the user chose."""
+    """What the user chose: a model of a provider, or a virtual one."""
     reason: Reason
     taken: Target | None = None
     """Absent: nobody."""
@@ -58,15 +62,20 @@ class SessionRoute(Struct, frozen=True, omit_defaults=True):
     chosen: Target
     at: float
     moved_to: Target | None = None
+    stay: Stay | None = None
+    """Where its requests are served, if its model is routed by a strategy that takes account of that."""
+    left: Target | None = None
+    """The virtual model that the user has left by a command, though the picker may still show it."""
 
 
 def follow(old: SessionRoute | None, session_id: str, shown: Target, now: float) -> SessionRoute:
     """Return whose model a session uses, given what the host's picker shows at a new turn.
 
-    The picker follows our moves: what shows our own move still means what the user had chosen.
+    The picker follows our moves: what shows our own move still means what the user had chosen, and so does
+    a virtual model that the user has left.
     """
-    if old is None or shown not in (old.chosen, old.moved_to):
+    if old is None or shown not in (old.chosen, old.moved_to, old.left):
         return SessionRoute(session_id, shown, now)
-    if shown == old.moved_to:
+    if shown in (old.moved_to, old.left):
         return old
-    return SessionRoute(session_id, old.chosen, now)
+    return replace(old, at=now, moved_to=None, left=None)

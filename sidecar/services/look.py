@@ -10,7 +10,7 @@ from sidecar.adapters.config import Config
 from sidecar.adapters.store import State, Store
 from sidecar.adapters.targets import Route
 from sidecar.bounded import put_last
-from sidecar.core.choose import Unfit
+from sidecar.core.choose import Stay, Unfit
 from sidecar.protocol import ModelRequest, Target
 from sidecar.services.standing import Knowledge, Standing, standings
 from sidecar.services.workspaces import Workspace, Workspaces
@@ -30,12 +30,17 @@ class Look(Struct, frozen=True):
     standings: list[Standing]
     knowledge: Knowledge
     now: float
-    last: Target | None = None
-    """Where the session's last request went, if its strategy asks for that."""
+    stay: Stay | None = None
+    """Where the session is, if its strategy asks for that."""
 
     @property
     def config(self) -> Config:
         return self.place.config
+
+    @property
+    def reserve(self) -> float:
+        """Return what is kept of every target, in percent."""
+        return self.config.settings.reserve
 
     @property
     def own(self) -> Standing:
@@ -61,11 +66,13 @@ class Looking:
         self._store = store
         self._clock = clock
         self._knowledge: Knowledge | None = None
-        self._last: dict[str, Target] = {}
+        self._stays: dict[str, Stay] = {}
 
-    def went(self, session_id: str, target: Target) -> None:
-        """Remember where the last request of a session went."""
-        put_last(self._last, session_id, target, MOST_SESSIONS)
+    def went(self, look: Look, target: Target) -> None:
+        """Remember where the last request of a session went, and since when they go there."""
+        is_same = look.stay is not None and look.stay.target == target
+        stay = look.stay if is_same and look.stay else Stay(target, look.now)
+        put_last(self._stays, look.request.session_id, stay, MOST_SESSIONS)
 
     async def look(
         self, request: ModelRequest, out: Mapping[Target, Unfit], *, is_fresh: bool = False
@@ -99,4 +106,4 @@ class Looking:
             own = tuple(row for row in route.targets if row.target == request.target)
             route = replace(route, targets=own)
         found = standings(route, request, place.config, self._knowledge, now, out)
-        return Look(request, place, route, found, self._knowledge, now, self._last.get(request.session_id))
+        return Look(request, place, route, found, self._knowledge, now, self._stays.get(request.session_id))

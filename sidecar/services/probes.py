@@ -25,7 +25,9 @@ def best_of(look: Look, probed: Collection[Target] = (), *, may_wait: bool) -> S
     """
     found = {row.target: row.after_probe() if is_due(row) else row for row in look.standings}
     found |= {row.target: row.probed_by_another() for row in look.standings if row.target in probed}
-    ranked = rank([row.candidate for row in found.values()], look.route.strategy, look.last)
+    ranked = rank(
+        [row.candidate for row in found.values()], look.route.strategy, look.stay, look.now, look.reserve
+    )
     first = found[ranked[0].target] if ranked else None
     return None if first and first.candidate.tier == "cooling" and not may_wait else first
 

@@ -171,7 +171,7 @@ class Routing:
     def _note(self, flight: Flight, look: Look, first: Standing | None, reason: Reason) -> None:
         flight.own = look.request.target
         if first is not None and look.route.strategy == "headroom":
-            self._looking.went(look.request.session_id, first.target)
+            self._looking.went(look, first.target)
         hit = flight.hits[-1] if flight.hits else None
         said = (look.request.agent, look.request.target, first.target if first else None, reason)
         if self._flights.is_news(look.request.session_id, said) or reason == "refused":
@@ -183,7 +183,7 @@ MOST_EXPLAINED: Final = 12
 
 def _decision(look: Look, first: Standing | None, reason: Reason, hit: Hit | None) -> Decision:
     candidates = [row.candidate for row in look.standings]
-    ranked = rank(candidates, look.route.strategy, look.last)
+    ranked = rank(candidates, look.route.strategy, look.stay, look.now, look.reserve)
     return Decision(
         at=look.now,
         session_id=look.request.session_id,

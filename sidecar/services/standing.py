@@ -157,7 +157,7 @@ def _standing(
     limits = entry.limits if entry else None
     limit = knowledge.reached(limits, spec.target.provider_id, now)
     left = knowledge.headroom(account, spec.target.model_id, now)
-    tier: Tier = tier_of(left) if how == "free" else how
+    tier: Tier = tier_of(left, config.settings.reserve) if how == "free" else how
     if how == "free" and limit is not None:
         tier, until = "limited", limit.until
     # What a session was refused there as another's stand-in holds no longer once the user chooses it.

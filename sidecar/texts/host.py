@@ -10,6 +10,9 @@ HOST_FILE: Final = HostFile(
         "rate_limit_status": HostCommand(
             description="Who has to wait and until when, your limits, the last decisions: [provider]"
         ),
+        "route": HostCommand(
+            description="Where your model's next request goes, and why: [model | why | off | on]"
+        ),
         "rate_limit_reset": HostCommand(description="Forget who has to wait, and today's counts: [provider]"),
     },
     texts=HostTexts(
@@ -19,6 +22,8 @@ HOST_FILE: Final = HostFile(
             "    Cure: {cure}\n"
             "    Log:  {log}"
         ),
+        not_routed="Nobody can say where limit-router sends this. {reason} {cure}",
+        router="Limit router",
         problems=HostProblems(
             not_found=HostProblem(
                 reason="There is no program to start: looked for {detail}.",
