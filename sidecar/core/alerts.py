@@ -6,20 +6,17 @@ returns the mark that it was given. Whoever tells swaps the mark first, so that 
 window one does.
 """
 
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 from msgspec import Struct
 
-from sidecar.core.headroom import Limit, binds, share
+from sidecar.core.headroom import SHORTEST_S, Timed, binds, share
 
 THRESHOLDS: Final = (5.0, 20.0)
 """Shares in percent at which the user is told, the lowest first."""
 
 HYSTERESIS: Final = 5.0
 """Without a known reset, a share must rise by so many points above a threshold to be told again."""
-
-SHORTEST_S: Final = 3600.0
-"""A window with a shorter period has turned before a person has read of it."""
 
 LEAST_TURN_S: Final = 3600.0
 """A window without a known period has turned when its reset has moved by this; one with, by half of it."""
@@ -37,15 +34,6 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     """Unix seconds of the reading that changed it last."""
     resets_at: float | None = None
     """The latest reset that was seen."""
-
-
-class Timed(Limit, Protocol):
-    """One limit of an account that may turn."""
-
-    @property
-    def resets_at(self) -> float | None: ...
-    @property
-    def period_s(self) -> float | None: ...
 
 
 class Verdict(Struct, frozen=True):

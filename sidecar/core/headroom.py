@@ -1,7 +1,8 @@
 """How much is left, in percent, and where the least of it is: what every comparison is made on.
 
 A window of `sidecar.quota.windows` is a `Limit`. Nothing here is guessed: a window that says no share is
-unknown, and unknown never counts as little or much.
+unknown, and unknown never counts as little or much. Where a window says when it turns, its pace says whether
+what is left will last until then.
 """
 
 from collections.abc import Iterable
@@ -9,6 +10,9 @@ from fnmatch import fnmatchcase
 from typing import Final, Protocol, TypeVar
 
 FULL: Final = 100.0
+
+SHORTEST_S: Final = 3600.0
+"""A window with a shorter period has turned before a person has read of it, or a session has moved."""
 
 
 class Limit(Protocol):
@@ -27,6 +31,18 @@ class Limit(Protocol):
     def unlimited(self) -> bool: ...
     @property
     def blocked(self) -> bool: ...
+
+
+class Timed(Limit, Protocol):
+    """One limit of an account that may turn."""
+
+    @property
+    def resets_at(self) -> float | None:
+        """Unix seconds."""
+        ...
+
+    @property
+    def period_s(self) -> float | None: ...
 
 
 L = TypeVar("L", bound=Limit)
@@ -62,3 +78,30 @@ def headroom(limits: Iterable[Limit], model: str | None = None) -> float | None:
     limit = tightest(limits, model)
     left = None if limit is None else share(limit)
     return None if left is None else min(left, FULL)
+
+
+def steady(limits: Iterable[Timed], model: str | None = None) -> float | None:
+    """Return the `headroom` of the limits that last: one that turns within the hour is soon over."""
+    return headroom([limit for limit in limits if _lasts(limit)], model)
+
+
+def pace(limits: Iterable[Timed], model: str | None, now: float) -> float | None:
+    """Return by how many percent what is left exceeds the share of the period that is still ahead.
+
+    Of several limits that bind *model* the smallest counts; negative: used faster than time passes. None: no
+    limit that lasts says what is left, its period and its reset.
+    """
+    paces = (_pace(limit, now) for limit in limits if _lasts(limit) and binds(limit, model))
+    return min((pace for pace in paces if pace is not None), default=None)
+
+
+def _lasts(limit: Timed) -> bool:
+    return limit.period_s is None or limit.period_s >= SHORTEST_S
+
+
+def _pace(limit: Timed, now: float) -> float | None:
+    left = share(limit)
+    if left is None or not limit.period_s or limit.resets_at is None or limit.resets_at <= now:
+        return None
+    ahead = min(FULL, FULL * (limit.resets_at - now) / limit.period_s)
+    return min(left, FULL) - ahead
