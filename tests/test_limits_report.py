@@ -1,11 +1,15 @@
 """Reports of who waits and what was decided: whole texts at the usual width, lines that fit, and data."""
 
 import json
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from sidecar.core.choose import Strategy
+from sidecar.core.decision import Reason
 from sidecar.texts import decisions, limits_report, reset, waits
 from sidecar.texts.data import as_json
 from sidecar.texts.decisions import CandidateReport, DecisionReport, RefusedReport
@@ -64,6 +68,30 @@ NOTED = DecisionReport(
     NOW - 5000, "ses_1", "build", "campus/gpt-5-mini", "cooling", "openrouter/m", dry_run=True
 )
 PROBED = DecisionReport(NOW - 9000, "ses_1", "build", "campus/m", "probe", "campus/m", "headroom")
+ROUTED = DecisionReport(
+    NOW - 60,
+    "ses_3",
+    "build",
+    "limit-router/claude-sonnet-4-5",
+    "routed",
+    "github-copilot/claude-sonnet-4.5",
+    "headroom",
+    candidates=(
+        CandidateReport(
+            "github-copilot/claude-sonnet-4.5",
+            "healthy",
+            headroom_percent=62,
+            pace_percent=12.4,
+            in_flight=2,
+            price=0.0,
+            latency_s=0.84,
+        ),
+        CandidateReport(
+            "anthropic/claude-sonnet-4-5", "healthy", headroom_percent=14, price=6.0, in_flight=1
+        ),
+        CandidateReport("openrouter/anthropic/claude-sonnet-4.5", "unknown", unfit="no key"),
+    ),
+)
 FULL = LimitsReport(
     NOW,
     "0.1.0",
@@ -220,6 +248,40 @@ def test_decisions_are_explained_with_everybody_who_was_considered() -> None:
 2026-11-21 07:32:00, 2h 30m ago · build · ses_1 · headroom
   campus/m · finds out whether it is back"""
     )
+
+
+def test_a_routed_decision_tells_of_each_candidate_what_counts() -> None:
+    assert decisions.explain([ROUTED], NOW, 72) == (
+        """\
+2026-11-21 10:01:00, 1 min ago · build · ses_3 · headroom
+  limit-router/claude-sonnet-4-5 → github-copilot/claude-sonnet-4.5
+    has the most left
+  1.  github-copilot/claude-sonnet-4.5
+      healthy · 62% left · used slower than its time (+12)
+      2 requests under way · paid already · answers in 0.8 s
+  2.  anthropic/claude-sonnet-4-5
+      healthy · 14% left · 1 request under way · $6.00 a million tokens
+  -   openrouter/anthropic/claude-sonnet-4.5
+      out: no key"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        ("headroom", "has the most left"),
+        ("priority", "the first in your order"),
+        ("cost", "the cheapest"),
+        ("latency", "the fastest"),
+    ],
+)
+def test_why_a_model_is_routed_follows_its_strategy(strategy: Strategy, expected: str) -> None:
+    assert decisions.why(replace(ROUTED, strategy=strategy)) == expected
+
+
+def test_every_reason_has_its_words() -> None:
+    for reason in get_args(Reason):
+        assert decisions.why(replace(ROUTED, reason=reason))
 
 
 def test_no_decision_is_explained_in_a_word() -> None:

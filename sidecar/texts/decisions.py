@@ -9,8 +9,9 @@ from sidecar.core.choose import Candidate, Strategy, Tier, Unfit
 from sidecar.core.decision import Decision, Reason, Refused
 from sidecar.core.failure import FailureClass
 from sidecar.protocol import Target
+from sidecar.texts import routing
 from sidecar.texts.failover import WHY
-from sidecar.texts.figures import age, columns, fit, percent, visible, wrap
+from sidecar.texts.figures import age, columns, cut, fit, percent, visible, wrap
 from sidecar.texts.times import lasting
 
 
@@ -26,6 +27,18 @@ class CandidateReport(Struct, frozen=True, omit_defaults=True):
     place: int = 0
     until_at: float | None = None
     unfit: Unfit | None = None
+    steady_percent: float | None = None
+    """As `headroom_percent`, of windows of an hour and longer; absent: the same."""
+    pace_percent: float | None = None
+    """What is left beyond the share of the time that is left; negative: used too fast."""
+    in_flight: int = 0
+    """Requests under way there."""
+    price: float | None = None
+    """US dollars for a million tokens; 0: paid already."""
+    latency_s: float | None = None
+    """To the first byte, failures included as waits."""
+    is_proven: bool = False
+    """It has answered lately."""
 
 
 class RefusedReport(Struct, frozen=True, omit_defaults=True):
@@ -69,11 +82,12 @@ def report(decision: Decision) -> DecisionReport:
         strategy=decision.strategy,
         refused=_refused(decision.refused) if decision.refused else None,
         dry_run=decision.dry_run,
-        candidates=tuple(_candidate(row) for row in decision.candidates),
+        candidates=tuple(candidate(row) for row in decision.candidates),
     )
 
 
-def _candidate(row: Candidate) -> CandidateReport:
+def candidate(row: Candidate) -> CandidateReport:
+    """Return somebody who was considered as it is told."""
     return CandidateReport(
         target=name(row.target),
         tier=row.tier,
@@ -83,6 +97,12 @@ def _candidate(row: Candidate) -> CandidateReport:
         place=row.place,
         until_at=row.until,
         unfit=row.unfit,
+        steady_percent=row.steady if row.steady != row.headroom else None,
+        pace_percent=row.pace,
+        in_flight=row.in_flight,
+        price=row.price,
+        latency_s=row.latency_s,
+        is_proven=row.is_proven,
     )
 
 
@@ -100,8 +120,22 @@ _REASONS: dict[Reason, str] = {
     "nobody is left": "all wait: asked all the same",
     "back": "back to what you chose",
     "all gone": "everybody refused",
+    "stays": "stays there: a move would not pay",
+    "nobody fits": "none of its targets can take this",
     "enough asked": "as many as one request may ask; the next one goes on",
 }
+
+_ROUTED: dict[Strategy, str] = {
+    "headroom": "has the most left",
+    "priority": "the first in your order",
+    "cost": "the cheapest",
+    "latency": "the fastest",
+}
+
+
+def why(row: DecisionReport) -> str:
+    """Return why it was decided so, in a few words."""
+    return _ROUTED[row.strategy] if row.reason == "routed" else _REASONS[row.reason]
 
 
 def sentence(row: DecisionReport) -> list[str]:
@@ -111,7 +145,7 @@ def sentence(row: DecisionReport) -> list[str]:
         who = "after a refusal" if row.refused.target == row.own else f"{row.refused.target} refused"
         parts.append(f"{who}: {WHY[row.refused.failure_class]}")
     if row.refused is None or row.reason not in ("refused", "all gone"):
-        parts.append(_REASONS[row.reason])
+        parts.append(why(row))
     if row.dry_run:
         parts.append("only noted")
     return parts
@@ -122,6 +156,9 @@ def _way(row: DecisionReport) -> str:
         return row.own
     return f"{row.own} → {row.taken or 'nobody'}"
 
+
+_DEEP = 6
+"""Columns before what is said of somebody who was considered."""
 
 _NONE = "Nothing was decided yet."
 
@@ -136,17 +173,29 @@ def _block(row: DecisionReport, now: float, width: int) -> list[str]:
     then = datetime.fromtimestamp(row.at).astimezone()
     head = [f"{then:%Y-%m-%d %H:%M:%S}, {age(now - row.at)}"]
     head += [part for part in (row.agent, row.session_id, row.strategy) if part]
-    lines = [*wrap(head, "", "  ", width), *wrap([_way(row), _REASONS[row.reason]], "  ", "    ", width)]
+    lines = [*wrap(head, "", "  ", width), *wrap([_way(row), why(row)], "  ", "    ", width)]
     if row.dry_run:
         lines.append("  only noted (dryRun: true)")
     if row.refused:
         lines += wrap(_refusal(row.refused, row.at), "  ", "    ", width)
-    room = min(max((columns(one.target) for one in row.candidates), default=0), width // 2)
+    return lines + considered(row.candidates, row.at, width)
+
+
+def considered(rows: Sequence[CandidateReport], now: float, width: int) -> list[str]:
+    """Return who was considered, numbered in the order in which they would be asked."""
+    told = [wrap(_facts(row, now), "", "", width - _DEEP) for row in rows]
+    room = max((columns(row.target) for row in rows), default=0) + 2
+    longest = max((columns(" · ".join(facts)) for facts in told), default=0)
+    is_beside = _DEEP + room + longest <= width
+    lines: list[str] = []
     number = 0
-    for one in row.candidates:
-        number += one.unfit is None
-        first = f"  {f'{number}.' if one.unfit is None else '-':<3} {fit(one.target, room)}  "
-        lines += wrap(_considered(one, row.at), first, " " * columns(first), width)
+    for row, facts in zip(rows, told, strict=True):
+        number += row.unfit is None
+        first = f"  {f'{number}.' if row.unfit is None else '-':<3} "
+        if is_beside:
+            lines.append(first + fit(row.target, room) + facts[0])
+        else:
+            lines += [cut(first + row.target, width), *(" " * _DEEP + fact for fact in facts)]
     return lines
 
 
@@ -157,12 +206,20 @@ def _refusal(row: RefusedReport, now: float) -> list[str]:
     return parts
 
 
-def _considered(row: CandidateReport, now: float) -> list[str]:
+def _facts(row: CandidateReport, now: float) -> list[str]:
     parts = [f"out: {row.unfit}"] if row.unfit else [row.tier]
     if row.unfit is None and row.until_at is not None:
         parts[0] += f" {lasting(row.until_at, now)}"
     if row.headroom_percent is not None:
         parts.append(f"{percent(row.headroom_percent)} left")
+    if row.pace_percent is not None:
+        parts.append(routing.pace(row.pace_percent))
+    if row.in_flight:
+        parts.append(f"{row.in_flight} {'request' if row.in_flight == 1 else 'requests'} under way")
+    if row.price is not None:
+        parts.append(routing.price(row.price))
+    if row.latency_s is not None:
+        parts.append(routing.latency(row.latency_s))
     if row.priority:
         parts.append(f"priority {row.priority:g}")
     return [*parts, "yours"] if row.is_own else parts
