@@ -1,10 +1,10 @@
 """What the host offers in a directory: its providers and models, indexed once by what a model is called."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Final, NamedTuple
 
-from sidecar.protocol import CatalogueModel, CatalogueProvider, Target
+from sidecar.protocol import ROUTER, CatalogueModel, CatalogueProvider, Target
 
 
 class Offer(NamedTuple):
@@ -27,11 +27,15 @@ class Catalogue:
         self.names: dict[str, str] = {}
         """What the host calls its providers, by id; only of those that have a name."""
         self._models: dict[str, dict[str, CatalogueModel]] = {}
+        self._real: dict[str, None] = {}
         self._offers: defaultdict[str, list[Offer]] = defaultdict(list)
         for provider in providers:
             if provider.name:
                 self.names[provider.id] = provider.name
             self._models[provider.id] = {model.id: model for model in provider.models}
+            if provider.id == ROUTER:
+                continue  # its models are nobody's: they stand for those of others
+            self._real[provider.id] = None
             for model in provider.models:
                 offer = Offer(provider.id, model)
                 for called in {model.id, offer.api_id}:
@@ -41,9 +45,17 @@ class Catalogue:
         """Return what the host calls a provider."""
         return self.names.get(provider_id)
 
-    def providers(self) -> Iterable[str]:
-        """Return the ids of all providers; none before the host has told."""
-        return self._models.keys()
+    def providers(self) -> Set[str]:
+        """Return the ids of all real providers; none before the host has told."""
+        return self._real.keys()
+
+    def offers(self) -> Iterable[Offer]:
+        """Return every model of every real provider."""
+        return (
+            Offer(provider_id, model)
+            for provider_id in self._real
+            for model in self._models[provider_id].values()
+        )
 
     def models(self, provider_id: str) -> Iterable[str]:
         """Return the ids of a provider's models."""

@@ -28,6 +28,7 @@ from sidecar.adapters.routes import RouteReader, Routes
 from sidecar.adapters.secrets import Placeholders
 from sidecar.adapters.settings import ENTRY_KEYS, PROJECT_MAY_SET, ProjectSettings, ProviderEntry, Settings
 from sidecar.adapters.targets import Targets
+from sidecar.adapters.virtual_models import VirtualModel, VirtualModelReader
 from sidecar.adapters.webhook_entries import read_hooks
 from sidecar.adapters.webhooks import Hook
 from sidecar.core.failure import Pattern
@@ -55,6 +56,7 @@ class Config(Struct, frozen=True):
     targets: Targets = Targets()
     webhooks: tuple[Hook, ...] = ()
     failure_patterns: tuple[Pattern, ...] = ()
+    virtual_models: dict[str, VirtualModel] = {}
 
     def listening_to(self, provider_id: str) -> tuple[Gateway, ...]:
         """Return what reads *provider_id*'s ordinary answers: its entries that listen, else our presets."""
@@ -95,6 +97,8 @@ class ConfigLoader:
         routes = _routes(RouteReader(placeholders, catalogue, host.providers), ours, settings, problems)
         settings = msgspec.structs.replace(settings, routes=[row.entry for row in routes.rows])
         problems.extend(providers.problems(routes.providers()))
+        reader = VirtualModelReader(catalogue, settings, routes.aliases)
+        virtual = _virtual_models(reader, host, ours, problems)
         hooks = read_hooks(ours, placeholders, problems)
         patterns = read_patterns(ours, problems)
         if workspace and workspace / ".opencode" != self._places.config:
@@ -108,9 +112,10 @@ class ConfigLoader:
             tuple(dict.fromkeys(problems)),
             tuple(hidden),
             Listeners(builder),
-            Targets(settings, routes, providers),
+            Targets(settings, routes, providers, virtual),
             tuple(hooks),
             patterns,
+            virtual,
         )
 
     def _first(
@@ -147,6 +152,18 @@ def _routes(
     if ours:
         problems.extend(ours.locate(found))
     return routes
+
+
+def _virtual_models(
+    reader: VirtualModelReader, host: HostConfig, ours: Document | None, problems: list[Problem]
+) -> dict[str, VirtualModel]:
+    found: list[Finding] = []
+    hosts_found: list[tuple[Document, Finding]] = []
+    models = reader.read(host.virtual, found, hosts_found)
+    problems.extend(problem for document, row in hosts_found for problem in document.locate([row]))
+    if ours:
+        problems.extend(ours.locate(found))
+    return models
 
 
 def _gateways(

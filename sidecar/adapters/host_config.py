@@ -14,6 +14,7 @@ from sidecar.adapters.entries import Finding
 from sidecar.adapters.jsonc import Path
 from sidecar.adapters.paths import Places
 from sidecar.plain import is_list, is_object
+from sidecar.protocol import ROUTER
 from sidecar.texts import problems as words
 
 FILES: Final = ("config.json", "opencode.json", "opencode.jsonc")
@@ -50,6 +51,16 @@ class HostProvider(Struct):
     """What the provider itself calls its models, by id, where that is another name."""
 
 
+class HostVirtualModel(Struct, frozen=True):
+    """`provider.limit-router.models.<id>`: a model that stands for one of several providers."""
+
+    providers: tuple[str, ...]
+    """Those that have it; none: whoever has."""
+    document: Document
+    path: Path
+    name: str | None = None
+
+
 class HostPlugin(Struct, frozen=True):
     """An entry of `plugin`."""
 
@@ -68,6 +79,7 @@ class HostConfig(Struct, frozen=True):
     auth: dict[str, Any]
     problems: list[Problem]
     plugins: list[HostPlugin]
+    virtual: dict[str, HostVirtualModel] = {}
 
 
 def read_host_config(places: Places, reader: DocumentReader) -> HostConfig:
@@ -94,7 +106,18 @@ def read_host_config(places: Places, reader: DocumentReader) -> HostConfig:
         auth=auth.data if auth and is_object(auth.data) else {},
         problems=problems,
         plugins=[plugin for document in documents for plugin in _plugins(document)],
+        virtual={name: model for document in documents for name, model in _virtual(document)},
     )
+
+
+def _virtual(document: Document) -> Iterator[tuple[str, HostVirtualModel]]:
+    path = ("provider", ROUTER, "models")
+    for model_id, row in _items(_at(document.data, path)):
+        providers = row.get("providers") if is_object(row) else None
+        names = tuple(name for name in providers if isinstance(name, str)) if is_list(providers) else ()
+        name = row.get("name") if is_object(row) else None
+        called = name if isinstance(name, str) else None
+        yield model_id, HostVirtualModel(names, document, (*path, model_id), called)
 
 
 def _plugins(document: Document) -> Iterator[HostPlugin]:
@@ -108,7 +131,7 @@ def _plugins(document: Document) -> Iterator[HostPlugin]:
 
 def _add_providers(document: Document, providers: dict[str, HostProvider]) -> None:
     for provider_id, row in _items(document.data.get("provider")):
-        if not is_object(row):
+        if not is_object(row) or provider_id == ROUTER:
             continue
         seen = providers.setdefault(provider_id, HostProvider())
         _add_options(seen, row.get("options"), document, ("provider", provider_id, "options"))
@@ -134,8 +157,11 @@ def _add_options(seen: HostProvider, options: Any, document: Document, path: Pat
 
 
 def _gateways(document: Document) -> Any:
-    data = document.data
-    for step in GATEWAYS_PATH:
+    return _at(document.data, GATEWAYS_PATH)
+
+
+def _at(data: Any, path: tuple[str, ...]) -> Any:
+    for step in path:
         data = data.get(step) if is_object(data) else None
     return data
 

@@ -34,6 +34,11 @@ class Provider(Struct, frozen=True):
     own_headers: dict[str, Secret] = {}
     api_ids: dict[str, str] = {}
 
+    @property
+    def is_paid(self) -> bool:
+        """Say whether its use costs nothing more: by a login's plan, or keyless at a place of one's own."""
+        return self._is_login() or (self.credential is None and self.own_base is not None)
+
     def base(self, wire: Wire) -> urls.Endpoint | None:
         """Return where *wire* is spoken."""
         if self.own_base or self.is_astray:

@@ -4,7 +4,7 @@ A URL comes from a global file or from `wires.toml`, never from a project or fro
 key goes to its provider's own place and nowhere else.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -15,10 +15,11 @@ from sidecar.adapters.routes import Listed, Routes
 from sidecar.adapters.secrets import Secret
 from sidecar.adapters.settings import ProviderEntry, Settings
 from sidecar.adapters.target_edits import edits_for
-from sidecar.adapters.wires import wires
+from sidecar.adapters.virtual_models import VirtualModel
+from sidecar.adapters.wires import Spoken, wires
 from sidecar.core.account import Account
 from sidecar.core.choose import Abilities, Strategy, Unfit
-from sidecar.protocol import CatalogueModel, Edit, Target, Wire
+from sidecar.protocol import ROUTER, CatalogueModel, CataloguePrices, Edit, Target, Wire
 
 
 class TargetSpec(Struct, frozen=True):
@@ -34,6 +35,8 @@ class TargetSpec(Struct, frozen=True):
     headers: dict[str, Secret] = {}
     """Lower-case names; the key among them."""
     edits: tuple[Edit, ...] = ()
+    edits_at_home: tuple[Edit, ...] = ()
+    """Instead, for a session of a virtual model that has been nowhere else."""
     abilities: Abilities = Abilities()
     priority: float = 0.0
     place: int = 0
@@ -41,15 +44,27 @@ class TargetSpec(Struct, frozen=True):
     """Why no request of another model can be sent there."""
     by_turn: bool = False
     """A turn can be moved there: the host offers the model, and nobody switched the provider off."""
+    prices: CataloguePrices | None = None
+    is_paid: bool = False
+    """What is used there costs nothing more: a login's plan, or a server of the user's own."""
 
 
 class Route(Struct, frozen=True):
-    """The targets for requests of a model, its own among them."""
+    """The targets for requests of a model, its own among them unless that is a virtual one."""
 
     own: Target
     targets: tuple[TargetSpec, ...]
     strategy: Strategy = "priority"
     max_attempts: int = 3
+    virtual: VirtualModel | None = None
+    """The virtual model that they stand for."""
+
+    @property
+    def wire(self) -> Spoken:
+        """Return the wire that most of those speak to which a request can be sent; of equals the first."""
+        rows = (row.wire for row in self.targets if row.why_not is None)
+        spoken: list[Spoken] = [wire for wire in rows if wire != "other"]
+        return max(dict.fromkeys(spoken), key=spoken.count, default="openai-chat")
 
 
 class Targets:
@@ -64,8 +79,10 @@ class Targets:
         settings: Settings | None = None,
         routes: Routes | None = None,
         providers: Providers | None = None,
+        virtual: Mapping[str, VirtualModel] = {},
     ) -> None:
         """Route by *settings* and *routes*, with what *providers* knows of addresses and keys."""
+        self._virtual = virtual
         if providers:
             wires()  # from here on in memory: `route` is called where nothing may block
         self._settings = settings or Settings()
@@ -99,6 +116,8 @@ class Targets:
 
     def _route(self, own: Target) -> Route:
         settings = self._settings
+        if own.provider_id == ROUTER:
+            return self._virtual_route(own)
         for row in self._listed.rows:
             if any(listed.target == own for listed in row.targets):
                 specs = tuple(self._spec(listed, own, place) for place, listed in enumerate(row.targets))
@@ -107,6 +126,13 @@ class Targets:
         if settings.auto_route:
             specs += [self._of_offer(offer, own) for offer in self._same_models(own)]
         return Route(own, tuple(specs), max_attempts=settings.max_attempts)
+
+    def _virtual_route(self, own: Target) -> Route:
+        model, most = self._virtual.get(own.model_id), self._settings.max_attempts
+        if model is None:
+            return Route(own, ())
+        specs = (self._spec(Listed(target), own, place) for place, target in enumerate(model.targets))
+        return Route(own, tuple(specs), model.strategy, most, model)
 
     def _same_models(self, own: Target) -> Iterator[Offer]:
         """Yield of every other provider the model that is closest to *own*: the same id before an alias."""
@@ -140,6 +166,8 @@ class Targets:
             place=place,
             why_not=self._why_not(provider, wire, is_on=is_on),
             by_turn=is_on and model is not None,
+            prices=model.prices if model else None,
+            is_paid=provider.is_paid,
         )
         base = provider.base(wire)
         if spec.why_not or base is None or wire == "other":
@@ -149,13 +177,13 @@ class Targets:
     def _with_address(self, spec: TargetSpec, listed: Listed, provider: Provider, own: Target) -> TargetSpec:
         extras = self._listed.extras.get(spec.target.provider_id)
         headers = provider.headers(spec.wire) | (extras.headers if extras else {}) | listed.extras.headers
-        home = self.account(own, None)
-        edits = edits_for(spec.wire, spec.model, spec.abilities.output, home, spec.account)
+        wanted = (*(extras.edits if extras else ()), *listed.extras.edits)
+        edits, at_home = (
+            (*edits_for(spec.wire, spec.model, spec.abilities.output, home, spec.account), *wanted)
+            for home in (self.account(own, None), spec.account)
+        )
         return msgspec.structs.replace(
-            spec,
-            url=provider.url(spec.wire),
-            headers=headers,
-            edits=(*edits, *(extras.edits if extras else ()), *listed.extras.edits),
+            spec, url=provider.url(spec.wire), headers=headers, edits=edits, edits_at_home=at_home
         )
 
     def _is_offered(self, provider_id: str) -> bool:

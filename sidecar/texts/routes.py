@@ -45,3 +45,24 @@ def not_theirs(path: str) -> str:
     if path == "model":
         return "is not set so; give the model's id with model, as in {target: ..., model: ...}"
     return f"{path} is not yours to change: without it no answer can be read"
+
+
+def routed_name(model: str) -> str:
+    return f"{model} (limit-router)"
+
+
+def nobody_has(model_id: str) -> str:
+    return f"no provider has {quoted(model_id)} in OpenCode; list its targets, as provider/model"
+
+
+def no_router_of_routers() -> str:
+    return "is virtual itself; list models of real providers"
+
+
+def has_no_such_model(provider_id: str, model_id: str, known: Iterable[str]) -> str:
+    if provider_id not in (names := list(known)):
+        near = get_close_matches(provider_id, names, 1)
+        cure = f"did you mean {near[0]!r}?" if near else "`opencode models` lists what there is"
+        return f"OpenCode has no provider {quoted(provider_id)}; {cure}"
+    cure = f'write "{provider_id}/..." with the id that it has there'
+    return f"the provider {quoted(provider_id)} has no model called {quoted(model_id)}; {cure}"
