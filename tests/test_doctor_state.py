@@ -48,7 +48,7 @@ def test_a_store_in_use_is_told_with_size_rows_permissions_and_users(home: Home,
     size = (home.state / "state.db").stat().st_size // 1024
     assert file == f"  file         {size} KiB · folder 0700, file 0600"
     assert " ".join(" ".join(rows).split()) == (
-        "rows claim 0 · cooldown 0 · decision 0 · mark 0 · quota 1 · session 0 usage 0"
+        "rows claim 0 · cooldown 0 · decision 0 · lease 0 · mark 0 · quota 1 session 0 · usage 0"
     )
     assert contents(home) == before
     with Sidecar(home.env, home.path) as child:

@@ -7,10 +7,14 @@ import msgspec
 import pytest
 
 from sidecar.adapters.store import (
+    LEASE_S,
     CountRequest,
+    DropLease,
     HourUsage,
+    Lease,
     Mark,
     Mutation,
+    PutLease,
     PutQuota,
     QuotaError,
     QuotaKey,
@@ -42,6 +46,7 @@ SNAPSHOT = QuotaSnapshot(
     error=QuotaError("status", 503),
     failures=3,
     retry_at=NOW + 30,
+    trail={"tokens:tokens:": ((NOW - 60.5, 80.0), (NOW - 1, 75.0)), "cost:cost:€": ((NOW - 1, 0.0),)},
 )
 
 
@@ -73,6 +78,41 @@ async def test_requests_are_counted_by_hour_and_model(store: Store) -> None:
         HourUsage(HOUR, "p", "n", requests=1, failures=0),
         HourUsage(HOUR - 1, "p", "m", requests=1, failures=0),
     }
+
+
+async def test_the_time_to_the_first_byte_is_added_where_it_is_known(store: Store) -> None:
+    await store.apply([
+        CountRequest(NOW, "p", "m", failed=False, ttfb_s=0.5), CountRequest(NOW, "p", "m", failed=True),
+        CountRequest(NOW, "p", "m", failed=False, ttfb_s=0.0), CountRequest(NOW, "p", "m", False, 1.25),
+    ])  # fmt: skip
+    assert (await store.load(NOW)).usage == (HourUsage(HOUR, "p", "m", 4, 1, ttfb_s=1.75, answered=3),)
+
+
+LEASE = Lease("campus", NOW + LEASE_S)
+
+
+async def test_a_request_is_under_way_until_its_lease_ends_and_not_a_moment_longer(store: Store) -> None:
+    await store.apply([PutLease("r", LEASE), PutLease("s", Lease("lab", NOW + 5))])
+    assert (await store.load(NOW)).leases == {"r": LEASE, "s": Lease("lab", NOW + 5)}
+    assert store.state(NOW + 4.999).leases.keys() == {"r", "s"}
+    assert store.state(NOW + 5).leases == {"r": LEASE}
+    assert (await store.load(NOW + LEASE_S - 0.001)).leases == {"r": LEASE}
+    assert (await store.load(NOW + LEASE_S)).leases == store.state(NOW + LEASE_S).leases == {}
+
+
+async def test_a_lease_is_renewed_by_its_request_and_dropped_with_it(store: Store) -> None:
+    later = Lease("lab", NOW + 2 * LEASE_S)
+    await store.apply([PutLease("r", LEASE), PutLease("s", LEASE), PutLease("r", later)])
+    assert (await store.load(NOW + LEASE_S)).leases == {"r": later}
+    await store.apply([DropLease("r"), DropLease("nobody's")])
+    assert (await store.load(NOW)).leases == {"s": LEASE}
+    await store.apply([PutLease("t", LEASE), DropLease("t"), DropLease("s")])
+    assert await store.load(NOW) == State({}, (), {})
+
+
+async def test_a_lease_from_a_clock_that_ran_ahead_counts_for_nobody(store: Store) -> None:
+    await store.apply([PutLease("r", Lease("campus", NOW + 3600)), PutLease("s", LEASE)])
+    assert (await store.load(NOW)).leases == {"s": LEASE}
 
 
 async def test_usage_reaches_back_48_hours(store: Store) -> None:

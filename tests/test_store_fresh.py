@@ -18,7 +18,18 @@ from hypothesis import example, given
 from sidecar.adapters import sqlite_rows, sqlite_store, sqlite_watch
 from sidecar.adapters.sqlite_store import DATABASE, RETRY_S, SqliteStore
 from sidecar.adapters.sqlite_watch import UNVERIFIED_S, Watch
-from sidecar.adapters.store import CountRequest, Mark, Mutation, PutCooldown, PutSession, ResetProvider, State
+from sidecar.adapters.store import (
+    CountRequest,
+    DropLease,
+    Lease,
+    Mark,
+    Mutation,
+    PutCooldown,
+    PutLease,
+    PutSession,
+    ResetProvider,
+    State,
+)
 from sidecar.core.decision import SessionRoute
 from tests.bed.store_user import KEPT, NOW
 from tests.bed.stores import COUNT, Clock, NewStore, StoreUsers, comparable, counted
@@ -226,7 +237,7 @@ Step = tuple[str, str, float]
 
 STEPS = st.tuples(
     st.sampled_from(["ours", "ours", "other", "other", "load", "later"]),
-    st.sampled_from(["count", "reset", "reset all", "move", "cool"]),
+    st.sampled_from(["count", "reset", "reset all", "move", "cool", "ask", "answer"]),
     st.sampled_from([0, 1, 2, 5, 40, -1, 0.5]),
 )
 
@@ -240,6 +251,10 @@ def mutation(what: str, ago: float, now: float) -> Mutation:
             return PutSession(SessionRoute("s", A, at, B))
         case "cool":
             return PutCooldown(msgspec.structs.replace(STATED, since=at))
+        case "ask":
+            return PutLease(f"r{ago}", Lease("p", at + 10))
+        case "answer":
+            return DropLease(f"r{ago}")
         case _:
             return ResetProvider(None if what == "reset all" else "p", now)
 
@@ -257,6 +272,9 @@ async def on_disk(folder: Path, now: float) -> State:
 @example([("ours", "count", 40), ("other", "count", 0)])
 @example([("later", "", 1), ("other", "count", 2), ("later", "", -1), ("other", "count", 0)])
 @example([("other", "count", 0), ("ours", "reset all", 0)])
+@example(
+    [("other", "ask", 0), ("load", "", 0), ("later", "", 0.5), ("other", "ask", 0.5), ("later", "", -0.5)]
+)
 def test_what_is_fresh_or_loaded_is_what_a_new_reading_gives(steps: list[Step]) -> None:
     async def live(folder: Path) -> None:
         clock = Clock()

@@ -19,17 +19,20 @@ from sidecar.adapters.store import (
     ClearCooldown,
     CountRequest,
     CountTokens,
+    DropLease,
     HourUsage,
+    Lease,
     Mutation,
     PutCooldown,
     PutDecision,
+    PutLease,
     PutQuota,
     PutSession,
     ResetProvider,
     State,
     Store,
 )
-from sidecar.core.choose import Candidate
+from sidecar.core.choose import Candidate, Stay
 from sidecar.core.cooldown import Cooldown, CooldownKey
 from sidecar.core.decision import Decision, Refused, SessionRoute
 from sidecar.protocol import Target
@@ -171,14 +174,18 @@ NAMES = st.sampled_from(["campus", "lab", "ä"])
 TIMES = st.sampled_from([NOW + seconds for seconds in (-40 * 3600, -3600, -30, 0, 1, 30)])
 COSTS = st.none() | st.integers(0, 64).map(lambda number: number / 64)
 TARGETS = st.builds(Target, NAMES, NAMES)
+MAYBE = st.none() | TARGETS
+STAYS = st.builds(Stay, TARGETS, TIMES)
 KEYS = st.sampled_from([MODEL, ACCOUNT, ORIGIN, OTHERS])
 WAITS = st.sampled_from([0.5, 30.0, 1e6])
 MUTATIONS = st.one_of(
     st.builds(PutCooldown, st.builds(cooldown, KEYS, TIMES, WAITS, st.booleans(), st.integers(1, 9))),
     st.builds(ClearCooldown, KEYS, TIMES),
     st.builds(ResetProvider, st.none() | NAMES, TIMES),
-    st.builds(PutSession, st.builds(SessionRoute, NAMES, TARGETS, TIMES, st.none() | TARGETS)),
-    st.builds(CountRequest, TIMES, NAMES, NAMES, st.booleans()),
+    st.builds(PutSession, st.builds(SessionRoute, NAMES, TARGETS, TIMES, MAYBE, st.none() | STAYS, MAYBE)),
+    st.builds(CountRequest, TIMES, NAMES, NAMES, st.booleans(), COSTS),
+    st.builds(PutLease, NAMES, st.builds(Lease, NAMES, TIMES)),
+    st.builds(DropLease, NAMES),
     st.builds(CountTokens, TIMES, NAMES, NAMES, st.integers(0, 10**6), COSTS),
     st.builds(PutDecision, st.builds(decision, st.integers(0, 9))),
 )

@@ -37,8 +37,8 @@ async def test_a_row_that_cannot_be_read_costs_only_itself(new_store: NewStore, 
     assert await store.swap("good", None, mark)
     with closing(sqlite3.connect(folder / DATABASE)) as db, db:
         db.execute("UPDATE quota SET snapshot = ? WHERE provider_id = 'bad'", (b'{"windows": 5}',))
-        db.execute("INSERT INTO usage VALUES (?, 'p', 'n', 'many', 0, 0, NULL)", (HOUR,))
-        db.execute("INSERT INTO usage VALUES (?, 'p', CAST(? AS TEXT), 3, 0, 0, NULL)", (HOUR, b"\xff"))
+        db.execute("INSERT INTO usage VALUES (?, 'p', 'n', 'many', 0, 0, NULL, 0, 0)", (HOUR,))
+        db.execute("INSERT INTO usage VALUES (?, 'p', CAST(? AS TEXT), 3, 0, 0, NULL, 0, 0)", (HOUR, b"\xff"))
         db.execute("INSERT INTO mark VALUES ('bad', 'low', 0, NULL)")
         db.execute("INSERT INTO cooldown VALUES ('model', 'x', 'p', 'f', 'm', 0, 9e9, ?)", (b'{"since":',))
         db.execute("INSERT INTO session VALUES ('bad', 0, 5)")

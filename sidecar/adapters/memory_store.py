@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from itertools import chain, islice
+from math import inf
 from typing import Final
 
 import msgspec
@@ -10,16 +11,20 @@ from msgspec import Struct
 
 from sidecar.adapters.store import (
     CLOCK_SLACK_S,
+    LEASE_S,
     MOST_DECISIONS,
     USAGE_HOURS,
     ClearCooldown,
     CountRequest,
     CountTokens,
+    DropLease,
     HourUsage,
+    Lease,
     Mark,
     Mutation,
     PutCooldown,
     PutDecision,
+    PutLease,
     PutQuota,
     PutSession,
     QuotaKey,
@@ -34,7 +39,7 @@ from sidecar.core.cooldown import Cooldown, CooldownKey, merge
 from sidecar.core.decision import Decision, SessionRoute
 
 MOST_ROWS: Final = 1000
-"""So many cooldowns and sessions are kept, those that were put last."""
+"""So many cooldowns, sessions and leases are kept, those that were put last."""
 
 Hours = dict[int, dict[tuple[str, str], HourUsage]]
 """Usage by hour, and by the provider and its model."""
@@ -48,6 +53,7 @@ class Known(Struct, frozen=True):
     marks: dict[str, Mark] = {}
     cooldowns: dict[CooldownKey, Cooldown] = {}
     sessions: dict[str, SessionRoute] = {}
+    leases: dict[str, Lease] = {}
 
 
 _NOTHING: Final = Known()
@@ -64,6 +70,7 @@ class MemoryStore:
         self._marks = known.marks.copy()
         self._cooldowns = known.cooldowns.copy()
         self._sessions = known.sessions.copy()
+        self._leases = known.leases.copy()
         self._usage = known.usage.copy()
         self._own_hours: set[int] = set()
         """Those whose usage is no longer as it was known."""
@@ -71,6 +78,8 @@ class MemoryStore:
         self._decisions: deque[Decision] = deque(maxlen=MOST_DECISIONS)
         self._state: State | None = None
         self._state_hour = 0
+        self._state_holds = (0.0, 0.0)
+        """From when on and until when its leases are those."""
 
     def inherit(self, older: "MemoryStore") -> None:
         """Take over from *older* what no `State` holds."""
@@ -78,7 +87,8 @@ class MemoryStore:
 
     def state(self, now: float) -> State:
         hour = int(now // 3600)
-        if self._state is None or self._state_hour != hour:
+        since, until = self._state_holds
+        if self._state is None or self._state_hour != hour or not since <= now < until:
             # Copied when somebody asks after a change, and in C: this is in the way of every request.
             recent = [rows.values() for at, rows in self._usage.items() if at > hour - USAGE_HOURS]
             self._state = State(
@@ -87,8 +97,14 @@ class MemoryStore:
                 self._marks.copy(),
                 self._cooldowns.copy(),
                 self._sessions.copy(),
+                {name: row for name, row in self._leases.items() if _begin(row) <= now < row.until},
             )
             self._state_hour = hour
+            edges = [at for row in self._leases.values() for at in (_begin(row), row.until)]
+            self._state_holds = (
+                max((at for at in edges if at <= now), default=-inf),
+                min((at for at in edges if at > now), default=inf),
+            )
         return self._state
 
     def fresh(self, now: float) -> State | None:
@@ -109,13 +125,15 @@ class MemoryStore:
             match mutation:
                 case PutQuota(key, snapshot):
                     self._quotas[key] = snapshot
-                case CountRequest(at, provider_id, model_id, failed):
-                    self._count(HourUsage(int(at // 3600), provider_id, model_id, 1, int(failed)))
-                case CountTokens(at, provider_id, model_id, tokens, cost):
-                    self._count(HourUsage(int(at // 3600), provider_id, model_id, 0, 0, tokens, cost))
+                case CountRequest() | CountTokens():
+                    self._count(_used(mutation))
                 case ReleaseClaim(key, owner):
                     if self._claims.get(key, ("", 0.0))[0] == owner:
                         del self._claims[key]
+                case PutLease(request_id, lease):
+                    put_last(self._leases, request_id, lease, MOST_ROWS)
+                case DropLease(request_id):
+                    self._leases.pop(request_id, None)
                 case _:
                     self._route(mutation)
 
@@ -146,6 +164,8 @@ class MemoryStore:
             failures=row.failures + more.failures,
             tokens=row.tokens + more.tokens,
             cost=row.cost if more.cost is None else (row.cost or 0.0) + more.cost,
+            ttfb_s=row.ttfb_s + more.ttfb_s,
+            answered=row.answered + more.answered,
         )
         if len(self._usage) > 2 * USAGE_HOURS:  # more than is shown: a clock may be set back again
             oldest = min(self._usage)
@@ -202,3 +222,18 @@ class MemoryStore:
 
     async def aclose(self) -> None:
         return None
+
+
+def _used(mutation: CountRequest | CountTokens) -> HourUsage:
+    hour = int(mutation.at // 3600)
+    match mutation:
+        case CountRequest(_, provider_id, model_id, failed, ttfb_s):
+            row = HourUsage(hour, provider_id, model_id, 1, int(failed))
+            return row if ttfb_s is None else msgspec.structs.replace(row, ttfb_s=ttfb_s, answered=1)
+        case CountTokens(_, provider_id, model_id, tokens, cost):
+            return HourUsage(hour, provider_id, model_id, 0, 0, tokens, cost)
+
+
+def _begin(lease: Lease) -> float:
+    """Return when *lease* can be true: one that ends absurdly late was left by a wrong clock."""
+    return lease.until - LEASE_S - CLOCK_SLACK_S

@@ -17,7 +17,7 @@ from msgspec import Struct
 from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.memory_store import Hours, Known
 from sidecar.adapters.sqlite_watch import Sight, Watch
-from sidecar.adapters.store import USAGE_HOURS, HourUsage, Mark, QuotaKey, QuotaSnapshot
+from sidecar.adapters.store import USAGE_HOURS, HourUsage, Lease, Mark, QuotaKey, QuotaSnapshot
 from sidecar.core.account import Account
 from sidecar.core.cooldown import Cooldown, CooldownKey
 from sidecar.core.decision import SessionRoute
@@ -26,6 +26,7 @@ REREAD_HOURS: Final = 2
 """This one and the one before: a request may be counted in the hour in which it began."""
 
 _MarkRow = tuple[str, float, float, float | None]
+_LeaseRow = tuple[str, str, float]
 _Row = tuple[Any, ...]
 
 _snapshots: Final = msgspec.json.Decoder(QuotaSnapshot)
@@ -120,6 +121,7 @@ def read(db: sqlite3.Connection, now: float, last: Reading | None = None) -> Rea
     is_same = last is not None and (last.hour, last.rewritten) == (hour, rewritten)
     usage = _hours(db, hour, last.known.usage if last and is_same else None)
     marks = valid(db, "SELECT key, level, at, resets_at FROM mark", kind=_MarkRow)
+    leases = valid(db, "SELECT request_id, provider_id, until FROM lease ORDER BY until", kind=_LeaseRow)
     quotas, cooldowns, sessions = last.tables if last else (_NO_TABLE,) * 3
     quotas = _table(db, "SELECT provider_id, origin, fingerprint, url, snapshot FROM quota", _quota, quotas)
     cooldowns = _table(db, "SELECT cooldown FROM cooldown", _cooldown, cooldowns)
@@ -131,6 +133,7 @@ def read(db: sqlite3.Connection, now: float, last: Reading | None = None) -> Rea
         {key: Mark(level, at, resets_at) for key, level, at, resets_at in marks},
         cooldowns.values,
         sessions.values,
+        {request_id: Lease(provider_id, until) for request_id, provider_id, until in leases},
     )
     return Reading(known, hour, rewritten, (quotas, cooldowns, sessions))
 
@@ -144,8 +147,8 @@ def _hours(db: sqlite3.Connection, hour: int, last: Hours | None) -> Hours:
     since = hour - (USAGE_HOURS if last is None else REREAD_HOURS)
     rows = valid(
         db,
-        "SELECT hour, provider_id, model_id, requests, failures, tokens, cost FROM usage"
-        " WHERE hour > ? ORDER BY hour",
+        "SELECT hour, provider_id, model_id, requests, failures, tokens, cost, ttfb_s, answered"
+        " FROM usage WHERE hour > ? ORDER BY hour",
         since,
         kind=HourUsage,
     )

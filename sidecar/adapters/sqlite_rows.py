@@ -14,10 +14,13 @@ from sidecar.adapters.store import (
     ClearCooldown,
     CountRequest,
     CountTokens,
+    DropLease,
+    Lease,
     Mark,
     Mutation,
     PutCooldown,
     PutDecision,
+    PutLease,
     PutQuota,
     PutSession,
     ReleaseClaim,
@@ -57,6 +60,11 @@ def is_rewrite(mutation: Mutation | SwapMark, now: float) -> bool:
             return isinstance(mutation, ResetProvider)
 
 
+def is_lease(mutation: Mutation) -> bool:
+    """Say whether *mutation* is about a request under way, and so about seconds."""
+    return isinstance(mutation, PutLease | DropLease)
+
+
 def write(db: sqlite3.Connection, mutation: Mutation | SwapMark) -> None:
     """Apply one mutation inside the caller's transaction."""
     match mutation:
@@ -67,26 +75,39 @@ def write(db: sqlite3.Connection, mutation: Mutation | SwapMark) -> None:
                 (account.provider_id, account.origin, account.fingerprint, key.url,
                  snapshot.attempted_at, _encode(snapshot)),
             )  # fmt: skip
-        case CountRequest(at, provider_id, model_id, failed):
-            db.execute(
-                "INSERT INTO usage (hour, provider_id, model_id, requests, failures) VALUES (?, ?, ?, 1, ?)"
-                " ON CONFLICT DO UPDATE"
-                " SET requests = requests + 1, failures = failures + excluded.failures",
-                (int(at // 3600), provider_id, model_id, int(failed)),
-            )
-        case CountTokens(at, provider_id, model_id, tokens, cost):
-            db.execute(
-                "INSERT INTO usage VALUES (?, ?, ?, 0, 0, ?, ?) ON CONFLICT DO UPDATE SET"
-                " tokens = tokens + excluded.tokens,"
-                " cost = CASE WHEN excluded.cost IS NULL THEN cost ELSE ifnull(cost, 0) + excluded.cost END",
-                (int(at // 3600), provider_id, model_id, tokens, cost),
-            )
+        case CountRequest() | CountTokens():
+            _count(db, mutation)
         case ReleaseClaim(key, owner):
             db.execute("DELETE FROM claim WHERE key = ? AND owner = ?", (key, owner))
         case SwapMark():
             swap(db, mutation)
+        case PutLease(request_id, Lease(provider_id, until)):
+            db.execute("INSERT OR REPLACE INTO lease VALUES (?, ?, ?)", (request_id, provider_id, until))
+        case DropLease(request_id):
+            db.execute("DELETE FROM lease WHERE request_id = ?", (request_id,))
         case _:
             _write_route(db, mutation)
+
+
+def _count(db: sqlite3.Connection, mutation: CountRequest | CountTokens) -> None:
+    which = (int(mutation.at // 3600), mutation.provider_id, mutation.model_id)
+    match mutation:
+        case CountRequest(failed=failed, ttfb_s=ttfb_s):
+            db.execute(
+                "INSERT INTO usage (hour, provider_id, model_id, requests, failures, ttfb_s, answered)"
+                " VALUES (?, ?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                " requests = requests + 1, failures = failures + excluded.failures,"
+                " ttfb_s = ttfb_s + excluded.ttfb_s, answered = answered + excluded.answered",
+                (*which, int(failed), ttfb_s or 0.0, int(ttfb_s is not None)),
+            )
+        case CountTokens(tokens=tokens, cost=cost):
+            db.execute(
+                "INSERT INTO usage (hour, provider_id, model_id, requests, failures, tokens, cost)"
+                " VALUES (?, ?, ?, 0, 0, ?, ?) ON CONFLICT DO UPDATE SET"
+                " tokens = tokens + excluded.tokens,"
+                " cost = CASE WHEN excluded.cost IS NULL THEN cost ELSE ifnull(cost, 0) + excluded.cost END",
+                (*which, tokens, cost),
+            )
 
 
 def _write_route(db: sqlite3.Connection, mutation: RouteMutation) -> None:

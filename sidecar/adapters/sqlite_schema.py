@@ -30,6 +30,7 @@ _BOUNDED: Final = (
     ("mark", "key", "at"),
     ("cooldown", _COOLDOWN_KEYS, "since"),
     ("session", "id", "at"),
+    ("lease", "request_id", "until"),
 )
 """Tables of `MOST_ROWS`: the columns of the key, and the one that says how new a row is."""
 
@@ -72,7 +73,21 @@ def _routes(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE usage ADD COLUMN cost REAL")
 
 
-MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_first_tables, _marks, _routes)
+def _leases(db: sqlite3.Connection) -> None:
+    db.execute(
+        "CREATE TABLE lease (request_id TEXT PRIMARY KEY, provider_id TEXT NOT NULL, until REAL NOT NULL)"
+        " WITHOUT ROWID"
+    )
+    db.execute("ALTER TABLE usage ADD COLUMN ttfb_s REAL NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE usage ADD COLUMN answered INTEGER NOT NULL DEFAULT 0")
+
+
+MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (
+    _first_tables,
+    _marks,
+    _routes,
+    _leases,
+)
 """Applied once each, in order; `user_version` counts them. Append, never change."""
 
 
@@ -100,6 +115,7 @@ def prune(db: sqlite3.Connection, now: float) -> bool:
     """Drop what nobody will ask for again, so that the file stays small; say whether some is left to drop."""
     db.execute("DELETE FROM quota WHERE attempted_at < ?", (now - KEEP_QUOTA_S,))
     db.execute("DELETE FROM claim WHERE expires_at < ?", (now,))
+    db.execute("DELETE FROM lease WHERE until < ?", (now,))
     db.execute("DELETE FROM mark WHERE at < ?", (now - KEEP_MARK_S,))
     db.execute("DELETE FROM cooldown WHERE until < ?", (now - KEEP_COOLDOWN_S,))
     db.execute("DELETE FROM session WHERE at < ?", (now - KEEP_SESSION_S,))

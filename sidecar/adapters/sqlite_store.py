@@ -123,7 +123,8 @@ class SqliteStore:
 
     def _remember(self, mutations: Sequence[Mutation]) -> None:
         self._memory.remember(mutations)
-        self._waiting.extend(mutations)
+        # Leases are worth nothing by the time that a bad disk works again, and would push out what is.
+        self._waiting.extend(one for one in mutations if not (self.trouble and rows.is_lease(one)))
 
     def _join(self) -> Turn:
         if self._next is None:

@@ -25,7 +25,10 @@ USED: Final = 20
 """Models that are used in every hour of the last two days."""
 READ: Final = 50
 
-_INSERT: Final = "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT: Final = (
+    "INSERT INTO usage (hour, provider_id, model_id, requests, failures, tokens, cost)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 async def fill(folder: Path, now: float) -> None:
