@@ -13,10 +13,23 @@ import traceback
 from typing import Final, NoReturn
 
 from sidecar import __version__
-from sidecar.cli import classify, doctor, explain, limits, map_reply, presets, reset, schema, serve, status
+from sidecar.cli import (
+    classify,
+    doctor,
+    explain,
+    limits,
+    map_reply,
+    presets,
+    reset,
+    schema,
+    serve,
+    status,
+    usage,
+)
 
 COMMANDS: Final = {
     "status": status,
+    "usage": usage,
     "limits": limits,
     "explain": explain,
     "reset": reset,

@@ -35,7 +35,7 @@ def lines(window: Window, now: float, layout: Layout) -> list[str]:
     first = f"  {fit(window.name, layout.name)} "
     indent = " " * columns(first)
     first += _gauge(window, layout.bar)
-    parts = [left] if (left := _left(window)) else []
+    parts = [left] if (left := figures(window)) else []
     if window.resets_at is not None and window.resets_at > now:
         parts.append(f"resets in {duration(window.resets_at - now)}")
     return wrap(parts, first, indent, layout.width) or [first]
@@ -49,8 +49,8 @@ def _gauge(window: Window, bar_columns: int) -> str:
     return f"{bar(left, bar_columns)} {word:>4}  "
 
 
-def _left(window: Window) -> str:
-    """Return the figures in words; nothing where the bar and its percentage say all that there is."""
+def figures(window: Window) -> str:
+    """Return what *window* says in words; nothing where a bar and its percentage say all that there is."""
     if window.blocked:
         return "blocked by the gateway"
     if window.unlimited:
