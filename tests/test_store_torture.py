@@ -102,11 +102,15 @@ async def test_a_thousand_kills_in_the_middle_of_writes_lose_nothing_that_was_ac
     for row in state.usage:
         counts[row.model_id] += row.requests
     strikes = Counter({key.provider_id: row.strikes for key, row in state.cooldowns.items()})
+    with closing(sqlite3.connect(home.state / DATABASE)) as db:
+        leases = dict(db.execute("SELECT request_id, provider_id FROM lease"))
+    assert leases
     for name, calls in said.items():
         snapshot = state.quotas.get(store_nursery.key(name))
         times = snapshot.failures if snapshot else 0
         assert times in (calls["a"], calls["a"] + 1), name
         assert (counts[name], strikes[name]) == (2 * times, times), f"{name}: all of an apply, or nothing"
+        assert name not in leases or leases[name] == str(times), name
         assert (state.marks[name].level if name in state.marks else 0) in (calls["s"], calls["s"] + 1), name
     await store.aclose()
     assert (len(said), sum(calls["t"] for calls in said.values())) == (KILLS, 0)

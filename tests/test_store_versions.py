@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import anyio.to_thread
+import pytest
 
 from sidecar.adapters import sqlite_schema as schema
 from sidecar.adapters.file_lock import FileLock
@@ -14,33 +15,37 @@ from sidecar.adapters.memory_store import MemoryStore
 from sidecar.adapters.sqlite_reading import read
 from sidecar.adapters.sqlite_schema import MIGRATIONS
 from sidecar.adapters.sqlite_store import DATABASE
-from sidecar.adapters.store import (
-    CountTokens,
-    HourUsage,
-    Mark,
-    State,
-)
+from sidecar.adapters.store import CountRequest, CountTokens, HourUsage, Lease, Mark, PutLease, State
 from tests.bed.store_user import NOW
 from tests.bed.stores import COUNT, NewStore, counted
 from tests.test_store_contract import HOUR
 
+OLDER = range(2, len(MIGRATIONS))
+TIMED = CountRequest(NOW, "p", "m", failed=False, ttfb_s=0.25)
+LEASE = Lease("campus", NOW + 10)
 
-async def test_a_file_of_the_version_before_goes_on_with_its_rows(new_store: NewStore, folder: Path) -> None:
+
+@pytest.mark.parametrize("version", OLDER)
+async def test_a_file_of_a_version_before_goes_on_with_its_rows(
+    new_store: NewStore, folder: Path, version: int
+) -> None:
     folder.mkdir(parents=True)
-    await anyio.to_thread.run_sync(make_older, folder / DATABASE)
+    await anyio.to_thread.run_sync(make_older, folder / DATABASE, version)
     store = new_store()
-    await store.apply([COUNT, CountTokens(NOW, "p", "m", 7, 0.5)])
-    expected = State({}, (HourUsage(HOUR, "p", "m", 4, 1, 7, 0.5),), {"told": Mark(20, NOW)})
+    await store.apply([TIMED, CountTokens(NOW, "p", "m", 7, 0.5), PutLease("r", LEASE)])
+    row = HourUsage(HOUR, "p", "m", 4, 1, 7, 0.5, ttfb_s=0.25, answered=1)
+    expected = State({}, (row,), {"told": Mark(20, NOW)}, leases={"r": LEASE})
     assert (await store.load(NOW), store.trouble) == (expected, None)
     assert await new_store().load(NOW) == expected
 
 
-async def test_a_damaged_file_of_the_version_before_is_saved_as_far_as_it_can_be_read(
-    new_store: NewStore, folder: Path
+@pytest.mark.parametrize("version", OLDER)
+async def test_a_damaged_file_of_a_version_before_is_saved_as_far_as_it_can_be_read(
+    folder: Path, version: int
 ) -> None:
     old = folder / DATABASE
     folder.mkdir(parents=True)
-    await anyio.to_thread.run_sync(make_older, old)
+    await anyio.to_thread.run_sync(make_older, old, version)
 
     def salvage() -> State:
         with closing(sqlite3.connect(old)) as before, closing(sqlite3.connect(":memory:")) as new:
@@ -53,13 +58,14 @@ async def test_a_damaged_file_of_the_version_before_is_saved_as_far_as_it_can_be
     assert await anyio.to_thread.run_sync(salvage) == expected
 
 
-def make_older(file: Path) -> None:
-    """Make a file as it was before there were cooldowns."""
+def make_older(file: Path, version: int) -> None:
+    """Make a file as it was in *version*."""
     with closing(sqlite3.connect(file, isolation_level=None)) as db:
-        for step in MIGRATIONS[:2]:
+        for step in MIGRATIONS[:version]:
             step(db)
-        db.execute("PRAGMA user_version = 2")
-        db.execute("INSERT INTO usage VALUES (?, 'p', 'm', 3, 1)", (HOUR,))
+        db.execute(f"PRAGMA user_version = {version}")
+        columns = "hour, provider_id, model_id, requests, failures"
+        db.execute(f"INSERT INTO usage ({columns}) VALUES (?, 'p', 'm', 3, 1)", (HOUR,))  # noqa: S608
         db.execute("INSERT INTO mark VALUES ('told', 20, ?, NULL)", (NOW,))
 
 

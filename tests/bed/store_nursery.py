@@ -4,7 +4,7 @@
 
 prints one line for each writer: its name, and a letter for each call that returned to it: `a` for an
 `apply` and `s` for a `swap`, in turn, `t` for a call that met trouble, after which it only waits. Each
-`apply` counts two requests, puts a quota, and prolongs a cooldown.
+`apply` counts two requests, puts a quota, renews a lease, and prolongs a cooldown.
 """
 
 import itertools
@@ -20,7 +20,16 @@ from typing import Final, Never
 import anyio
 
 from sidecar.adapters.sqlite_store import SqliteStore
-from sidecar.adapters.store import CountRequest, Mark, PutCooldown, PutQuota, QuotaKey, QuotaSnapshot
+from sidecar.adapters.store import (
+    CountRequest,
+    Lease,
+    Mark,
+    PutCooldown,
+    PutLease,
+    PutQuota,
+    QuotaKey,
+    QuotaSnapshot,
+)
 from sidecar.core.account import Account
 from sidecar.core.cooldown import Cooldown, CooldownKey
 
@@ -51,7 +60,8 @@ async def _write(folder: Path, name: str, say: Callable[[bytes], object]) -> Non
     for number in itertools.count(1):
         times = QuotaSnapshot(failures=number, attempted_at=now)
         wait = PutCooldown(cooldown(name, number, now))
-        await store.apply([count, PutQuota(key(name), times), wait, count])
+        lease = PutLease(name, Lease(str(number), now + 3600))
+        await store.apply([count, PutQuota(key(name), times), lease, wait, count])
         say(b"t" if store.trouble else b"a")
         new = Mark(number, now)
         granted = await store.swap(name, mark, new)

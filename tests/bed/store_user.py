@@ -11,7 +11,7 @@ from typing import Final
 import anyio
 
 from sidecar.adapters.sqlite_store import SqliteStore
-from sidecar.adapters.store import CountRequest, Mark, PutCooldown
+from sidecar.adapters.store import LEASE_S, CountRequest, Lease, Mark, PutCooldown, PutLease
 from sidecar.core.cooldown import Cooldown, CooldownKey
 from sidecar.logs import configure_logging
 
@@ -50,6 +50,12 @@ class User:
     async def load(self) -> None:
         """Print how many requests were counted."""
         _say(sum(row.requests for row in (await self.store.load(NOW)).usage))
+
+    async def lease(self, request_id: str, provider_id: str) -> None:
+        """Put a lease, and print all that are known: requests, each with its provider."""
+        await self.store.apply([PutLease(request_id, Lease(provider_id, NOW + LEASE_S))])
+        leases = (await self.store.load(NOW)).leases
+        _say(*[word for name in sorted(leases) for word in (name, leases[name].provider_id)])
 
     async def later(self, seconds: str) -> None:
         """Let time pass, and print `later`."""
