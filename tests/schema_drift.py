@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sidecar.protocol import MAX_LINE_BYTES, PROTOCOL_MAJOR, ErrorCode
+from sidecar.protocol import MAX_LINE_BYTES, PROTOCOL_MAJOR, ROUTER, ErrorCode
 from sidecar.schema import documents
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +46,7 @@ def _typescript(schema: str) -> str:
     return (
         f"{types}\nexport const PROTOCOL_MAJOR = {PROTOCOL_MAJOR}\n"
         f"export const MAX_LINE_BYTES = {MAX_LINE_BYTES}\n"
+        f'export const ROUTER = "{ROUTER}"\n'
         f"export const ErrorCode = {{\n{codes}}} as const\n"
     )
 

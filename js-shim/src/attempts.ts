@@ -13,6 +13,7 @@ import type {
   RequestPlanParams,
 } from "./protocol.gen.ts"
 import { wireOf } from "./replies.ts"
+import { isVirtual } from "./router.ts"
 import { type Clock, systemClock, within } from "./rpc.ts"
 import type { TaggedRequest } from "./tagged-fetch.ts"
 
@@ -22,18 +23,22 @@ const START_MS = 10_000
 /** The sidecar says when it is enough; this only ends a loop. */
 const MAX_ATTEMPTS = 16
 
+/** A plan that is late, then one that waits for it or for its end, then one of whoever came after it. */
+const PLANS_OF_VIRTUAL_MS = [PLAN_MS, START_MS, START_MS]
+
 /** A plan that can be carried out: `pass` is the user's own target, `call` any other request. */
 type Step =
   | Extract<Plan, { kind: "pass" | "reply" }>
   | { kind: "call"; call: Call; afterS: number; headersTimeoutS?: number }
 const PASS: Step = { kind: "pass" }
 
+/** `undefined`: it is for a virtual model, and nobody says where to send it. */
 export function sendPlanned(
   sidecar: Sidecar,
   request: TaggedRequest,
   note: Note,
   clock: Clock = systemClock,
-): Promise<Response> {
+): Promise<Response | undefined> {
   return new PlannedRequest(sidecar, request, note, clock).send()
 }
 
@@ -41,7 +46,8 @@ class PlannedRequest {
   readonly #tried: Attempt[] = []
   /** The one at the user's own target, once it has failed: what the host gets if nothing else is left. */
   #own: Attempt | undefined
-  readonly #ownCall: Call
+  /** That target's request; of a virtual model, whatever is sent first. */
+  #ownCall: Call | undefined
   readonly #about: RequestPlanParams
   readonly #madeAt: number
   readonly #sidecar: Sidecar
@@ -57,18 +63,20 @@ class PlannedRequest {
     this.#clock = clock
     this.#madeAt = clock.now()
     this.#about = aboutOf(request)
-    this.#ownCall = { target: tag.target, url, send }
+    if (!isVirtual(tag.target)) this.#ownCall = { target: tag.target, url, send }
   }
 
-  async send(): Promise<Response> {
+  async send(): Promise<Response | undefined> {
     const { signal } = this.#request
-    let step = await this.#ask("request/plan", this.#about, PLAN_MS)
+    let step = await (this.#ownCall ? this.#ask("request/plan", this.#about, PLAN_MS) : this.#planOfVirtual())
     for (;;) {
       signal?.throwIfAborted()
       if (step.kind === "reply") return new Response(step.body, step)
       const given = step.kind === "pass" ? this.#own : undefined
       if (given && !given.isSilent) return given.response()
-      const attempt = given ?? this.#begin(step)
+      const call = step.kind === "call" ? step.call : this.#ownCall
+      if (!call) return undefined
+      const attempt = given ?? this.#begin(call, step.headersTimeoutS)
       const failure = await attempt.settle()
       if (signal?.aborted) this.#abandon(attempt)
       else if (!failure) return this.#hand(attempt)
@@ -76,10 +84,11 @@ class PlannedRequest {
     }
   }
 
-  #begin({ headersTimeoutS = 0, ...step }: Exclude<Step, { kind: "reply" }>): Attempt {
+  #begin(call: Call, headersTimeoutS = 0): Attempt {
     const { wire, body } = this.#about
     const aim = { wire, isStream: body.stream, signal: this.#request.signal, clock: this.#clock }
-    const attempt = new Attempt(step.kind === "call" ? step.call : this.#ownCall, aim, headersTimeoutS)
+    const attempt = new Attempt(call, aim, headersTimeoutS)
+    this.#ownCall ??= call
     this.#tried.push(attempt)
     return attempt
   }
@@ -115,6 +124,18 @@ class PlannedRequest {
     if (signal?.aborted || !(await this.#canAsk(method))) return PASS
     const reply = await this.#sidecar.ask(method, params, ms, signal)
     return reply ? this.#stepOf(readPlan(Object(reply.result).plan)) : PASS
+  }
+
+  /** Without one nothing can leave: a sidecar that starts, ends or is replaced meanwhile is worth a wait. */
+  async #planOfVirtual(): Promise<Step> {
+    const { signal } = this.#request
+    const left = () => Math.max(0, this.#madeAt + START_MS - this.#clock.now())
+    for (const ms of PLANS_OF_VIRTUAL_MS) {
+      if (signal?.aborted || !(await this.#sidecar.isReady(left(), signal))) break
+      const reply = await this.#sidecar.ask("request/plan", this.#about, Math.min(ms, left()), signal)
+      if (reply) return this.#stepOf(readPlan(Object(reply.result).plan))
+    }
+    return PASS
   }
 
   /** A refusal is worth a wait: for one that has just missed a deadline, is being started, or has died. */
@@ -189,7 +210,9 @@ export function shapeOf(body: unknown): BodyShape {
   const text = typeof body === "string" ? body : ""
   const hasImages = /"type":"(?:image|image_url|input_image)"/.test(text)
   const hasTools = text.includes('"tools":[') && !text.includes('"tools":[]')
-  return { sizeBytes: Buffer.byteLength(text), hasImages, hasTools, stream: text.includes('"stream":true') }
+  const hasAnswers = /"role":"assistant"|"type":"(?:function_call|reasoning)"/.test(text)
+  const stream = text.includes('"stream":true')
+  return { sizeBytes: Buffer.byteLength(text), hasImages, hasTools, stream, hasAnswers }
 }
 
 /** All of a URL that crosses. */

@@ -69,6 +69,11 @@ export class Sidecar {
     return this.#life !== undefined
   }
 
+  /** Why a question has just got no answer. */
+  get trouble(): Problem {
+    return this.state === "healthy" || this.state === "suspect" ? { kind: "noAnswer" } : this.problem
+  }
+
   /** Starts it unless it runs; one that waits for its turn starts at once. */
   start() {
     if (this.#life) return

@@ -2,16 +2,12 @@
  * Slash commands without a model: offered to the host, marked when typed, answered in the model's place, and
  * dropped from every later turn. The words are the sidecar's; without it, those of `host.json`.
  */
-import { join } from "node:path"
 import type { Hooks } from "@opencode-ai/plugin"
 import type { Problem, Sidecar } from "./child.ts"
-import builtIn from "./host.gen.json" with { type: "json" }
-import { readBounded } from "./launch.ts"
-import type { HostFile } from "./protocol.gen.ts"
+import type { HostFacts } from "./host-file.ts"
 import { setBounded, type Tag } from "./tagged-fetch.ts"
 
 const COMMAND_MS = 15_000
-const MAX_HOST_FILE_BYTES = 256 * 1024
 const MAX_KEPT = 256
 const MARK = "opencode-quota-sidecar"
 
@@ -23,26 +19,24 @@ type Config = Parameters<NonNullable<Hooks["config"]>>[0]
 type Turn = Transform[1]["messages"][number]
 
 export class Commands {
-  #hostFile: HostFile = builtIn
   /** By message id: what was typed, and what was said to it. */
   #typed = new Map<string, Typed>()
   #answers = new Map<string, Promise<string>>()
   readonly #sidecar: Sidecar
-  readonly #stateDirectory: string
+  readonly #facts: HostFacts
   readonly #logPath: string
 
-  constructor(sidecar: Sidecar, stateDirectory: string, logPath: string) {
+  constructor(sidecar: Sidecar, facts: HostFacts, logPath: string) {
     this.#sidecar = sidecar
-    this.#stateDirectory = stateDirectory
+    this.#facts = facts
     this.#logPath = logPath
   }
 
   /** Adds ours to the host's, but for the names that the user has taken; returns those added. */
   offer(config: Config): Set<string> {
-    this.#hostFile = readHostFile(this.#stateDirectory)
     config.command ??= {}
     const ours = new Set<string>()
-    for (const [name, { description }] of Object.entries(this.#hostFile.commands)) {
+    for (const [name, { description }] of Object.entries(this.#facts.content.commands)) {
       if (Object.hasOwn(config.command, name)) continue
       config.command[name] = { template: `/${name} $ARGUMENTS`, description }
       ours.add(name)
@@ -117,41 +111,12 @@ export class Commands {
     const { text } = Object(reply?.result)
     if (typeof text === "string") return text
     if (reply) return this.#down({ kind: "failed", detail: reply.error?.message ?? "command/execute" })
-    return this.#down(this.#sidecar.state === "dead" || !ready ? this.#sidecar.problem : { kind: "noAnswer" })
+    return this.#down(this.#sidecar.trouble)
   }
 
-  #down({ kind, detail = "" }: Problem): string {
-    const { down, problems } = this.#hostFile.texts
-    const { reason, cure } = problems[kind]
-    const filled = { reason: fill(reason, { detail }), cure: fill(cure, { detail }), log: this.#logPath }
-    return fill(down, filled)
+  #down(problem: Problem): string {
+    return this.#facts.say("down", problem, { log: this.#logPath })
   }
-}
-
-/** What the sidecar wrote when it last ran, or the copy that we came with. */
-export function readHostFile(stateDirectory: string): HostFile {
-  try {
-    const value = JSON.parse(readBounded(join(stateDirectory, "host.json"), MAX_HOST_FILE_BYTES) ?? "")
-    return isHostFile(value) ? value : builtIn
-  } catch {
-    return builtIn
-  }
-}
-
-function isHostFile(value: unknown): value is HostFile {
-  const { commands, texts } = Object(value)
-  const areDescribed = Object.values(Object(commands)).every((one) => isLike(one, { description: "" }))
-  return commands instanceof Object && areDescribed && isLike(texts, builtIn.texts)
-}
-
-/** Whether there is all that the model has, of the same kinds. */
-function isLike(value: unknown, model: object | string): boolean {
-  if (typeof model === "string") return typeof value === "string"
-  return Object.entries(model).every(([name, part]) => isLike(Object(value)[name], part))
-}
-
-function fill(template: string, values: Record<string, string>): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole)
 }
 
 function markOf(parts: Turn["parts"]): Typed | undefined {

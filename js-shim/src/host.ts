@@ -148,7 +148,7 @@ function projectModel(model: Loose) {
   const { input, output: answer, cache } = Object(model.cost)
   const { read, write } = Object(cache)
   const { id: apiId, npm } = Object(model.api)
-  const { input: modalities, toolcall } = Object(model.capabilities)
+  const { input: modalities, toolcall, temperature, reasoning } = Object(model.capabilities)
   const takes = Object.entries(Object(modalities))
   return {
     id: String(model.id),
@@ -157,7 +157,9 @@ function projectModel(model: Loose) {
     npm: text(npm),
     limits: { context: amount(context) || undefined, output: amount(output) || undefined },
     inputModalities: takes.filter(([, isTaken]) => isTaken === true).map(([kind]) => kind),
-    takesTools: typeof toolcall === "boolean" ? toolcall : undefined,
+    takesTools: flag(toolcall),
+    takesTemperature: flag(temperature),
+    reasons: flag(reasoning),
     prices: {
       input: amount(input),
       output: amount(answer),
@@ -169,6 +171,10 @@ function projectModel(model: Loose) {
 
 function text(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined
+}
+
+function flag(value: unknown): boolean | undefined {
+  return typeof value === "boolean" ? value : undefined
 }
 
 function amount(value: unknown): number | undefined {

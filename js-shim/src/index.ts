@@ -8,9 +8,11 @@ import { sendPlanned } from "./attempts.ts"
 import { isTexts, Sidecar } from "./child.ts"
 import { Commands } from "./commands.ts"
 import { Host } from "./host.ts"
+import { HostFacts } from "./host-file.ts"
 import { findLaunch, Log, stateDirectory } from "./launch.ts"
 import type { SessionResumeParams, ToastShowParams } from "./protocol.gen.ts"
 import { replyTo, wireOf } from "./replies.ts"
+import { Router } from "./router.ts"
 import { systemClock } from "./rpc.ts"
 import { headerFor, replaceFetch, type TaggedRequest, type Tags } from "./tagged-fetch.ts"
 import { Turns } from "./turns.ts"
@@ -25,7 +27,9 @@ type Workspace = { host: Host; options: unknown; ours: Set<string> }
 class World {
   readonly tags: Tags = new Map()
   readonly log: Log
+  readonly facts: HostFacts
   readonly commands: Commands
+  readonly router: Router
   readonly turns: Turns
   readonly #sidecar: Sidecar
   readonly #workspaces = new Set<Workspace>()
@@ -47,8 +51,10 @@ class World {
       note: this.log.note,
     }
     this.#sidecar = new Sidecar(events, directory)
-    this.commands = new Commands(this.#sidecar, directory, this.log.path)
-    this.turns = new Turns(this.#sidecar)
+    this.facts = new HostFacts(directory)
+    this.commands = new Commands(this.#sidecar, this.facts, this.log.path)
+    this.router = new Router(this.#sidecar, this.facts)
+    this.turns = new Turns(this.#sidecar, this.router)
     replaceFetch(this.tags, (request) => this.#handle(request))
   }
 
@@ -115,14 +121,14 @@ class World {
     throw new DOMException("", "AbortError")
   }
 
-  #send(request: TaggedRequest): Promise<Response> {
+  async #send(request: TaggedRequest): Promise<Response> {
     if (wireOf(request.url, request.body) !== "other") this.turns.planned(request.tag)
-    return sendPlanned(this.#sidecar, request, this.log.note)
+    return (await sendPlanned(this.#sidecar, request, this.log.note)) ?? this.router.refusal()
   }
 }
 
 function hooksOf(world: World, workspace: Workspace): Hooks {
-  const { tags, commands, turns, log } = world
+  const { tags, facts, commands, router, turns, log } = world
   /** Whatever goes wrong in a hook of ours, the user's turn goes on. */
   const guard =
     <Args extends unknown[]>(hook: string, work: (...args: Args) => unknown) =>
@@ -135,7 +141,9 @@ function hooksOf(world: World, workspace: Workspace): Hooks {
     }
   return {
     config: guard("config", (config) => {
+      facts.read()
       workspace.ours = commands.offer(config)
+      router.offer(config)
     }),
     "command.execute.before": guard("command.execute.before", (input, output) => {
       if (workspace.ours.has(input.command)) commands.markParts(input, output)

@@ -463,6 +463,7 @@ export interface HostModel {
 
 export const PROTOCOL_MAJOR = 1
 export const MAX_LINE_BYTES = 4194304
+export const ROUTER = "limit-router"
 export const ErrorCode = {
   PARSE_ERROR: -32700,
   INVALID_REQUEST: -32600,

@@ -6,10 +6,14 @@ import type { Hooks } from "@opencode-ai/plugin"
 import type { Sidecar } from "./child.ts"
 import { isTarget } from "./edits.ts"
 import type { Event, Host, TurnError } from "./host.ts"
-import type { SessionIdleParams, SessionResumeParams } from "./protocol.gen.ts"
+import type { SessionIdleParams, SessionResumeParams, TurnRouteParams } from "./protocol.gen.ts"
+import { isSame, isVirtual, type Router } from "./router.ts"
+import { type Clock, systemClock } from "./rpc.ts"
 import { setBounded, type Tag } from "./tagged-fetch.ts"
 
 const ROUTE_MS = 250
+/** A virtual model is nobody's own: its turn waits for a sidecar that is starting. */
+const ROUTE_VIRTUAL_MS = 2_000
 const MAX_KEPT = 512
 /** The host rests twice after an error; a turn that is started before the second time never runs. */
 const RESTS = 2
@@ -23,20 +27,33 @@ export class Turns {
   readonly #planned = new Map<string, true>()
   readonly #resumed = new Map<string, true>()
   readonly #sidecar: Sidecar
+  readonly #router: Router
+  readonly #clock: Clock
 
-  constructor(sidecar: Sidecar) {
+  constructor(sidecar: Sidecar, router: Router, clock: Clock = systemClock) {
     this.#sidecar = sidecar
+    this.#router = router
+    this.#clock = clock
   }
 
   /** Changes the message's model if the turn is to go elsewhere. */
   async route({ directory }: Host, message: Message) {
-    if (this.#sidecar.state !== "healthy") return
     const { sessionID: sessionId, agent, model } = message
-    const target = { providerId: model.providerID, modelId: model.modelID }
-    const params = { directory, sessionId, agent, target }
-    const reply = await this.#sidecar.ask("turn/route", params, ROUTE_MS)
-    const other = Object(reply?.result).target
-    if (isTarget(other)) message.model = { ...model, providerID: other.providerId, modelID: other.modelId }
+    const shown = { providerId: model.providerID, modelId: model.modelID }
+    const target = this.#router.chosenIn(sessionId, shown)
+    const result = await this.#ask({ directory, sessionId, agent, target })
+    const other = Object(result).target
+    const unanswered = result || !isVirtual(target) ? target : this.#router.standIn(sessionId, target)
+    const next = isTarget(other) ? other : unanswered
+    if (!isSame(next, shown)) message.model = { ...model, providerID: next.providerId, modelID: next.modelId }
+  }
+
+  async #ask(params: TurnRouteParams): Promise<unknown> {
+    const mayWait = isVirtual(params.target)
+    const until = this.#clock.now() + (mayWait ? ROUTE_VIRTUAL_MS : ROUTE_MS)
+    const left = () => Math.max(0, until - this.#clock.now())
+    const canAsk = mayWait ? await this.#sidecar.isReady(left()) : this.#sidecar.state === "healthy"
+    return canAsk ? (await this.#sidecar.ask("turn/route", params, left()))?.result : undefined
   }
 
   /** A request of this turn could have gone on elsewhere by itself. */

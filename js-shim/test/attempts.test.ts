@@ -25,7 +25,7 @@ const request = (url: string) => ({
   ...about,
   target: OWN,
   wire: "openai-chat",
-  body: { sizeBytes: BODY.length, hasImages: false, hasTools: false, stream: true },
+  body: { sizeBytes: BODY.length, hasImages: false, hasTools: false, stream: true, hasAnswers: false },
   origin: new URL(url).origin,
 })
 const finished = (url: string, target: object, rest: object) => ({
@@ -224,7 +224,14 @@ test("a body is known by its shape, never by what it says", () => {
   const image = (type: string) => body({ messages: [{ content: [{ type }] }], tools: [], stream: true })
   const expected = { hasImages: true, hasTools: false, stream: true }
   for (const type of ["image", "image_url", "input_image"]) expect(image(type)).toMatchObject(expected)
-  const none = { hasImages: false, hasTools: false, stream: false }
+  const answered = [
+    { messages: [{ role: "assistant" }] },
+    { input: [{ role: "user" }, { type: "function_call" }] },
+    { input: [{ type: "reasoning" }] },
+  ]
+  for (const value of answered) expect(body(value)).toMatchObject({ hasAnswers: true })
+  expect(body({ messages: [{ role: "user", content: '"role":"assistant"' }] }).hasAnswers).toBe(false)
+  const none = { hasImages: false, hasTools: false, stream: false, hasAnswers: false }
   expect(shapeOf("ä")).toEqual({ sizeBytes: 2, ...none })
   expect(shapeOf(new Uint8Array(5))).toEqual({ sizeBytes: 0, ...none })
   expect(shapeOf(undefined)).toEqual({ sizeBytes: 0, ...none })

@@ -2,8 +2,9 @@
 import { sendPlanned } from "../src/attempts.ts"
 import type { Sidecar } from "../src/child.ts"
 import type { Host } from "../src/host.ts"
+import type { Target } from "../src/protocol.gen.ts"
 import type { Clock } from "../src/rpc.ts"
-import { headerFor, replaceFetch, type Tag, type Tags } from "../src/tagged-fetch.ts"
+import { headerFor, replaceFetch, type Tag, type TaggedRequest, type Tags } from "../src/tagged-fetch.ts"
 import { stopUpstreams } from "./upstreams.ts"
 
 /** Time stands still until a test moves it; real pipes and processes go on by themselves. */
@@ -50,6 +51,9 @@ export const tag: Tag = {
   agent: "build",
   target: OWN,
 }
+
+/** What the host gets of a request that can be sent nowhere. */
+const NOWHERE = new Response("nowhere", { status: 503 })
 
 export const PASS = { kind: "pass" }
 export const BODY = '{"model":"m","stream":true,"messages":[]}'
@@ -99,9 +103,12 @@ export function worldOn(real: unknown, ...plans: unknown[]) {
   const said = sidecarSaying(...plans)
   const tags: Tags = new Map()
   globalThis.fetch = real as typeof fetch
-  replaceFetch(tags, (request) => sendPlanned(said.sidecar, request, (...note) => notes.push(note), clock))
-  const ask = (url: string, init: RequestInit = {}) => {
-    const headers = { "content-type": "application/json", ...headerFor(tags, tag) }
+  const note = (...note: unknown[]) => void notes.push(note)
+  const send = (request: TaggedRequest) => sendPlanned(said.sidecar, request, note, clock)
+  replaceFetch(tags, async (request) => (await send(request)) ?? NOWHERE.clone())
+  /** `target` is the model that the host asks. */
+  const ask = (url: string, { target = OWN, ...init }: RequestInit & { target?: Target } = {}) => {
+    const headers = { "content-type": "application/json", ...headerFor(tags, { ...tag, target }) }
     return fetch(url, { method: "POST", body: BODY, ...init, headers: { ...headers, ...init.headers } })
   }
   return { ...said, clock, notes, ask }

@@ -41,7 +41,7 @@ export function gateways() {
 export async function failovers(sidecar: Sidecar, origins: { a: string; b: string }) {
   const realFetch = globalThis.fetch
   const tags: Tags = new Map()
-  replaceFetch(tags, (request) => sendPlanned(sidecar, request, () => {}))
+  replaceFetch(tags, async (request) => (await sendPlanned(sidecar, request, () => {})) as Response)
   const ours: number[] = []
   const bare: number[] = []
   const init = { method: "POST", body: BODY }

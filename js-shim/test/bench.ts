@@ -82,7 +82,7 @@ async function requestPath(sidecar: Sidecar, url: string) {
     { preconnect: () => {} },
   ) as typeof fetch
   const tags: Tags = new Map()
-  replaceFetch(tags, (request) => sendPlanned(sidecar, request, () => {}))
+  replaceFetch(tags, async (request) => (await sendPlanned(sidecar, request, () => {})) as Response)
   const once = async () => {
     const headers = headerFor(tags, tag())
     const from = performance.now()
@@ -123,7 +123,7 @@ async function streams(sidecar: Sidecar) {
       ),
   })
   const tags: Tags = new Map()
-  replaceFetch(tags, (request) => sendPlanned(sidecar, request, () => {}))
+  replaceFetch(tags, async (request) => (await sendPlanned(sidecar, request, () => {})) as Response)
   const spans: { plain: number[]; ours: number[] } = { plain: [], ours: [] }
   let areSame = true
   const once = async (how: "plain" | "ours") => {

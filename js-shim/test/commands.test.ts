@@ -1,11 +1,9 @@
 import { expect, test } from "bun:test"
-import { mkdtempSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import type { Problem, Sidecar } from "../src/child.ts"
-import { Commands, readHostFile } from "../src/commands.ts"
+import { Commands } from "../src/commands.ts"
 import builtIn from "../src/host.gen.json"
 import type { Host } from "../src/host.ts"
+import { HostFacts } from "../src/host-file.ts"
 import type { Tag } from "../src/tagged-fetch.ts"
 
 type Turns = Parameters<Commands["forget"]>[0]["messages"]
@@ -20,21 +18,15 @@ const tag: Tag = {
 }
 const typed = { command: "quota_status", arguments: "acme" }
 
-function commandsWith(answer: Partial<Pick<Sidecar, "isReady" | "ask" | "state" | "problem">> = {}) {
+function commandsWith(answer: Partial<Pick<Sidecar, "isReady" | "ask" | "trouble">> = {}) {
   const asked: unknown[] = []
   const usual = async (...args: unknown[]) => {
     asked.push(args)
     return { result: { text: "two windows left" } }
   }
-  const sidecar = {
-    isReady: async () => true,
-    ask: usual,
-    state: "healthy",
-    problem: { kind: "starting" },
-    ...answer,
-  }
-  const directory = mkdtempSync(join(tmpdir(), "commands-"))
-  return { commands: new Commands(sidecar as unknown as Sidecar, directory, "/log"), asked, directory }
+  const sidecar = { isReady: async () => true, ask: usual, trouble: { kind: "noAnswer" }, ...answer }
+  const facts = new HostFacts("/nowhere")
+  return { commands: new Commands(sidecar as unknown as Sidecar, facts, "/log"), asked }
 }
 
 /** A marked message, as `command.execute.before` and `chat.message` leave it. */
@@ -78,30 +70,6 @@ test("ours are offered, and the user's own command of that name is left alone", 
   ])
 })
 
-test("host.json is believed if it is whole, and the built-in copy stands in for garbage", () => {
-  const { directory } = commandsWith()
-  const written = (value: unknown) => {
-    writeFileSync(join(directory, "host.json"), typeof value === "string" ? value : JSON.stringify(value))
-    return readHostFile(directory)
-  }
-  expect(readHostFile(join(directory, "nowhere"))).toEqual(builtIn)
-  const own = { ...builtIn, commands: { quota_x: { description: "d" } }, unheardOf: 1 }
-  expect(written(own)).toEqual(own)
-  const { failed, ...fewer } = builtIn.texts.problems
-  const bad = [
-    "",
-    "{",
-    "null",
-    "[]",
-    '{"commands":null,"texts":{}}',
-    { ...builtIn, commands: { ok: null } },
-    { ...builtIn, commands: { ok: { description: 7 } } },
-    { ...builtIn, texts: { ...builtIn.texts, problems: fewer } },
-    { ...builtIn, padding: "x".repeat(300_000) },
-  ]
-  for (const value of bad) expect(written(value)).toEqual(builtIn)
-})
-
 test("a typed command is marked in its part, which is all that stays of the template", () => {
   const { commands } = commandsWith()
   expect(type(commands).parts as unknown[]).toEqual([
@@ -141,9 +109,8 @@ test("without a sidecar the reason and the cure are told, in the host file's wor
   }
   const dead: Problem = { kind: "exited", detail: "$& {log}" }
   const isReady = async () => false
-  expect(await say({ isReady, state: "dead", problem: dead })).toBe(filled(dead))
-  expect(await say({ isReady, state: "starting" })).toBe(filled({ kind: "starting" }))
-  expect(await say({ ask: async () => undefined, state: "suspect" })).toBe(filled({ kind: "noAnswer" }))
+  expect(await say({ isReady, trouble: dead })).toBe(filled(dead))
+  expect(await say({ ask: async () => undefined })).toBe(filled({ kind: "noAnswer" }))
   const error = { code: -32603, message: "boom" }
   expect(await say({ ask: async () => ({ error }) })).toBe(filled({ kind: "failed", detail: "boom" }))
   const wrong = { result: { text: 7 } }

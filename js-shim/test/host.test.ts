@@ -88,7 +88,12 @@ test("of a provider and its models only what the sidecar may know crosses", asyn
     id: "m",
     name: "M",
     api: { id: "vendor/m", npm: "@ai-sdk/x", url: "https://secret" },
-    capabilities: { toolcall: false, input: { text: true, image: true, audio: false } },
+    capabilities: {
+      toolcall: false,
+      temperature: true,
+      reasoning: false,
+      input: { text: true, image: true, audio: false },
+    },
     limit: { context: 1000, output: 0 },
     cost: { input: 1, output: 2, cache: { read: 0.1 } },
     headers: { authorization: "secret" },
@@ -100,7 +105,8 @@ test("of a provider and its models only what the sidecar may know crosses", asyn
   const client = { config: { providers: async () => ({ data: { providers } }) } }
   const facts = await new Host({ client: client as never, directory: "/d" }).catalogue()
   const crossed = {
-    ...{ id: "m", name: "M", apiId: "vendor/m", npm: "@ai-sdk/x", takesTools: false },
+    ...{ id: "m", name: "M", apiId: "vendor/m", npm: "@ai-sdk/x" },
+    ...{ takesTools: false, takesTemperature: true, reasons: false },
     ...{ limits: { context: 1000 }, inputModalities: ["text", "image"] },
     prices: { input: 1, output: 2, cacheRead: 0.1 },
   }

@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test"
 import { Host } from "../src/host.ts"
+import { HostFacts } from "../src/host-file.ts"
+import { Router } from "../src/router.ts"
 import { Turns } from "../src/turns.ts"
-import { OTHER, OWN, tag } from "./bed.ts"
+import { FakeClock, OTHER, OWN, tag } from "./bed.ts"
 
 const params = { directory: "/d", sessionId: "s", messageId: "u", target: OTHER }
 
@@ -23,8 +25,15 @@ function bed(reply?: unknown, state = "healthy") {
       promptAsync: async (prompt: unknown) => void prompts.push(prompt),
     },
   }
+  const clock = new FakeClock()
+  const waited: number[] = []
   const sidecar = {
     state,
+    isReady: async (ms: number) => {
+      waited.push(ms)
+      await clock.pass(500)
+      return state === "healthy" || state === "suspect"
+    },
     ask: async (...args: unknown[]) => {
       asked.push(args)
       return reply && { result: reply }
@@ -32,13 +41,15 @@ function bed(reply?: unknown, state = "healthy") {
     tell: (...args: unknown[]) => void told.push(args),
   }
   const host = new Host({ client: client as never, directory: "/d" })
-  const turns = new Turns(sidecar as never)
+  const facts = new HostFacts("/nowhere")
+  facts.content.models.v = { name: "V", npm: "n", ...OTHER }
+  const turns = new Turns(sidecar as never, new Router(sidecar as never, facts), clock)
   const hear = (type: string, properties: object) => turns.hear(host, { type, properties })
   const rest = (sessionID = "s") => hear("session.idle", { sessionID })
   const fail = (error: object, sessionID: string | undefined = "s") =>
     hear("session.error", { sessionID, error })
   const errors = () => told.filter((one) => Object(one)[0] === "session/error").map((one) => Object(one)[1])
-  return { asked, told, prompts, is, host, turns, hear, rest, fail, errors }
+  return { asked, waited, told, prompts, is, host, turns, hear, rest, fail, errors }
 }
 
 const user = (id = "u", model: object = {}) => ({
@@ -78,6 +89,44 @@ test("a sidecar that isn't healthy is not asked about a turn", async () => {
   await turns.route(host, user() as never)
   expect(asked).toEqual([])
 })
+
+const virtual = (id = "u", modelID = "v") => user(id, { providerID: "limit-router", modelID })
+
+test.each([
+  [{ target: OWN }, "own/m"],
+  [{}, "limit-router/v"],
+])(
+  "a turn of a virtual model waits for a sidecar, which answers %j, and goes to %s",
+  async (reply, where) => {
+    const { turns, host, asked, waited } = bed(reply)
+    const message = virtual()
+    await turns.route(host, message as never)
+    expect(Object.values(message.model).join("/")).toBe(where)
+    const target = { providerId: "limit-router", modelId: "v" }
+    expect(asked).toEqual([
+      ["turn/route", { directory: "/d", sessionId: "s", agent: "build", target }, 1_500],
+    ])
+    expect(waited).toEqual([2_000])
+  },
+)
+
+test.each(["dead", "starting", "suspect"])(
+  "a turn of a virtual model goes to its default while the sidecar is %s, and comes back",
+  async (state) => {
+    const { turns, host, asked } = bed(undefined, state)
+    const message = virtual()
+    await turns.route(host, message as never)
+    const shown = { providerID: "other", modelID: "n" }
+    expect(message.model).toEqual(shown)
+    expect(asked.length).toBe(state === "suspect" ? 1 : 0)
+    const next = user("next", shown)
+    await turns.route(host, next as never)
+    expect(next.model).toEqual(shown)
+    const unknown = virtual("unknown", "w")
+    await turns.route(host, unknown as never)
+    expect(unknown).toEqual(virtual("unknown", "w"))
+  },
+)
 
 test("what an assistant's message has used is told once, when it is complete", async () => {
   const { hear, told } = bed()

@@ -1,0 +1,68 @@
+/**
+ * `host.json`: what the sidecar left for the time when it can't be asked, and the words in it. Where there is none,
+ * or none that makes sense, the copy that we came with stands in.
+ */
+import { join } from "node:path"
+import { isTexts, type Problem } from "./child.ts"
+import builtIn from "./host.gen.json" with { type: "json" }
+import { readBounded } from "./launch.ts"
+import type { HostFile, HostModel, HostTexts } from "./protocol.gen.ts"
+
+const MAX_BYTES = 1024 * 1024
+
+type Content = HostFile & { models: Record<string, HostModel> }
+
+export class HostFacts {
+  content: Content = { ...builtIn, models: {} }
+  readonly #path: string
+
+  constructor(stateDirectory: string) {
+    this.#path = join(stateDirectory, "host.json")
+  }
+
+  /** Looks again. */
+  read() {
+    const found = parse(readBounded(this.#path, MAX_BYTES) ?? "")
+    const value = isHostFile(found) ? found : builtIn
+    const models = Object.entries(Object(value.models)).filter(([, one]) => isHostModel(one))
+    this.content = { ...value, models: Object.fromEntries(models) as Content["models"] }
+  }
+
+  /** A text with the reason and the cure of the problem. */
+  say(text: keyof HostTexts & ("down" | "notRouted"), { kind, detail = "" }: Problem, more = {}): string {
+    const { problems, ...texts } = this.content.texts
+    const { reason, cure } = problems[kind]
+    const filled = { reason: fill(reason, { detail }), cure: fill(cure, { detail }), ...more }
+    return fill(texts[text], filled)
+  }
+}
+
+function isHostFile(value: unknown): value is HostFile {
+  const { commands, texts } = Object(value)
+  const areDescribed = Object.values(Object(commands)).every((one) => isLike(one, { description: "" }))
+  return commands instanceof Object && areDescribed && isLike(texts, builtIn.texts)
+}
+
+function isHostModel(value: unknown): value is HostModel {
+  const { context = 0, output = 0, inputModalities = [] } = Object(value)
+  const isNamed = isLike(value, { name: "", npm: "", providerId: "", modelId: "" })
+  return isNamed && [context, output].every(Number.isFinite) && isTexts(inputModalities)
+}
+
+/** Whether there is all that the model has, of the same kinds. */
+function isLike(value: unknown, model: object | string): boolean {
+  if (typeof model === "string") return typeof value === "string"
+  return Object.entries(model).every(([name, part]) => isLike(Object(value)[name], part))
+}
+
+function fill(template: string, values: Record<string, string>): string {
+  return template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole)
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
