@@ -1,13 +1,13 @@
 """Wires the outside world to the services; both the server and the terminal commands start here."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import anyio.to_thread
 
 from sidecar.adapters import known_types
-from sidecar.adapters.catalogue import NOTHING
+from sidecar.adapters.catalogue_file import read_catalogue, write_catalogue
 from sidecar.adapters.config import ConfigLoader
 from sidecar.adapters.host_file import write_host_file
 from sidecar.adapters.paths import Places
@@ -16,10 +16,12 @@ from sidecar.adapters.sqlite_store import SqliteStore
 from sidecar.adapters.store import Store
 from sidecar.adapters.webhooks import Webhooks
 from sidecar.core import failure
+from sidecar.protocol import CatalogueProvider
 from sidecar.services.alerts import Alerts
 from sidecar.services.answers import Answers
 from sidecar.services.commands import Commands
 from sidecar.services.flights import Flights
+from sidecar.services.leases import Leases
 from sidecar.services.limits import LimitsService
 from sidecar.services.quotas import Quotas
 from sidecar.services.requests import Requests
@@ -60,6 +62,7 @@ class Application:
         self.limits = LimitsService(self.store, flights, clock)
         self.telling = Telling(self.store, self.webhooks, clock)
         self.routing = Routing(self.workspaces, self.store, flights, clock)
+        self.leases = Leases(flights, self.store, clock)
         self.turns = Turns(self.workspaces, self.telling, self.store, clock)
         self.requests = Requests(
             self.workspaces, self.answers, self.routing, flights, self.telling, self.store, clock
@@ -68,8 +71,9 @@ class Application:
         self.alerts = Alerts(self.workspaces, quotas, self.store, self.webhooks, clock)
 
     def place(self, folder: Path | None) -> Workspace:
-        """Return *folder* as it is configured, without what only a host knows."""
-        return Workspace(str(folder or ""), self.loader.load(folder), NOTHING)
+        """Return *folder* as it is configured, with the models that a host told last, in whatever folder."""
+        catalogue = read_catalogue(self._places.state)
+        return Workspace(str(folder or ""), self.loader.load(folder, catalogue=catalogue), catalogue)
 
     async def prepare(self) -> None:
         """Do beforehand what the first requests would wait for."""
@@ -79,6 +83,10 @@ class Application:
     def write_host_file(self) -> None:
         """Leave for the shim's next start what it needs before a sidecar runs; raises OSError."""
         write_host_file(self._places.state, HOST_FILE)
+
+    def keep_catalogue(self, providers: Sequence[CatalogueProvider]) -> None:
+        """Leave what a host offers for the terminal, which has no host to ask; raises OSError."""
+        write_catalogue(self._places.state, providers)
 
     async def aclose(self) -> None:
         """Close the client and the store."""

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -21,6 +21,7 @@ from sidecar.protocol import (
     MAX_LINE_BYTES,
     METHODS,
     PROTOCOL_MAJOR,
+    CatalogueProvider,
     CommandExecuteParams,
     CommandExecuteResult,
     EmptyParams,
@@ -180,7 +181,8 @@ class Server:
         try:
             self._application = await anyio.to_thread.run_sync(_build, self._places, self._environ)
             self._application.telling.show = self._show if self._shows_toasts else None
-            self._tasks.start_soon(self._in_background, self._application.webhooks.run)
+            for work in (self._application.webhooks.run, self._application.leases.run):
+                self._tasks.start_soon(self._in_background, work)
         finally:
             self._loaded.set()
         await self._application.prepare()
@@ -212,7 +214,12 @@ class Server:
         if application.workspaces.open(params) and self._shows_toasts:
             opened = application.alerts.opened
             self._tasks.start_soon(self._in_background, opened, params.directory, self._show)
+        if params.providers is not None:
+            self._tasks.start_soon(self._in_background, self._keep_catalogue, params.providers)
         return WorkspaceOpenResult(await application.answers.headers(params.directory))
+
+    async def _keep_catalogue(self, providers: Sequence[CatalogueProvider]) -> None:
+        await anyio.to_thread.run_sync((await self._ready()).keep_catalogue, providers)
 
     async def _workspace_close(self, params: WorkspaceCloseParams) -> EmptyResult:
         (await self._ready()).workspaces.close(params)
