@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from sidecar.core.headroom import FULL, binds, headroom, share, tightest
+from sidecar.core.headroom import FULL, binds, headroom, pace, share, steady, tightest
 from sidecar.quota.windows import Window, complete
 
 
@@ -143,3 +143,57 @@ def test_the_tightest_window_is_the_one_whose_share_is_the_headroom(
     row = tightest(rows, model)
     told = None if row is None else share(row)
     assert headroom(rows, model) == (None if told is None else min(told, FULL))
+
+
+NOW, HOUR, DAY = 1_795_219_200.0, 3600.0, 86400.0
+
+
+def timed(
+    percent: float | None,
+    period_s: float | None,
+    ahead_s: float | None,
+    models: tuple[str, ...] | None = None,
+) -> Window:
+    resets_at = None if ahead_s is None else NOW + ahead_s
+    return Window(
+        "w", "percent", percent_remaining=percent, period_s=period_s, resets_at=resets_at, models=models
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([timed(50.0, 5 * HOUR, HOUR)], 30.0),
+        ([timed(50.0, 5 * HOUR, 4 * HOUR)], -30.0),
+        ([timed(50.0, 5 * HOUR, HOUR), timed(50.0, 7 * DAY, 3.5 * DAY)], 0.0),
+        ([timed(50.0, 5 * HOUR, HOUR), timed(0.0, 7 * DAY, 3.5 * DAY, ("other",))], 30.0),
+        ([timed(50.0, 5 * HOUR, HOUR), timed(0.0, HOUR - 1, HOUR / 2)], 30.0),
+        ([timed(150.0, 5 * HOUR, HOUR)], 80.0),
+        ([timed(100.0, 5 * HOUR, 6 * HOUR)], 0.0),  # its reset is told later than the period allows
+        ([timed(50.0, None, HOUR), timed(50.0, 5 * HOUR, None), timed(None, 5 * HOUR, HOUR)], None),
+        ([timed(50.0, 5 * HOUR, 0.0), timed(50.0, 5 * HOUR, -HOUR), timed(50.0, 0.0, HOUR)], None),
+        ([Window("w", "percent", unlimited=True)], None),
+    ],
+)
+def test_pace_is_what_is_left_beyond_the_share_of_time_that_is_left(
+    rows: list[Window], expected: float | None
+) -> None:
+    assert pace(rows, "m", NOW) == pytest.approx(expected)
+
+
+def test_what_lasts_is_the_headroom_without_windows_of_less_than_an_hour() -> None:
+    minute, hour = timed(10.0, HOUR - 1, 60.0), timed(40.0, HOUR, 60.0)
+    balance, other = timed(30.0, None, 60.0), timed(20.0, DAY, HOUR, ("other",))
+    assert steady([minute, hour, other], "m") == 40.0
+    assert steady([minute, hour, other, balance], "m") == 30.0
+    assert steady([minute, hour, other], "other") == 20.0
+    assert steady([minute], "m") is None
+
+
+@given(some, models, st.floats(0, 1e3), st.floats(0, 1e10))
+def test_pace_is_less_than_everything_and_more_than_nothing_left(
+    rows: list[Window], model: str | None, period_s: float, ahead_s: float
+) -> None:
+    running = [structs.replace(row, period_s=HOUR + period_s, resets_at=NOW + ahead_s) for row in rows]
+    value = pace(running, model, NOW)
+    assert value is None or -FULL <= value <= FULL

@@ -8,13 +8,16 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sidecar.protocol import BodyShape, Target, Wire
 
 RESERVE: Final = 5.0
 """Headroom in percent that is kept: a target at it comes after those of which nothing is known."""
+
+SLIGHT: Final = 2.0
+"""Headroom that makes no difference to a session, though the reserve lies between."""
 
 GAIN: Final = 10.0
 """So much more headroom, in percent, is worth a session's move: it costs the prompt cache."""
@@ -32,13 +35,17 @@ ALIKE: Final = 10.0
 IN_FLIGHT: Final = 5.0
 """A request under way counts as so many points of headroom: what it will use is not known yet."""
 
+BUSY: Final = 0.1
+"""Each request under way makes the next one wait by this share of the latency: nearly equals take turns."""
+
 BYTES_PER_TOKEN: Final = 4.0
 """Of JSON in the languages that people mix; what needs more tokens is refused there, and passed over."""
 
 Strategy = Literal["priority", "headroom", "cost", "latency"]
 
-Tier = Literal["healthy", "unknown", "reserve", "limited", "due", "cooling"]
-"""In this order. `limited`: at a limit that the user has set; `due`: a wait is over, somebody must look."""
+Tier = Literal["healthy", "unknown", "reserve", "used up", "limited", "due", "cooling"]
+"""In this order. `used up`: by what it told, which may be old; `limited`: at a limit that the user has set;
+`due`: a wait is over, somebody must look."""
 
 Unfit = Literal[
     "switched off", "no address", "no key", "other wire", "too long", "no images", "no tools",
@@ -46,7 +53,7 @@ Unfit = Literal[
 ]  # fmt: skip
 """Why a target is no candidate for a request."""
 
-_TIERS: Final[tuple[Tier, ...]] = ("healthy", "unknown", "reserve", "limited", "due", "cooling")
+_TIERS: Final[tuple[Tier, ...]] = ("healthy", "unknown", "reserve", "used up", "limited", "due", "cooling")
 
 
 class Abilities(Struct, frozen=True):
@@ -110,11 +117,19 @@ def unfit_for(abilities: Abilities, wire: Wire, request_wire: Wire, body: BodySh
     return None
 
 
-def tier_of(headroom: float | None, reserve: float = RESERVE) -> Tier:
-    """Return the tier of a target that nothing holds back; *reserve* in percent is kept."""
+def tier_of(headroom: float | None, reserve: float = RESERVE, *, lasts: bool = True) -> Tier:
+    """Return the tier of a target that nothing holds back; *reserve* in percent is kept.
+
+    Without *lasts* only windows of less than an hour tell anything: that requests are left of this minute
+    says nothing of what is left of a month, or of money.
+    """
     if headroom is None:
         return "unknown"
-    return "healthy" if headroom > reserve else "reserve"
+    if headroom <= 0:
+        return "used up"
+    if headroom <= reserve:
+        return "reserve"
+    return "healthy" if lasts else "unknown"
 
 
 def rank(
@@ -134,44 +149,56 @@ def rank(
     fit = [candidate for candidate in candidates if candidate.unfit is None]
     ordered = sorted(fit, key=_KEYS[strategy])
     here = next((row for row in ordered if stay and row.target == stay.target), None)
-    if here is None or stay is None or strategy == "priority" or here is ordered[0]:
+    if here is None or stay is None or strategy == "priority":
         return ordered
-    if not _is_worth_it(here, ordered[0], strategy, now - stay.since, reserve):
-        ordered.remove(here)
-        ordered.insert(0, here)
-    return ordered
+    # A clock that was set back must not bind a session to its place.
+    is_settled = 0 <= now - stay.since < STAY_S
+    before = ordered[: ordered.index(here)]
+    first = next((row for row in before if _is_worth_it(here, row, strategy, reserve, is_settled)), here)
+    ordered.remove(first)
+    return [first, *ordered]
 
 
 def _is_worth_it(
-    here: Candidate, best: Candidate, strategy: Strategy, stayed_s: float, reserve: float
+    here: Candidate, other: Candidate, strategy: Strategy, reserve: float, is_settled: bool
 ) -> bool:
-    """Say whether a session moves from *here* to *best*."""
-    if _is_held(here) or here.headroom == 0:
-        return True
-    tiers = [_steady_tier(row, strategy, reserve) for row in (best, here)]
+    """Say whether a session moves from *here* to *other*, which would be chosen before it."""
+    was, will = (_lasting(row, reserve) for row in (here, other))
+    tiers = _tier(was, strategy), _tier(will, strategy)
     if tiers[0] != tiers[1]:
-        return tiers[0] < tiers[1]
-    # A clock that was set back must not bind a session to its place.
-    return not 0 <= stayed_s < STAY_S and _gains(here, best, strategy)
+        return tiers[1] < tiers[0] and not _is_slight(was, will)
+    if here.tier == "cooling":  # the other is back sooner
+        return True
+    return not is_settled and _gains(was, will, strategy)
 
 
-def _gains(here: Candidate, best: Candidate, strategy: Strategy) -> bool:
+def _lasting(candidate: Candidate, reserve: float) -> Candidate:
+    """Return *candidate* without what windows of less than an hour say of it: a session outlives them.
+
+    Only that one is used up counts: the next request would be refused.
+    """
+    is_told = _is_held(candidate) or candidate.tier == "used up"
+    tier = candidate.tier if is_told else tier_of(candidate.steady, reserve)
+    return replace(candidate, headroom=candidate.steady, tier=tier)
+
+
+def _is_slight(one: Candidate, other: Candidate) -> bool:
+    """Say whether two are as good as each other, though one of them is at the reserve."""
+    if {one.tier, other.tier} != {"healthy", "reserve"}:
+        return False
+    return abs((one.headroom or 0.0) - (other.headroom or 0.0)) < SLIGHT
+
+
+def _gains(here: Candidate, other: Candidate, strategy: Strategy) -> bool:
     if strategy == "cost":
-        return _is_less(best.price, here.price, CHEAPER)
+        return _is_less(other.price, here.price, CHEAPER)
     if strategy == "latency":
-        return _is_less(best.latency_s, here.latency_s, FASTER)
-    return (best.steady or 0.0) - (here.steady or 0.0) >= GAIN
+        return _is_less(other.latency_s, here.latency_s, FASTER)
+    return (other.headroom or 0.0) - (here.headroom or 0.0) >= GAIN
 
 
 def _is_less(one: float | None, other: float | None, share: float) -> bool:
     return one is not None and (other is None or one < other * share)
-
-
-def _steady_tier(candidate: Candidate, strategy: Strategy, reserve: float) -> int:
-    if _is_held(candidate):
-        return _TIERS.index(candidate.tier)
-    known = msgspec.structs.replace(candidate, tier=tier_of(candidate.steady, reserve))
-    return _tier(known, strategy)
 
 
 def _by_priority(candidate: Candidate) -> tuple[object, ...]:
@@ -193,7 +220,8 @@ def _by_cost(candidate: Candidate) -> tuple[object, ...]:
 
 
 def _by_latency(candidate: Candidate) -> tuple[object, ...]:
-    latency_s = math.inf if candidate.latency_s is None else candidate.latency_s
+    measured = math.inf if candidate.latency_s is None else candidate.latency_s
+    latency_s = measured * (1 + BUSY * candidate.in_flight)
     return _tier(candidate, "latency"), *_soonest(candidate), latency_s, *_by_headroom(candidate)
 
 
