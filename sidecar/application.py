@@ -1,19 +1,23 @@
 """Wires the outside world to the services; both the server and the terminal commands start here."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import anyio.to_thread
+from msgspec.structs import replace
 
 from sidecar.adapters import known_types
 from sidecar.adapters.catalogue_file import read_catalogue, write_catalogue
 from sidecar.adapters.config import ConfigLoader
 from sidecar.adapters.host_file import write_host_file
+from sidecar.adapters.host_models import host_models
 from sidecar.adapters.paths import Places
 from sidecar.adapters.quota_http import QuotaHttp
 from sidecar.adapters.sqlite_store import SqliteStore
 from sidecar.adapters.store import Store
+from sidecar.adapters.virtual_models import VirtualModel
 from sidecar.adapters.webhooks import Webhooks
 from sidecar.core import failure
 from sidecar.protocol import CatalogueProvider
@@ -26,6 +30,7 @@ from sidecar.services.limits import LimitsService
 from sidecar.services.quotas import Quotas
 from sidecar.services.requests import Requests
 from sidecar.services.routing import Routing
+from sidecar.services.sessions import Sessions
 from sidecar.services.status import StatusService
 from sidecar.services.telling import Telling
 from sidecar.services.turns import Turns
@@ -53,17 +58,20 @@ class Application:
         self._clock = clock
         self.loader = ConfigLoader(places, environ)
         self.store: Store = store or SqliteStore(Path(places.state), clock)
+        self._writing = threading.Lock()
+        self._offered: Mapping[str, VirtualModel] = {}
+        """The virtual models when a session last came to rest."""
         self._http = QuotaHttp()
         quotas = Quotas(self.store, self._http, clock)
         self.status = StatusService(places, environ, self.store, quotas, clock, started_at)
         self.workspaces = Workspaces(self.loader)
         self.answers = Answers(self.workspaces, clock)
-        self.webhooks, flights = Webhooks(), Flights()
+        self.webhooks, flights, sessions = Webhooks(), Flights(), Sessions()
         self.limits = LimitsService(self.store, flights, clock)
         self.telling = Telling(self.store, self.webhooks, clock)
-        self.routing = Routing(self.workspaces, self.store, flights, clock)
+        self.routing = Routing(self.workspaces, self.store, flights, sessions, clock)
         self.leases = Leases(flights, self.store, clock)
-        self.turns = Turns(self.workspaces, self.telling, self.store, clock)
+        self.turns = Turns(self.workspaces, self.telling, self.store, sessions, clock)
         self.requests = Requests(
             self.workspaces, self.answers, self.routing, flights, self.telling, self.store, clock
         )
@@ -82,11 +90,28 @@ class Application:
 
     def write_host_file(self) -> None:
         """Leave for the shim's next start what it needs before a sidecar runs; raises OSError."""
-        write_host_file(self._places.state, HOST_FILE)
+        with self._writing:
+            place = self.place(None)
+            config = place.config
+            models = host_models(config.virtual_models, config.targets, place.catalogue)
+            offered = models if config.settings.enabled else {}
+            write_host_file(self._places.state, replace(HOST_FILE, models=offered))
 
     def keep_catalogue(self, providers: Sequence[CatalogueProvider]) -> None:
-        """Leave what a host offers for the terminal, which has no host to ask; raises OSError."""
-        write_catalogue(self._places.state, providers)
+        """Leave what a host offers for who has none to ask, the terminal and the shim's next start.
+
+        A host that has nothing yet to offer changes nothing. Raises OSError.
+        """
+        if providers:
+            write_catalogue(self._places.state, providers)
+            self.write_host_file()
+
+    async def keep_models(self, directory: str) -> None:
+        """Leave the virtual models anew if somebody has changed the files since; raises OSError."""
+        place = await self.workspaces.looked_at(directory)
+        if place and place.config.virtual_models != self._offered:
+            self._offered = place.config.virtual_models
+            await anyio.to_thread.run_sync(self.write_host_file)
 
     async def aclose(self) -> None:
         """Close the client and the store."""

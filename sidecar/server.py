@@ -21,6 +21,7 @@ from sidecar.protocol import (
     MAX_LINE_BYTES,
     METHODS,
     PROTOCOL_MAJOR,
+    ROUTER,
     CatalogueProvider,
     CommandExecuteParams,
     CommandExecuteResult,
@@ -229,8 +230,9 @@ class Server:
         return await (await self._ready()).commands.execute(params)
 
     def _request_plan(self, params: RequestPlanParams) -> RequestPlanResult | Awaitable[RequestPlanResult]:
-        if self._application is None:  # still loading: nobody waits for that
-            return RequestPlanResult(PassPlan())
+        if self._application is None:  # still loading: who can go without us doesn't wait for that
+            is_virtual = params.target.provider_id == ROUTER
+            return self._plan(params) if is_virtual else RequestPlanResult(PassPlan())
         plan = self._application.routing.plan_at_once(params)
         return RequestPlanResult(plan) if plan else self._plan(params)
 
@@ -257,8 +259,10 @@ class Server:
             self._dispatcher.notify("session/resume", resume)
 
     async def _session_idle(self, params: SessionIdleParams) -> None:
+        application = await self._ready()
+        self._tasks.start_soon(self._in_background, application.keep_models, params.directory)
         if self._shows_toasts:
-            await (await self._ready()).alerts.idle(params, self._show)
+            await application.alerts.idle(params, self._show)
 
     def _show(self, toast: ToastShowParams) -> None:
         self._dispatcher.notify("toast/show", toast)
