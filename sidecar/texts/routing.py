@@ -81,7 +81,12 @@ def latency(seconds: float) -> str:
 
 
 def pace(points: float) -> str:
-    """Say how fast something is used, compared with the time that it has to last."""
+    """Say how fast something is used, compared with the time that it has to last, with the figure."""
+    return pace_word(points) if abs(points) < _IN_STEP else f"{pace_word(points)} ({points:+.0f})"
+
+
+def pace_word(points: float) -> str:
+    """Say the same in words alone."""
     if abs(points) < _IN_STEP:
         return "used in step with its time"
-    return f"used {'slower' if points > 0 else 'faster'} than its time ({points:+.0f})"
+    return f"used {'slower' if points > 0 else 'faster'} than its time"
