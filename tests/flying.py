@@ -9,7 +9,7 @@ from uuid import uuid4
 from msgspec.structs import asdict, replace
 
 from sidecar.adapters.paths import find_places
-from sidecar.adapters.store import Store
+from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot, Store
 from sidecar.application import Application
 from sidecar.core.decision import Decision
 from sidecar.protocol import (
@@ -30,11 +30,13 @@ from sidecar.protocol import (
     Wire,
     WorkspaceOpenParams,
 )
+from sidecar.quota.windows import Window
 from tests.machine import Machine
 
 NOW: Final = 1_795_219_200.0
 MODEL: Final = "qwen3-coder"
 CHAT: Final = "@ai-sdk/openai-compatible"
+DAY_S: Final = 86400.0
 BODY: Final = BodyShape(size_bytes=4000, has_images=False, has_tools=True, stream=True)
 
 
@@ -218,3 +220,19 @@ class Request:
             **more,
         )
         await self.opencode.application.requests.finished(params)
+
+
+async def leave(one: Opencode, left: Mapping[str, float | None]) -> None:
+    """Let it be known what is left at providers, in percent of a week; None: nobody knows."""
+    place = await one.application.workspaces.looked_at(one.directory)
+    assert place is not None
+    now = one.bed.clock()
+    rows = list[PutQuota]()
+    for name, percent in left.items():
+        key = QuotaKey(place.config.targets.account(target(name), origin(name)), "url")
+        week = Window(
+            "weekly", "percent", percent_remaining=percent, resets_at=now + 3 * DAY_S, period_s=7 * DAY_S
+        )
+        windows = () if percent is None else (week,)
+        rows.append(PutQuota(key, QuotaSnapshot(windows, read_at=now, attempted_at=now)))
+    await one.application.store.apply(rows)

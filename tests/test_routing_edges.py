@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot
 from sidecar.protocol import ReplyPlan
-from sidecar.quota.windows import Window
-from tests.flying import MODEL, NOW, Flying, origin, target
+from tests.flying import MODEL, NOW, Flying, leave
 
 pytestmark = pytest.mark.anyio
 
@@ -39,19 +37,14 @@ async def test_the_most_headroom_moves_a_session_only_for_a_gain(tmp_path: Path)
     routes = [{"targets": [f"a/{MODEL}", f"b/{MODEL}"], "strategy": "headroom"}]
     async with Flying(tmp_path, routes=routes) as bed:
         one = await bed.opencode()
-        place = await one.application.workspaces.looked_at(one.directory)
-        assert place is not None
         served = list[str]()
-        for left in ((60, 59), (58, 59), (50, 59), (48, 59), (48, 47)):
-            for name, percent in zip("ab", left, strict=True):
-                key = QuotaKey(place.config.targets.account(target(name), origin(name)), "url")
-                window = Window("weekly", "percent", percent_remaining=percent, resets_at=NOW + 5000)
-                snapshot = QuotaSnapshot((window,), read_at=NOW, attempted_at=NOW)
-                await one.application.store.apply([PutQuota(key, snapshot)])
+        for left in ((60, 59), (58, 59), (48, 59), (48, 59), (48, 47)):
+            await leave(one, dict(zip("ab", left, strict=True)))
             request = one.request()
             served.append(await request.plan())
             await request.served()
-        assert served == ["a", "a", "a", "b", "b"]
+            bed.clock.now += 301
+        assert served == ["a", "a", "b", "b", "b"]
 
 
 async def test_a_reset_forgets_who_could_not_take_what_a_session_sends(tmp_path: Path) -> None:

@@ -24,9 +24,9 @@ def knowing(*windows: Window, origin: str = HERE.origin) -> Knowledge:
 
 def test_what_was_heard_where_only_the_host_knows_the_place_counts_too() -> None:
     tight = Window("daily", "percent", percent_remaining=30.0)
-    assert knowing(tight).headroom(HERE, "m", NOW) == 30.0
-    assert knowing(tight, origin="").headroom(HERE, "m", NOW) == 30.0
-    assert knowing(tight, origin="https://q.example").headroom(HERE, "m", NOW) is None
+    assert knowing(tight).left(HERE, "m", NOW).headroom == 30.0
+    assert knowing(tight, origin="").left(HERE, "m", NOW).headroom == 30.0
+    assert knowing(tight, origin="https://q.example").left(HERE, "m", NOW).headroom is None
 
 
 def test_of_several_windows_that_are_used_up_the_last_to_turn_says_until_when() -> None:

@@ -37,4 +37,4 @@ async def test_tokens_cost_what_the_catalogue_says(
         await request.used(**TOKENS)
         await request.used(**TOKENS)  # of a request that didn't come by us
         (row,) = one.application.store.state(NOW).usage
-        assert row == HourUsage(int(NOW // 3600), "a", MODEL, 1, 0, 15e6, cost)
+        assert row == HourUsage(int(NOW // 3600), "a", MODEL, 1, 0, 15e6, cost, answered=1)

@@ -62,9 +62,12 @@ class Route(Struct, frozen=True):
     @property
     def wire(self) -> Spoken:
         """Return the wire that most of those speak to which a request can be sent; of equals the first."""
-        rows = (row.wire for row in self.targets if row.why_not is None)
-        spoken: list[Spoken] = [wire for wire in rows if wire != "other"]
-        return max(dict.fromkeys(spoken), key=spoken.count, default="openai-chat")
+        counts: dict[Spoken, int] = {}
+        for row in self.targets:
+            if row.why_not is None and row.wire != "other":
+                counts[row.wire] = counts.get(row.wire, 0) + 1
+        first: Spoken = "openai-chat"
+        return max(counts, key=lambda wire: counts[wire], default=first)
 
 
 class Targets:

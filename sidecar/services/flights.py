@@ -6,18 +6,30 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from sidecar.adapters.store import Mutation, PutDecision, ReleaseClaim
+from sidecar.adapters.store import (
+    LEASE_S,
+    DropLease,
+    Lease,
+    Mutation,
+    PutDecision,
+    PutLease,
+    PutSession,
+    ReleaseClaim,
+)
 from sidecar.bounded import put_last
-from sidecar.core.choose import Unfit
+from sidecar.core.choose import Candidate, Strategy, Unfit
 from sidecar.core.cooldown import Cooldown
-from sidecar.core.decision import Decision
+from sidecar.core.decision import Decision, SessionRoute
 from sidecar.core.failure import Failure
 from sidecar.core.limits import Reached
-from sidecar.protocol import Target
+from sidecar.protocol import ROUTER, Target
 from sidecar.texts.failover import Waiting
 
 MOST_FLIGHTS: Final = 1000
 MOST_SESSIONS: Final = 1000
+
+LONGEST_S: Final = 300.0
+"""No request is under way for longer than its host waits for an answer to begin."""
 
 V = TypeVar("V")
 
@@ -29,6 +41,15 @@ class Hit(Struct, frozen=True):
     failure: Failure
     cooldown: Cooldown | None = None
     """The episode that it began, or was part of."""
+
+
+class Moved(Struct, frozen=True):
+    """How the two places of a session's move stood when it was decided."""
+
+    was: Target
+    was_like: Candidate | None
+    to: Candidate
+    strategy: Strategy
 
 
 class Flight(Struct):
@@ -49,6 +70,12 @@ class Flight(Struct):
     """As `held`: a limit that the user has set."""
     gone: list[Waiting] | None = None
     """Whom everybody waits for: nobody was left."""
+    session: SessionRoute | None = None
+    """Where its session is from now on; to be kept when there is time."""
+    moved: Moved | None = None
+    """It goes elsewhere than its session's last request, though nobody refused."""
+    leased: str | None = None
+    """The provider where it is counted as under way."""
 
     def drain(self, request_id: str, refused: Target | None) -> list[Mutation]:
         """Return what is to be kept of it, and the claims to give back; once.
@@ -60,7 +87,23 @@ class Flight(Struct):
         kept: list[Mutation] = [ReleaseClaim(self.probes.pop(target), request_id) for target in over]
         kept += [PutDecision(decided()) for decided in self.decisions]
         self.decisions = []
+        if self.session:
+            kept.append(PutSession(self.session))
+            self.session = None
         return kept
+
+    def lease(self, request_id: str, provider_id: str | None, now: float) -> list[Mutation]:
+        """Return what counts it as under way at *provider_id*; None: nowhere any more."""
+        was, self.leased = self.leased, provider_id
+        if provider_id:
+            return [PutLease(request_id, Lease(provider_id, now + LEASE_S))]
+        return [DropLease(request_id)] if was else []
+
+    def told_hit(self) -> Hit | None:
+        """Return the refusal that a user is told of: of the chosen target, or of the one we chose first."""
+        if self.own is not None and self.own.provider_id == ROUTER:
+            return next(iter(self.hits), None)
+        return next((hit for hit in reversed(self.hits) if hit.target == self.own), None)
 
 
 class Flights:
@@ -80,6 +123,16 @@ class Flights:
     def end(self, request_id: str) -> Flight | None:
         """Forget the flight and return it."""
         return self._flights.pop(request_id, None)
+
+    def leases(self, now: float) -> list[Mutation]:
+        """Return what counts those that are under way for another while."""
+        rows = ((request_id, row, row.leased) for request_id, row in self._flights.items())
+        return [
+            mutation
+            for request_id, row, leased in rows
+            if leased and row.asked_at > now - LONGEST_S
+            for mutation in row.lease(request_id, leased, now)
+        ]
 
     def is_news(self, session_id: str, said: object) -> bool:
         """Say whether something else was decided for the session last; what is repeated isn't kept."""

@@ -9,13 +9,11 @@ from msgspec.structs import replace
 from sidecar.adapters.config import Config
 from sidecar.adapters.store import State, Store
 from sidecar.adapters.targets import Route
-from sidecar.bounded import put_last
 from sidecar.core.choose import Stay, Unfit
 from sidecar.protocol import ModelRequest, Target
-from sidecar.services.standing import Knowledge, Standing, standings
+from sidecar.services.sessions import Sessions, model_of
+from sidecar.services.standing import Asking, Knowledge, Standing, standings
 from sidecar.services.workspaces import Workspace, Workspaces
-
-MOST_SESSIONS: Final = 1000
 
 DISK_S: Final = 0.02
 """How long a decision waits for the disk."""
@@ -30,6 +28,8 @@ class Look(Struct, frozen=True):
     standings: list[Standing]
     knowledge: Knowledge
     now: float
+    model: Target
+    """What the user chose: the request's own target, or the virtual model whose turn was moved there."""
     stay: Stay | None = None
     """Where the session is, if its strategy asks for that."""
 
@@ -43,14 +43,19 @@ class Look(Struct, frozen=True):
         return self.config.settings.reserve
 
     @property
-    def own(self) -> Standing:
-        """The target that the user chose."""
-        return next(row for row in self.standings if row.candidate.is_own)
+    def own(self) -> Standing | None:
+        """The target that the host asks; None for a virtual model, which is nobody's own."""
+        return next((row for row in self.standings if row.candidate.is_own), None)
 
     @property
     def is_alone(self) -> bool:
-        """There is nothing to decide: one target, at no limit."""
-        return len(self.standings) == 1 and self.own.limit is None
+        """There is nothing to decide: the host's own target, at no limit."""
+        return len(self.standings) == 1 and self.own is not None and self.own.limit is None
+
+    @property
+    def is_compared(self) -> bool:
+        """Targets are compared by what changes with each request."""
+        return self.route.strategy != "priority"
 
     def of(self, target: Target) -> Standing | None:
         """Return how *target* stands, if it is one of the route."""
@@ -60,19 +65,15 @@ class Look(Struct, frozen=True):
 class Looking:
     """Looks, from memory and from what other processes have written."""
 
-    def __init__(self, workspaces: Workspaces, store: Store, clock: Callable[[], float]) -> None:
-        """Share *store* with other processes; *clock* gives Unix seconds."""
+    def __init__(
+        self, workspaces: Workspaces, store: Store, sessions: Sessions, clock: Callable[[], float]
+    ) -> None:
+        """Share *store* with other processes, and *sessions* with turns; *clock* gives Unix seconds."""
         self._workspaces = workspaces
         self._store = store
         self._clock = clock
         self._knowledge: Knowledge | None = None
-        self._stays: dict[str, Stay] = {}
-
-    def went(self, look: Look, target: Target) -> None:
-        """Remember where the last request of a session went, and since when they go there."""
-        is_same = look.stay is not None and look.stay.target == target
-        stay = look.stay if is_same and look.stay else Stay(target, look.now)
-        put_last(self._stays, look.request.session_id, stay, MOST_SESSIONS)
+        self._sessions = sessions
 
     async def look(
         self, request: ModelRequest, out: Mapping[Target, Unfit], *, is_fresh: bool = False
@@ -101,9 +102,12 @@ class Looking:
     ) -> Look:
         if self._knowledge is None or self._knowledge.state is not state:
             self._knowledge = Knowledge(state)
-        route = place.config.targets.route(request.target, place.catalogue)
+        model = model_of(request, state.sessions)
+        route = place.config.targets.route(model, place.catalogue)
         if request.wire == "other":
             own = tuple(row for row in route.targets if row.target == request.target)
             route = replace(route, targets=own)
-        found = standings(route, request, place.config, self._knowledge, now, out)
-        return Look(request, place, route, found, self._knowledge, now, self._stays.get(request.session_id))
+        found = standings(route, Asking(request, place.config, self._knowledge, now, out))
+        is_kept = route.strategy != "priority"
+        stay = self._sessions.stay(request.session_id, model, state) if is_kept else None
+        return Look(request, place, route, found, self._knowledge, now, model, stay)

@@ -23,7 +23,7 @@ def best_of(look: Look, probed: Collection[Target] = (), *, may_wait: bool) -> S
 
     With *may_wait* it is the one that is back soonest if all wait.
     """
-    found = {row.target: row.after_probe() if is_due(row) else row for row in look.standings}
+    found = {row.target: row.after_probe(look.reserve) if is_due(row) else row for row in look.standings}
     found |= {row.target: row.probed_by_another() for row in look.standings if row.target in probed}
     ranked = rank(
         [row.candidate for row in found.values()], look.route.strategy, look.stay, look.now, look.reserve

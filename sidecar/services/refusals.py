@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from sidecar.core.choose import Unfit
 from sidecar.core.cooldown import Cooldown
 from sidecar.core.failure import FailureClass
 from sidecar.protocol import PassPlan, Plan, ReplyPlan, Wire
@@ -45,18 +46,28 @@ def enough_asked(look: Look) -> Plan:
 
 def at_hard_limit(look: Look) -> Plan:
     """Say that the user's own target is at a hard limit, and nobody else is left."""
-    limit, label = look.own.limit, look.place.label(look.request.target.provider_id)
+    limit, label = look.own and look.own.limit, look.place.label(look.request.target.provider_id)
     return _told(look, 403, failover.hard_limit(label, limit, look.now)) if limit else PassPlan()
 
 
 def given_up(look: Look) -> Plan:
     """Let the host have what its own target says, which is asked for it yet, unless that must not be."""
-    return at_hard_limit(look) if look.own.candidate.unfit == "hard limit" else PassPlan()
+    is_barred = look.own is not None and look.own.candidate.unfit == "hard limit"
+    return at_hard_limit(look) if is_barred else PassPlan()
+
+
+def nobody_fits(look: Look) -> Plan:
+    """Say why no target of a virtual model can take the request: there is nobody else whom to leave it to."""
+    rows: list[tuple[str, Unfit]] = []
+    for row in look.standings:
+        if row.candidate.unfit:
+            rows.append((look.place.label(row.target.provider_id), row.candidate.unfit))  # noqa: PERF401
+    return refusal(look.request.wire, 403, failover.nobody_fits(look.model.model_id, rows))
 
 
 def all_gone(look: Look, flight: Flight) -> Plan:
     """Say that everybody has refused, or waits, where that tells more than the user's own target did."""
-    own = next((hit for hit in reversed(flight.hits) if hit.target == look.request.target), None)
+    own = flight.told_hit()
     waiting = [row for row in look.standings if row.rows and row.candidate.unfit in (None, "tried")]
     if own is None or not waiting or own.failure.failure_class not in MENDED_BY_WAITING:
         return given_up(look)

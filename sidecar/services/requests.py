@@ -10,13 +10,14 @@ from sidecar.adapters.store import (
     ClearCooldown,
     CountRequest,
     CountTokens,
+    DropLease,
     PutQuota,
     State,
     Store,
 )
 from sidecar.bounded import put_last
 from sidecar.core.cooldown import Cooldown, binding
-from sidecar.protocol import CataloguePrices, MessageFinishedParams, RequestFinishedParams, Target
+from sidecar.protocol import ROUTER, CataloguePrices, MessageFinishedParams, RequestFinishedParams, Target
 from sidecar.services.answers import Answers
 from sidecar.services.flights import Flight, Flights
 from sidecar.services.routing import Routing
@@ -28,6 +29,9 @@ MOST_OF_A_TURN: Final = 100
 
 Turn = tuple[str, str, str]
 """A session, the user's message, and the agent that works on it."""
+
+Served = tuple[str, Target]
+"""A request's id, and who answered it."""
 
 
 class Requests:
@@ -51,7 +55,7 @@ class Requests:
         self._telling = telling
         self._store = store
         self._clock = clock
-        self._served: dict[Turn, deque[Target]] = {}
+        self._served: dict[Turn, deque[Served]] = {}
         """Who answered, until the message that it made is complete."""
         self._last_served: dict[str, Target] = {}
         """By session."""
@@ -69,8 +73,14 @@ class Requests:
         mutations = flight.drain(params.request_id, params.target if params.refused else None)
         if not params.aborted:
             target = params.target
-            mutations.append(CountRequest(self._clock(), target.provider_id, target.model_id, not is_served))
+            ttfb_s = params.ttfb_s if is_served else None
+            mutations.append(
+                CountRequest(self._clock(), target.provider_id, target.model_id, not is_served, ttfb_s)
+            )
             mutations += heard
+        if flight.leased and not params.refused:
+            there = params.target.provider_id if is_served else None  # its answer is still to be written
+            mutations += flight.lease(params.request_id, there, self._clock())
         ended: tuple[Cooldown, ...] = ()
         if is_served and place:
             self._routing.reached(params.origin)
@@ -83,7 +93,7 @@ class Requests:
             await self._store.apply(mutations)
         if place and is_served:
             await self._tell(place, params, flight, ended)
-        hit = next((hit for hit in flight.hits if hit.target == flight.own and hit.cooldown), None)
+        hit = flight.told_hit()
         if place and flight.gone and hit and hit.cooldown:
             await self._telling.all_gone(place, hit.cooldown, hit.target, flight.gone)
 
@@ -92,7 +102,7 @@ class Requests:
         queue = self._served.get((params.session_id, params.parent_id, params.agent))
         if not queue:
             return  # it didn't come by us
-        target = queue.popleft()
+        request_id, target = queue.popleft()
         place = None
         with anyio.CancelScope(shield=True):
             place = await self._workspaces.at_hand(params.directory)
@@ -107,8 +117,9 @@ class Requests:
             tokens,
             _cost(params, model.prices if model else None),
         )
+        is_leased = request_id in self._store.state(self._clock()).leases
         with anyio.CancelScope(shield=True):
-            await self._store.apply([count])
+            await self._store.apply([count, DropLease(request_id)] if is_leased else [count])
 
     def last_served(self, session_id: str) -> Target | None:
         """Return the target that answered last in this session, if this process knows."""
@@ -116,8 +127,8 @@ class Requests:
 
     def _remember_served(self, params: RequestFinishedParams) -> None:
         turn = (params.session_id, params.message_id, params.agent)
-        served = self._served.get(turn) or deque[Target](maxlen=MOST_OF_A_TURN)
-        served.append(params.target)
+        served = self._served.get(turn) or deque[Served](maxlen=MOST_OF_A_TURN)
+        served.append((params.request_id, params.target))
         put_last(self._served, turn, served, MOST_SERVED)
         put_last(self._last_served, params.session_id, params.target, MOST_SERVED)
 
@@ -137,21 +148,24 @@ class Requests:
         flight: Flight,
         ended: Sequence[Cooldown],
     ) -> None:
-        own = flight.own
+        own, hit = flight.own, flight.told_hit()
         if own is None:
             return
+        if ended and own.provider_id == ROUTER:
+            await self._telling.is_back(place, ended, params.target)
+        elif flight.moved and flight.moved.to.target == params.target:
+            await self._telling.routed(place, own, flight.moved)
         if own == params.target:  # of any other nobody was told that it refused
             if ended:
                 await self._telling.is_back(place, ended, own)
             return
         if flight.limit:
             await self._telling.own_limit(place, flight.limit, own, params.target)
-        hit = next((hit for hit in flight.hits if hit.target == own), None)
         row = hit.cooldown if hit else flight.held
         if row is not None:
-            await self._telling.went_on(
-                place, _merged(row, self._store.state(self._clock())), own, params.target
-            )
+            refused = hit.target if hit else own
+            merged = _merged(row, self._store.state(self._clock()))
+            await self._telling.went_on(place, merged, refused, params.target)
 
 
 def _merged(row: Cooldown, state: State) -> Cooldown:

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from msgspec.structs import replace
+
 from sidecar.adapters.store import ClearCooldown, PutCooldown, Store
 from sidecar.core.choose import Unfit, rank
 from sidecar.core.cooldown import CooldownKey, is_offline
 from sidecar.core.decision import Decision, Reason, Refused
 from sidecar.core.failure import Failure, Refusal, classify
 from sidecar.protocol import (
+    ROUTER,
     AgainPlan,
     ModelRequest,
     PassPlan,
@@ -25,9 +28,10 @@ from sidecar.protocol import (
     Target,
 )
 from sidecar.services import refusals
-from sidecar.services.flights import Flight, Flights, Hit
+from sidecar.services.flights import Flight, Flights, Hit, Moved
 from sidecar.services.look import DISK_S, Look, Looking
 from sidecar.services.probes import best_of, first_of, is_due
+from sidecar.services.sessions import Sessions
 from sidecar.services.standing import Standing
 from sidecar.services.workspaces import Workspaces
 
@@ -42,34 +46,42 @@ class Routing:
     """Answers `request/plan` and `request/failed`."""
 
     def __init__(
-        self, workspaces: Workspaces, store: Store, flights: Flights, clock: Callable[[], float]
+        self,
+        workspaces: Workspaces,
+        store: Store,
+        flights: Flights,
+        sessions: Sessions,
+        clock: Callable[[], float],
     ) -> None:
         """Share *store* with other processes; *clock* gives Unix seconds."""
         self._workspaces = workspaces
         self._store = store
         self._flights = flights
-        self._looking = Looking(workspaces, store, clock)
+        self._sessions = sessions
+        self._looking = Looking(workspaces, store, sessions, clock)
         self._unreached: dict[str, float] = {}
 
     def plan_at_once(self, request: RequestPlanParams) -> Plan | None:
         """Answer as `plan` does, without waiting; None where the disk, or another process, must be asked."""
         look = self._looking.at_once(request, self._unfit(request))
-        if look is None:
+        if look is None or look.is_compared:  # others are to see at once that it is under way
             return None
         first = best_of(look, may_wait=True)
         if first is None or (is_due(look.of(first.target)) and not look.is_alone):
             return None
         return self._planned(look, first)
 
-    async def plan(self, request: RequestPlanParams) -> Plan:
+    async def plan(self, request: ModelRequest) -> Plan:
         """Say where *request* goes. Never to nobody: that everybody waits is only what we remember."""
-        look = await self._looking.look(request, self._unfit(request))
+        unfit = self._unfit(request)
+        look = self._looking.at_once(request, unfit) or await self._looking.look(request, unfit)
         if look is None:
             return PassPlan()
         if look.is_alone:
             return self._planned(look, look.own)
         flight = self._flights.of(request.request_id)
         plan = self._planned(look, await first_of(look, flight, self._store, may_wait=True))
+        await self._lease(flight, look, plan)
         if isinstance(plan, ReplyPlan):  # nothing is sent, so nobody will tell that it is finished
             self._flights.end(request.request_id)
             await self._store.apply(flight.drain(request.request_id, None), DISK_S)
@@ -81,17 +93,19 @@ class Routing:
         if look.is_alone:
             return PassPlan()
         self._note(flight, look, first, _reason(look, first))
-        if look.config.settings.dry_run:
+        if look.config.settings.dry_run and look.own:
             return PassPlan()
         if first is None:
-            return refusals.at_hard_limit(look)
-        if first.target != look.request.target:
+            return refusals.at_hard_limit(look) if look.own else refusals.nobody_fits(look)
+        if look.own and first.target != look.request.target:
             flight.held = max(look.own.rows, key=lambda row: row.until, default=None)
             flight.limit = look.own.limit
-        return _plan_to(first, look)
+        return self._plan_to(first, look)
 
     async def failed(self, params: RequestFailedParams) -> Plan:
         """Remember the failure of the last attempt, and say where the request goes on."""
+        if not params.tried and params.target.provider_id == ROUTER:
+            return await self.plan(params)  # it was sent nowhere yet
         await self._workspaces.told(params.directory, CATALOGUE_S)
         out = self._out(params)
         look = self._looking.at_once(params, out) or await self._looking.look(params, out)
@@ -107,7 +121,17 @@ class Routing:
         if await self._is_offline(failure, params, look):
             return refusals.given_up(look)
         await self._remember(flight, look, target, failure)
-        return await self._next(flight, params, target, failure)
+        plan = await self._next(flight, params, target, failure)
+        await self._lease(flight, look, plan)
+        return plan
+
+    async def _lease(self, flight: Flight, look: Look, plan: Plan) -> None:
+        """Count the request as under way where it goes, if that matters to anybody's choice."""
+        if look.is_compared:
+            there = plan.target if isinstance(plan, SendPlan) else look.request.target
+            ended = isinstance(plan, ReplyPlan) or there.provider_id == ROUTER
+            rows = flight.lease(look.request.request_id, None if ended else there.provider_id, look.now)
+            await self._store.apply(rows, 0.0)
 
     async def _next(
         self, flight: Flight, params: RequestFailedParams, target: Target, failure: Failure
@@ -123,10 +147,14 @@ class Routing:
         first = None if is_spent else await first_of(look, flight, self._store, may_wait=False)
         if first is not None:
             self._note(flight, look, first, "refused")
-            return PassPlan() if settings.dry_run else _plan_to(first, look)
-        if look.own.candidate.unfit is None:  # what we remember of it may be old: it is asked once
+            return PassPlan() if settings.dry_run else self._plan_to(first, look)
+        if (
+            look.own and look.own.candidate.unfit is None
+        ):  # what we remember of it may be old: it is asked once
             self._note(flight, look, look.own, "nobody is left")
             return PassPlan()
+        if not look.own and (hit := flight.told_hit()) and hit.failure.scope is None:
+            return PassPlan()  # it is the request: the host has to know what the first one said of it
         is_left = any(row.candidate.unfit is None and not row.is_waiting for row in look.standings)
         self._note(flight, look, None, "enough asked" if is_left and not is_late else "all gone")
         return refusals.enough_asked(look) if is_left and not is_late else refusals.all_gone(look, flight)
@@ -170,12 +198,31 @@ class Routing:
 
     def _note(self, flight: Flight, look: Look, first: Standing | None, reason: Reason) -> None:
         flight.own = look.request.target
-        if first is not None and look.route.strategy == "headroom":
-            self._looking.went(look, first.target)
+        if first is not None and look.is_compared:
+            self._went(flight, look, first, reason)
         hit = flight.hits[-1] if flight.hits else None
         said = (look.request.agent, look.request.target, first.target if first else None, reason)
         if self._flights.is_news(look.request.session_id, said) or reason == "refused":
             flight.decisions.append(partial(_decision, look, first, reason, hit))
+
+    def _went(self, flight: Flight, look: Look, first: Standing, reason: Reason) -> None:
+        """Remember where the session is now, and what to tell if that is elsewhere by choice."""
+        state, was = look.knowledge.state, look.stay
+        flight.session = self._sessions.went(look.request, look.model, first.target, state, look.now)
+        if reason == "routed" and was and was.target != first.target and look.route.virtual:
+            there = look.of(was.target)
+            like = replace(there.candidate, unfit=None) if there else None  # it served, if not this request
+            flight.moved = Moved(was.target, like, first.candidate, look.route.strategy)
+
+    def _plan_to(self, first: Standing, look: Look) -> Plan:
+        timeout_s, spec = _timeout(look, first.target), first.spec
+        if first.candidate.is_own or spec.url is None:
+            return PassPlan(timeout_s)
+        is_virtual = look.route.virtual is not None
+        is_home = is_virtual and self._sessions.is_at_home(look.request, first.account)
+        headers = {name: value.reveal() for name, value in spec.headers.items()}
+        edits = spec.edits_at_home if is_home else spec.edits
+        return SendPlan(first.target, spec.url, headers, list(edits), timeout_s)
 
 
 MOST_EXPLAINED: Final = 12
@@ -222,20 +269,23 @@ def _is_waited_out(failure: Failure, params: RequestFailedParams, target: Target
 
 def _reason(look: Look, first: Standing | None) -> Reason:
     if first is None:
-        return "own limit"
+        return "own limit" if look.own else "nobody fits"
     if first.candidate.tier == "cooling":
         return "nobody is left"
+    own = look.own
+    if own is None:
+        return _virtual_reason(look, first)
     if not first.candidate.is_own:
-        return "own limit" if look.own.limit else "cooling" if look.own.is_waiting else "better"
-    return "probe" if look.own.is_waiting else "as chosen"
+        return "own limit" if own.limit else "cooling" if own.is_waiting else "better"
+    return "probe" if own.is_waiting else "as chosen"
 
 
-def _plan_to(first: Standing, look: Look) -> Plan:
-    timeout_s = _timeout(look, first.target)
-    if first.candidate.is_own or first.spec.url is None:
-        return PassPlan(timeout_s)
-    headers = {name: value.reveal() for name, value in first.spec.headers.items()}
-    return SendPlan(first.target, first.spec.url, headers, list(first.spec.edits), timeout_s)
+def _virtual_reason(look: Look, first: Standing) -> Reason:
+    if is_due(look.of(first.target)):
+        return "probe"
+    ranked = rank([row.candidate for row in look.standings], look.route.strategy, reserve=look.reserve)
+    is_kept = look.stay is not None and look.stay.target == first.target != ranked[0].target
+    return "stays" if is_kept else "routed"
 
 
 def _timeout(look: Look, target: Target) -> float | None:

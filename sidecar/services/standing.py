@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,12 +14,33 @@ from sidecar.core.account import Account
 from sidecar.core.choose import Candidate, Tier, Unfit, tier_of, unfit_for
 from sidecar.core.cooldown import Cooldown, begin, binding, key_of, standing
 from sidecar.core.failure import Failure
-from sidecar.core.headroom import binds, headroom, share
+from sidecar.core.headroom import SHORTEST_S, binds, headroom, pace, share, steady
+from sidecar.core.latency import is_proven, latency_of
 from sidecar.core.limits import Day, Limits, Reached, reached
+from sidecar.core.price import price_of
 from sidecar.protocol import ModelRequest, Target
 from sidecar.quota.windows import Window
 from sidecar.services.days import local_day
 from sidecar.services.quotas import windows_that_tell
+
+
+class Left(Struct, frozen=True):
+    """What is left for a model, all in percent; absent: unknown."""
+
+    headroom: float | None = None
+    steady: float | None = None
+    pace: float | None = None
+    is_plan: bool = False
+    """A plan of so much in a time, not money: its use is paid."""
+
+    def tier(self, reserve: float) -> Tier:
+        """Return the tier of a target that nothing but this says anything of."""
+        return tier_of(self.headroom, reserve, lasts=self.steady is not None)
+
+
+UNKNOWN: Final = Left()
+
+PLAN_UNITS: Final = ("percent", "requests", "tokens", "credits")
 
 
 class Standing(Struct, frozen=True):
@@ -30,6 +52,7 @@ class Standing(Struct, frozen=True):
     rows: tuple[Cooldown, ...]
     limit: Reached | None = None
     """The limit of the user's own that its provider has reached."""
+    left: Left = UNKNOWN
 
     @property
     def target(self) -> Target:
@@ -40,9 +63,9 @@ class Standing(Struct, frozen=True):
         """A wait is not over, or nobody has looked yet since it was."""
         return self.candidate.tier in ("due", "cooling")
 
-    def after_probe(self) -> "Standing":
+    def after_probe(self, reserve: float) -> "Standing":
         """Return it as one that may be asked to find out whether it is back."""
-        return self._as(tier_of(self.candidate.headroom))
+        return self._as(self.left.tier(reserve))
 
     def probed_by_another(self) -> "Standing":
         """Return it as one to leave alone, as somebody else is finding out."""
@@ -61,8 +84,9 @@ class Knowledge:
         self._day: Day | None = None
         self._waiting = {key.origin for key in state.cooldowns}
         self._snapshots: dict[Account, list[QuotaSnapshot]] = {}
+        self._pasts: dict[Target, tuple[float | None, bool]] = {}
         for key, snapshot in state.quotas.items():
-            if snapshot.error is None:
+            if _still_counts(snapshot):
                 self._snapshots.setdefault(key.account, []).append(snapshot)
 
     @cached_property
@@ -76,10 +100,30 @@ class Knowledge:
         """Return every cooldown that binds *model_id* at *account*; of most there is none."""
         return binding(self.state.cooldowns, account, model_id) if account.origin in self._waiting else ()
 
-    def headroom(self, account: Account, model_id: str, now: float) -> float | None:
-        """Return what is left for *model_id*, in percent; None: unknown."""
+    def left(self, account: Account, model_id: str, now: float) -> Left:
+        """Return what is left for *model_id* as far as anybody has told it lately."""
         windows = self._windows(account, now)
-        return headroom(windows, model_id) if windows else None
+        if not windows:
+            return UNKNOWN
+        plan = any(row.unit in PLAN_UNITS and row.period_s and row.period_s >= SHORTEST_S for row in windows)
+        return Left(
+            headroom(windows, model_id), steady(windows, model_id), pace(windows, model_id, now), plan
+        )
+
+    def past(self, target: Target, now: float) -> tuple[float | None, bool]:
+        """Return how long *target* takes to answer, in seconds, and whether it has answered lately."""
+        if target not in self._pasts:
+            rows = [row for row in self._usage.get(target.provider_id, ()) if row.model_id == target.model_id]
+            self._pasts[target] = latency_of(rows, now), is_proven(rows, now)
+        return self._pasts[target]
+
+    def in_flight(self, now: float, but: str = "") -> dict[str, int]:
+        """Count the requests under way by provider, without that of the id *but*."""
+        counts: dict[str, int] = {}
+        for request_id, lease in self.state.leases.items():
+            if lease.until > now and request_id != but:
+                counts[lease.provider_id] = counts.get(lease.provider_id, 0) + 1
+        return counts
 
     def used_up_until(self, account: Account, model_id: str, now: float) -> float | None:
         """Return when a window that is used up turns, of several the last; None: unknown."""
@@ -117,47 +161,35 @@ class Knowledge:
         return reached(limits, self._usage.get(provider_id, ()), now, self._day)
 
 
-def standings(
-    route: Route,
-    request: ModelRequest,
-    config: Config,
-    knowledge: Knowledge,
-    now: float,
-    out: Mapping[Target, Unfit],
-) -> list[Standing]:
-    """Return every target of *route* as it stands for *request*; *out* names those that are out, and why."""
-    account_of = config.targets.account
-    return [
-        _standing(
-            spec,
-            account_of(spec.target, request.origin) if spec.target == request.target else spec.account,
-            request,
-            config,
-            knowledge,
-            now,
-            out.get(spec.target),
-        )
-        for spec in route.targets
-    ]
+class Asking(Struct, frozen=True):
+    """Who asks how targets stand, and what it may know."""
+
+    request: ModelRequest
+    config: Config
+    knowledge: Knowledge
+    now: float
+    out: Mapping[Target, Unfit]
+    """Those that are out, and why."""
 
 
-def _standing(
-    spec: TargetSpec,
-    account: Account,
-    request: ModelRequest,
-    config: Config,
-    knowledge: Knowledge,
-    now: float,
-    out: Unfit | None,
-) -> Standing:
-    is_own = spec.target == request.target
-    rows = knowledge.binding(account, spec.target.model_id)
+def standings(route: Route, asking: Asking) -> list[Standing]:
+    """Return every target of *route* as it stands for a request."""
+    found = [_standing(spec, asking) for spec in route.targets]
+    return found if route.strategy == "priority" and not route.virtual else _compared(found, asking)
+
+
+def _standing(spec: TargetSpec, asking: Asking) -> Standing:
+    request, config, now = asking.request, asking.config, asking.now
+    is_own, out = spec.target == request.target, asking.out.get(spec.target)
+    account = config.targets.account(spec.target, request.origin) if is_own else spec.account
+    rows = asking.knowledge.binding(account, spec.target.model_id)
     how, until = standing(rows, now)
     entry = config.settings.providers.get(spec.target.provider_id)
     limits = entry.limits if entry else None
-    limit = knowledge.reached(limits, spec.target.provider_id, now)
-    left = knowledge.headroom(account, spec.target.model_id, now)
-    tier: Tier = tier_of(left, config.settings.reserve) if how == "free" else how
+    limit = asking.knowledge.reached(limits, spec.target.provider_id, now)
+    left = asking.knowledge.left(account, spec.target.model_id, now)
+    free = left.tier(config.settings.reserve)
+    tier: Tier = free if how == "free" else how
     if how == "free" and limit is not None:
         tier, until = "limited", limit.until
     # What a session was refused there as another's stand-in holds no longer once the user chooses it.
@@ -169,14 +201,43 @@ def _standing(
         target=spec.target,
         tier=tier,
         is_own=is_own,
-        headroom=left,
+        headroom=left.headroom,
         priority=spec.priority,
         place=spec.place,
         until=until if tier in ("cooling", "limited") else None,
         unfit=unfit,
     )
-    return Standing(spec, account, candidate, rows, limit)
+    return Standing(spec, account, candidate, rows, limit, left)
+
+
+def _compared(found: list[Standing], asking: Asking) -> list[Standing]:
+    """Add what strategies compare besides."""
+    flying = asking.knowledge.in_flight(asking.now, asking.request.request_id)
+    rows: list[Standing] = []
+    for row in found:
+        spec, left = row.spec, row.left
+        latency_s, is_known = asking.knowledge.past(spec.target, asking.now)
+        price = price_of(spec.prices, is_paid=spec.is_paid)
+        candidate = replace(
+            row.candidate,
+            steady=left.steady,
+            pace=left.pace,
+            in_flight=flying.get(spec.target.provider_id, 0),
+            price=0.0 if price is None and left.is_plan else price,
+            latency_s=latency_s,
+            is_proven=is_known,
+        )
+        rows.append(replace(row, candidate=candidate))
+    return rows
 
 
 def _unfit(spec: TargetSpec, request: ModelRequest) -> Unfit | None:
     return spec.why_not or unfit_for(spec.abilities, spec.wire, request.wire, request.body)
+
+
+_SHUT_OUT: Final = (401, 403)
+
+
+def _still_counts(snapshot: QuotaSnapshot) -> bool:
+    """Say whether what was read last still counts: a service that is slow or busy changes nothing in it."""
+    return snapshot.error is None or snapshot.error.status not in _SHUT_OUT

@@ -13,8 +13,9 @@ from sidecar.bounded import put_last
 from sidecar.core.cooldown import Cooldown
 from sidecar.core.limits import Reached
 from sidecar.protocol import Target, ToastShowParams
+from sidecar.services.flights import Moved
 from sidecar.services.workspaces import Workspace
-from sidecar.texts import failover, toasts
+from sidecar.texts import failover, routing, toasts
 from sidecar.texts.toasts import Sentence
 
 REMEMBERED_S: Final = 86400.0
@@ -34,6 +35,8 @@ class Telling:
         self._webhooks = webhooks
         self._clock = clock
         self._told: dict[str, None] = {}
+        self._routed: dict[Target, Target] = {}
+        """Where it was last told that the requests of a virtual model go."""
         self.show: Show | None = None
         """Absent: nobody would see a toast."""
 
@@ -69,6 +72,22 @@ class Telling:
         text = failover.moved(*names, row.failure_class, row.until, row.stated, now)
         event = _event("failover", chosen, text, now, row)
         await self._tell(place, _episode("moved", row), text, "warning", event)
+
+    async def routed(self, place: Workspace, model: Target, moved: Moved) -> None:
+        """Tell that a session's requests for the virtual *model* go elsewhere, by choice.
+
+        Once for all sessions that follow: who moves to where the last one was seen to move says nothing new.
+        """
+        to, now = moved.to.target, self._clock()
+        if self._routed.get(model) == to or not self.show or not place.config.settings.toasts:
+            return
+        put_last(self._routed, model, to, MOST_TOLD)
+        names = _names(place, moved.was, to)
+        text = routing.routed(
+            model.model_id, (names[1], moved.to), (names[0], moved.was_like), moved.strategy, now
+        )
+        message = toasts.message([text])
+        self.show(ToastShowParams(place.directory, message, "info", toasts.TITLE, toasts.STAYS_S))
 
     async def all_gone(
         self, place: Workspace, row: Cooldown, target: Target, waiting: Sequence[failover.Waiting]

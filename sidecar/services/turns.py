@@ -4,40 +4,76 @@ A request can only go on at a target of its own wire, with a key that we may sen
 anywhere: the host makes its requests, with its own logins.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sidecar.adapters.config import Config
 from sidecar.adapters.store import Mutation, PutCooldown, PutDecision, PutSession, State, Store
 from sidecar.adapters.targets import Route, TargetSpec
+from sidecar.adapters.wires import wires
 from sidecar.bounded import put_last
-from sidecar.core.choose import Candidate, rank, tier_of
+from sidecar.core.choose import Candidate, Stay, Strategy, rank, tier_of
 from sidecar.core.cooldown import Cooldown, binding, standing
 from sidecar.core.decision import Decision, Reason, SessionRoute, follow
 from sidecar.core.failure import Refusal, classify
-from sidecar.protocol import SessionErrorParams, SessionResumeParams, Target, TurnRouteParams
+from sidecar.protocol import (
+    ROUTER,
+    BodyShape,
+    ModelRequest,
+    SessionErrorParams,
+    SessionResumeParams,
+    Target,
+    TurnRouteParams,
+    Wire,
+)
+from sidecar.services.flights import Moved
 from sidecar.services.look import DISK_S
-from sidecar.services.standing import Knowledge
+from sidecar.services.sessions import Sessions
+from sidecar.services.standing import Asking, Knowledge, Standing, standings
 from sidecar.services.telling import Telling
 from sidecar.services.workspaces import Workspace, Workspaces
 
 MOST_RESUMED: Final = 1000
+
+NO_BODY: Final = BodyShape(0, has_images=False, has_tools=False, stream=True)
+"""Of a turn that is yet to begin."""
+
+
+class Destination(Struct, frozen=True):
+    """Where a turn goes, and why."""
+
+    target: Target
+    reason: Reason
+    candidates: tuple[Candidate, ...] = ()
+    strategy: Strategy = "priority"
+    first: Candidate | None = None
+    """Of a virtual model: who serves it, as the turn begins there."""
 
 
 class Turns:
     """Answers `turn/route`, and does a turn again that ended with an error out of our sight."""
 
     def __init__(
-        self, workspaces: Workspaces, telling: Telling, store: Store, clock: Callable[[], float]
+        self,
+        workspaces: Workspaces,
+        telling: Telling,
+        store: Store,
+        sessions: Sessions,
+        clock: Callable[[], float],
     ) -> None:
         """Remember in *store* whose model a session uses; *clock* gives Unix seconds."""
         self._workspaces = workspaces
         self._telling = telling
         self._store = store
+        self._sessions = sessions
         self._clock = clock
         self._resumed: dict[str, None] = {}
         """The messages whose turns were done again."""
-        self._moved: dict[str, tuple[Workspace, Cooldown, SessionRoute]] = {}
+        self._untold: dict[str, Callable[[], Awaitable[None]]] = {}
         """By session: the move that is yet to be told."""
 
     async def route(self, params: TurnRouteParams) -> Target | None:
@@ -49,47 +85,60 @@ class Turns:
         state = await self._store.load(now, DISK_S)
         old = state.sessions.get(params.session_id)
         session = follow(old, params.session_id, params.target, now)
-        target, reason, candidates = _destination(place, state, session, now)
+        found = self._destination(place, state, session, now)
+        target = found.target
         if place.config.settings.dry_run:
             target = params.target if old is None else session.chosen
         moved_to = None if target == session.chosen else target
-        new = SessionRoute(params.session_id, session.chosen, now, moved_to)
+        new = replace(session, at=now, moved_to=moved_to)
+        if found.first and moved_to:
+            stay = self._sessions.moved(session, moved_to, state, now)
+            self._note_routed(place, session, stay, found)
+            new = replace(new, stay=stay)
         mutations = _changes(old, new)
         if target != params.target:
-            decision = Decision(
-                now, params.session_id, params.agent, session.chosen, reason, target, candidates=candidates
-            )
-            mutations.append(PutDecision(decision))
+            mutations.append(PutDecision(_decision(params, session, found, now)))
         if mutations:
             await self._store.apply(mutations, DISK_S)
-        if moved_to and (row := _waits(place.config, state, session.chosen, now)):
-            put_last(self._moved, params.session_id, (place, row, new), MOST_RESUMED)
+        if moved_to and not found.first and (row := _waits(place.config, state, session.chosen, now)):
+            self._note(params.session_id, partial(self._telling.moved, place, row, session.chosen, moved_to))
         return None if target == params.target else target
+
+    def _note_routed(self, place: Workspace, old: SessionRoute, stay: Stay, found: Destination) -> None:
+        if found.first and old.stay and old.stay.target != stay.target:
+            was = next((row for row in found.candidates if row.target == old.stay.target), None)
+            moved = Moved(old.stay.target, was, found.first, found.strategy)
+            self._note(old.session_id, partial(self._telling.routed, place, old.chosen, moved))
+
+    def _note(self, session_id: str, tell: Callable[[], Awaitable[None]]) -> None:
+        put_last(self._untold, session_id, tell, MOST_RESUMED)
 
     async def tell(self, session_id: str) -> None:
         """Tell of the last move of a session, once the host has its answer."""
-        place, row, session = self._moved.pop(session_id, (None, None, None))
-        if place and row and session and session.moved_to:
-            await self._telling.moved(place, row, session.chosen, session.moved_to)
+        if tell := self._untold.pop(session_id, None):
+            await tell()
 
     async def failed(self, params: SessionErrorParams) -> SessionResumeParams | None:
         """Learn from a turn that ended with an error, and say what to do again with another model."""
         place = await self._workspaces.at_hand(params.directory)
-        if place is None or not place.config.settings.enabled or params.went_by_us:
+        if place is None or not place.config.settings.enabled:
             return None
         now = self._clock()
-        if not await self._learn(params, place, now):
-            return None
         state = self._store.state(now)
         old = state.sessions.get(params.session_id)
-        session = SessionRoute(params.session_id, old.chosen if old else params.target, now)
-        target, _, _ = _destination(place, state, session, now, by_turn_only=True)
+        chosen = old.chosen if old else params.target
+        if params.went_by_us and chosen.provider_id != ROUTER:
+            return None  # nothing more can be done for it
+        if not params.went_by_us and not await self._learn(params, place, now):
+            return None
+        session = replace(old or SessionRoute(params.session_id, chosen, now), at=now, moved_to=None)
+        target = self._destination(place, self._store.state(now), session, now, by_turn_only=True).target
         may_resume = params.is_root and not place.config.settings.dry_run
         if not may_resume or target == params.target or params.message_id in self._resumed:
             return None
         put_last(self._resumed, params.message_id, None, MOST_RESUMED)
-        moved = SessionRoute(params.session_id, session.chosen, now, target)
-        await self._store.apply([PutSession(moved)], DISK_S)
+        moved_to = None if target == session.chosen else target
+        await self._store.apply([PutSession(replace(session, moved_to=moved_to))], DISK_S)
         return SessionResumeParams(params.directory, params.session_id, params.message_id, target)
 
     async def _learn(self, params: SessionErrorParams, place: Workspace, now: float) -> bool:
@@ -109,27 +158,75 @@ class Turns:
         await self._store.apply([PutCooldown(row)], DISK_S)
         return True
 
+    def _destination(
+        self, place: Workspace, state: State, session: SessionRoute, now: float, *, by_turn_only: bool = False
+    ) -> Destination:
+        """Return where a turn of *session* belongs: with what the user chose, unless that waits and must."""
+        chosen = session.chosen
+        route = place.config.targets.route(chosen, place.catalogue)
+        if route.virtual:
+            return self._virtual_destination(place, state, session, route, now)
+        if _waits(place.config, state, chosen, now) is None:
+            return Destination(chosen, "back")
+        free = [spec for spec in route.targets if _is_free(spec, state, now)]
+        if any(spec.target == session.moved_to for spec in free if spec.by_turn) and session.moved_to:
+            return Destination(session.moved_to, "cooling")
+        if not by_turn_only and any(_is_request_target(spec, route) for spec in free):
+            return Destination(chosen, "cooling")  # its requests will go on there, and the picker stays
+        candidates = [
+            Candidate(spec.target, tier_of(None), priority=spec.priority, place=spec.place)
+            for spec in free
+            if spec.by_turn
+        ]
+        ranked = rank(candidates, "priority")
+        return Destination(ranked[0].target if ranked else chosen, "cooling", tuple(ranked))
 
-def _destination(
-    place: Workspace, state: State, session: SessionRoute, now: float, *, by_turn_only: bool = False
-) -> tuple[Target, Reason, tuple[Candidate, ...]]:
-    """Return where a turn of *session* belongs: with what the user chose, unless that waits and must."""
-    chosen = session.chosen
-    route = place.config.targets.route(chosen, place.catalogue)
-    if _waits(place.config, state, chosen, now) is None:
-        return chosen, "back", ()
-    free = [spec for spec in route.targets if _is_free(spec, state, now)]
-    if any(spec.target == session.moved_to for spec in free if spec.by_turn) and session.moved_to:
-        return session.moved_to, "cooling", ()
-    if not by_turn_only and any(_is_request_target(spec, route) for spec in free):
-        return chosen, "cooling", ()  # its requests will go on there, and the picker stays
-    candidates = [
-        Candidate(spec.target, tier_of(None), priority=spec.priority, place=spec.place)
-        for spec in free
-        if spec.by_turn
-    ]
-    ranked = rank(candidates, "priority")
-    return (ranked[0].target if ranked else chosen), "cooling", tuple(ranked)
+    def _virtual_destination(
+        self, place: Workspace, state: State, session: SessionRoute, route: Route, now: float
+    ) -> Destination:
+        """Return the best of all targets, or the virtual model itself where its requests go there."""
+        wire = _wire(place, route)
+        request = ModelRequest("", place.directory, session.session_id, "", "", session.chosen, wire, NO_BODY)
+        rows = standings(route, Asking(request, place.config, Knowledge(state), now, {}))
+        reserve = place.config.settings.reserve
+        candidates = [_for_a_turn(row, reserve) for row in rows]
+        stay = self._sessions.stay(session.session_id, session.chosen, state)
+        ranked = rank(candidates, route.strategy, stay, now, reserve)
+        if not ranked:
+            return Destination(session.chosen, "nobody fits", tuple(candidates), route.strategy)
+        first = ranked[0]
+        is_kept = rank(candidates, route.strategy, reserve=reserve)[0].target != first.target
+        is_ours = any(row.target == first.target and row.candidate.unfit is None for row in rows)
+        target = session.chosen if is_ours else first.target
+        reason = "stays" if is_kept else "routed"
+        considered = (*ranked, *(row for row in candidates if row.unfit))
+        return Destination(target, reason, considered, route.strategy, first)
+
+
+def _wire(place: Workspace, route: Route) -> Wire:
+    """Return what OpenCode speaks for a virtual model: as it was told at its start, if it was."""
+    offered = place.catalogue.find(route.own)
+    return wires().of(offered.npm) if offered and offered.npm else route.wire
+
+
+def _for_a_turn(row: Standing, reserve: float) -> Candidate:
+    """Return a target as it stands for a turn: the host's own requests go where none of ours can."""
+    candidate = row.after_probe(reserve).candidate if row.candidate.tier == "due" else row.candidate
+    is_way = row.spec.by_turn and candidate.unfit in ("other wire", "no key", "no address")
+    return replace(candidate, unfit=None) if is_way else candidate
+
+
+def _decision(params: TurnRouteParams, session: SessionRoute, found: Destination, now: float) -> Decision:
+    return Decision(
+        now,
+        params.session_id,
+        params.agent,
+        session.chosen,
+        found.reason,
+        found.target,
+        found.strategy,
+        found.candidates,
+    )
 
 
 def _is_request_target(spec: TargetSpec, route: Route) -> bool:
@@ -152,5 +249,4 @@ def _changes(old: SessionRoute | None, new: SessionRoute) -> list[Mutation]:
     """Return what is to be remembered: nothing for a session that was never moved."""
     if old is None and new.moved_to is None:
         return []
-    is_same = old is not None and (old.chosen, old.moved_to) == (new.chosen, new.moved_to)
-    return [] if is_same else [PutSession(new)]
+    return [] if old is not None and replace(old, at=new.at) == new else [PutSession(new)]

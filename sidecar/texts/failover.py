@@ -9,10 +9,12 @@ from typing import Final
 
 from msgspec import Struct
 
+from sidecar.core.choose import Unfit
 from sidecar.core.failure import FailureClass
 from sidecar.core.limits import Kind, Reached
 from sidecar.protocol import Target
 from sidecar.texts.figures import duration
+from sidecar.texts.routing import OUT
 from sidecar.texts.times import about, clock, lasting, when
 from sidecar.texts.toasts import Sentence, short
 
@@ -137,6 +139,15 @@ def hard_limit(label: str, reached: Reached, now: float) -> str:
         f"The limit turns {until}.\n"
         "To go on now, raise the limit in quota-sidecar.jsonc, or remove its `hard`."
     )
+
+
+def nobody_fits(model_id: str, rows: Sequence[tuple[str, Unfit]]) -> str:
+    """Return the final refusal where none of a virtual model's targets, in *rows*, can take a request."""
+    lines = [f"Nobody can take this as {_harmless(model_id)}, a model of limit-router."]
+    lines += [f"{_harmless(label)}: {OUT[why]}." for label, why in rows]
+    if not rows:
+        lines.append("It has no targets any more; `opencode models limit-router` lists those that have.")
+    return "\n".join([*lines, "/route says more; any other model of the picker goes on."])
 
 
 def _refuses(label: str, why: FailureClass) -> str:
