@@ -8,8 +8,9 @@ from tests.bed.page import KEY, configure, doctor, install, problems
 from tests.bed.replies import Fault, Reply
 
 
-def test_a_provider_with_a_key_and_without_a_gateway_is_named_with_the_preset_that_fits(home: Home) -> None:
+def test_a_provider_that_is_not_asked_is_named_with_the_preset_that_fits(home: Home) -> None:
     install(home)
+    home.write_gateways(autoQuota=False)
     home.write_opencode({"lab": provider("https://lab.example/v1", key=None)})
     home.write_auth(openrouter=KEY, unheard=KEY)
     page = doctor(home, 1)

@@ -141,12 +141,22 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"windows": [W], "requests": []}, "requests: without requests only headers can be read, no body"),
     (
         {"windows": [W], "login": {"campus": "access"}},
-        "login: it needs `base_url`: a login's token goes there",
+        "login: it needs `base_url`: keys and logins go there and nowhere else",
     ),
+    ({"windows": [W], "serves": "https://x.test"}, "serves: it needs `base_url`: keys and logins go there"),
+    (
+        {"windows": [W], "from_login": {"team": "accountId"}},
+        "from_login: 'team' is not declared; name it in `config`",
+    ),
+    ({"windows": [W], "backoff": "long"}, "backoff: 'long' can't be read; write it like 5m, 90s, 1 hour"),
     ({"windows": [W], "every": "{body.x}"}, "every: '{body.x}' can't be read; write it like 5m, 90s, 1 hour"),
     (
         {"windows": [W], "providers": ["x"]},
-        "providers: only for a mapping that reads ordinary answers: requests",
+        "providers: it needs `base_url`: keys and logins go there and nowhere else",
+    ),
+    (
+        {"windows": [W], "providers": ["x", "y*"], "base_url": "https://x.test"},
+        "providers: who is asked is named by its id; 'y*' is none",
     ),
     (
         {"windows": [W], "requests": [{"path": "x"}]},

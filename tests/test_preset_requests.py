@@ -116,7 +116,7 @@ def test_a_service_that_is_one_place_needs_no_address_and_another_wants_one(
 @pytest.mark.parametrize(
     ("preset", "parameter", "told"),
     [
-        ("chatgpt", "account_id", "the account's id, accountId of the login in OpenCode's auth.json"),
+        ("chatgpt", "account_id", "the account's id, if it isn't that of OpenCode's login"),
         ("xai", "team_id", "the team's id, from console.x.ai"),
     ],
 )

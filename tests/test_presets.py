@@ -33,7 +33,22 @@ def test_a_preset_says_what_it_shows_and_comes_from_one_place(name: str) -> None
     assert mapping.summary.isprintable()
     assert len(mapping.summary) <= 110
     assert mapping.base_url is None or mapping.base_url.startswith("https://")
-    assert bool(mapping.providers) <= mapping.is_passive
+    assert mapping.serves is None or mapping.serves.startswith("https://")
+
+
+def test_who_is_asked_without_configuration_is_found_without_parsing_a_preset() -> None:
+    found: dict[str, tuple[str, ...]] = {}
+    for name in presets.names():
+        for provider_id in () if presets.load(name).is_passive else presets.load(name).providers:
+            found[provider_id] = (*found.get(provider_id, ()), name)
+    assert presets.asking() == found
+    assert presets.asking()["openrouter"] == ("openrouter",)
+
+
+def test_what_a_service_does_not_document_is_marked() -> None:
+    assert [name for name in presets.names() if presets.load(name).undocumented] == [
+        "aihubmix", "chatgpt", "claude-plan", "cline-pass", "github-copilot", "kilo", "kimi", "ollama-cloud", "zai",
+    ]  # fmt: skip
 
 
 def test_there_is_no_preset_of_another_name() -> None:

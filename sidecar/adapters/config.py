@@ -4,7 +4,7 @@ Only global files name URLs, keys, headers and mappings. Nothing here raises for
 it becomes a `Problem`, and what is not affected by it stays in force.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from sidecar.adapters import jsonc
+from sidecar.adapters.automatic import find_automatic
 from sidecar.adapters.catalogue import NOTHING, Catalogue
 from sidecar.adapters.credentials import key_finder
 from sidecar.adapters.documents import Document, DocumentReader, Problem
@@ -57,6 +58,8 @@ class Config(Struct, frozen=True):
     webhooks: tuple[Hook, ...] = ()
     failure_patterns: tuple[Pattern, ...] = ()
     virtual_models: dict[str, VirtualModel] = {}
+    unasked: tuple[str, ...] = ()
+    """Providers that would say what is left, if `undocumented` were set for them."""
 
     def listening_to(self, provider_id: str) -> tuple[Gateway, ...]:
         """Return what reads *provider_id*'s ordinary answers: its entries that listen, else our presets."""
@@ -93,6 +96,8 @@ class ConfigLoader:
         keys, presets = key_finder(self._environ, host, placeholders), PresetFiles(self._places.config)
         builder = GatewayBuilder(keys, presets, host.providers, placeholders, catalogue.names)
         gateways = _gateways(builder, ours, host, problems)
+        automatic = find_automatic(builder, settings, catalogue, _chosen(ours, host))
+        gateways.extend(automatic.gateways)
         providers = Providers(host.providers, keys, placeholders)
         routes = _routes(RouteReader(placeholders, catalogue, host.providers), ours, settings, problems)
         settings = msgspec.structs.replace(settings, routes=[row.entry for row in routes.rows])
@@ -116,6 +121,7 @@ class ConfigLoader:
             tuple(hooks),
             patterns,
             virtual,
+            tuple(name for name in automatic.unasked if _is_enabled(settings, name)),
         )
 
     def _first(
@@ -172,12 +178,7 @@ def _gateways(
     """Build ours first; an entry of the host's files for the same account and URL adds nothing."""
     gateways: dict[tuple[Any, ...], Gateway] = {}
     places: dict[tuple[Any, ...], tuple[Document, str]] = {}
-    rows: list[tuple[Document, tuple[str, ...], Any]] = []
-    if ours and is_object(ours.data):
-        rows.append((ours, ("gateways",), ours.data.get("gateways", [])))
-    if host.gateways_document:
-        rows.append((host.gateways_document, GATEWAYS_PATH, host.gateways))
-    for document, path, entries in rows:
+    for document, path, entries in _listed(ours, host):
         if not is_list(entries):
             problems.extend(document.locate([Finding(path, words.not_an_object("a list"))]))
             continue
@@ -190,6 +191,21 @@ def _gateways(
                 if of is document and first != spell(here):
                     problems.extend(document.locate([Finding(here, words.same_again(first))]))
     return list(gateways.values())
+
+
+def _listed(ours: Document | None, host: HostConfig) -> Iterator[tuple[Document, tuple[str, ...], Any]]:
+    """Yield what should be lists of entries, and where each stands."""
+    if ours and is_object(ours.data):
+        yield ours, ("gateways",), ours.data.get("gateways", [])
+    if host.gateways_document:
+        yield host.gateways_document, GATEWAYS_PATH, host.gateways
+
+
+def _chosen(ours: Document | None, host: HostConfig) -> set[str]:
+    """Return the providers that have an entry, one that can't be used too: it says where to look."""
+    entries = (entry for _, _, listed in _listed(ours, host) if is_list(listed) for entry in listed)
+    names = (entry.get("providerId") for entry in entries if is_object(entry))
+    return {name for name in names if isinstance(name, str)}
 
 
 def _with_project(settings: Settings, document: Document | None, problems: list[Problem]) -> Settings:

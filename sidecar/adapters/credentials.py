@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sidecar.adapters.host_config import HostConfig
 from sidecar.adapters.secrets import Placeholders, Secret, UnresolvedError
@@ -30,7 +31,9 @@ class Credential(Struct, frozen=True):
     host_uses: str | None = None
     """The source of OpenCode's own key, when that is another key."""
     identity: Secret | None = None
-    """What names the account of a login, whose token changes by the hour."""
+    """What names the account of a login, whose token changes by the hour; only there when one is sent."""
+    expires_at: float | None = None
+    """Unix seconds: from then on the token of a login is refused, until OpenCode renews it."""
     is_named: bool = False
     """It stands in the variable that `apiKeyEnv` names, so it is meant for this gateway wherever that is."""
     is_login: bool = False
@@ -61,11 +64,13 @@ class KeyFinder(Struct, frozen=True):
         """Return the credential of *provider_id*; None for keyless.
 
         *token* of OpenCode's login, `access` or `refresh`, goes before every key but one that is named.
-        Raises `UnresolvedError` when the only key that there is can't be filled in.
+        *host_variables* come last. Raises `UnresolvedError` when the only key can't be filled in.
         """
         sources = list(self._sources(provider_id, api_key_env))
-        if token and not api_key_env and (login := next(self._login(provider_id, (token,)), None)):
-            return Credential(login, tuple(sources), identity=next(self._login(provider_id), login).key)
+        if token and not api_key_env and (login := self._sent_login(provider_id, token)):
+            return replace(login, shadowed=tuple(sources))
+        if not sources and not api_key_env:
+            sources = list(self._environment(host_variables))[:1]
         if not sources:
             configured = self.config_keys.get(provider_id)
             if isinstance(configured, UnresolvedError):
@@ -93,6 +98,16 @@ class KeyFinder(Struct, frozen=True):
             return Credential(login, is_login=True)
         variable = next(self._environment(variables), None)
         return Credential(variable) if variable else None
+
+    def has(self, provider_id: str, host_variables: Iterable[str]) -> bool:
+        """Say whether there is anything to find."""
+        logins = self._login(provider_id, ("access", "refresh"))
+        variables = self._environment(host_variables)
+        return next(chain(self._sources(provider_id, None), logins, variables), None) is not None
+
+    def said_by_login(self, provider_id: str, name: str) -> str | None:
+        """Return what OpenCode's login of *provider_id* says under *name*."""
+        return next((found.key.reveal() for found in self._login(provider_id, (name,))), None)
 
     def _sources(self, provider_id: str, api_key_env: str | None) -> Iterator[KeySource]:
         yield from self._environment([api_key_env or default_variable(provider_id)])
@@ -135,6 +150,17 @@ class KeyFinder(Struct, frozen=True):
             for name in names:
                 if isinstance(value := entry.get(name), str) and value.strip():
                     yield KeySource(words.login(), Secret(value.strip()))
+
+    def _sent_login(self, provider_id: str, name: str) -> Credential | None:
+        login = next(self._login(provider_id, (name,)), None)
+        entry = self.auth.get(provider_id, {})
+        if login is None or entry.get("enterpriseUrl"):  # of a company's own host, which is another service
+            return None
+        expires = entry.get("expires")
+        # 0 is never; and when a refresh token ends, nobody says.
+        is_said = isinstance(expires, int | float) and expires > 0 and name == "access"
+        identity = next(self._login(provider_id), login).key
+        return Credential(login, identity=identity, expires_at=expires / 1000 if is_said else None)
 
 
 def key_finder(environ: Mapping[str, str], host: HostConfig, placeholders: Placeholders) -> KeyFinder:

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from sidecar.adapters import urls
 from sidecar.adapters.credentials import Credential
+from sidecar.adapters.own_places import origin_of
 from sidecar.adapters.secrets import Secret
 from sidecar.adapters.store import QuotaKey
 from sidecar.core.account import Account
@@ -46,9 +47,19 @@ class Gateway(Struct, frozen=True):
         """Return what to call it in one line."""
         return self.label if self.model is None else f"{self.label} · {self.model}"
 
+    @property
+    def is_by_login(self) -> bool:
+        """Say whether it is asked with the token of a login."""
+        return self.credential is not None and self.credential.identity is not None
+
+    def has_expired(self, now: float) -> bool:
+        """Say whether its token would be refused, as OpenCode has not renewed it."""
+        expires_at = self.credential.expires_at if self.credential else None
+        return expires_at is not None and expires_at <= now and not self.has_own_authorization()
+
     def is_of(self, origin: str | None) -> bool:
         """Say whether answers of *origin* are its own: a project may send a provider elsewhere."""
-        known = self.base.origin if self.base else _origin(self.mapping.base_url)
+        known = self.base.origin if self.base else origin_of(self.mapping.origin_base)
         return origin is None or known is None or origin == known
 
     def url_of(self, path: str) -> str:
@@ -72,10 +83,3 @@ class Gateway(Struct, frozen=True):
         """Return every secret that is used or was found for it, to recognise them in replies."""
         keys = self.credential.secrets() if self.credential else []
         return [secret.reveal() for secret in (*keys, *self.headers.values(), *self.filled)]
-
-
-def _origin(url: str | None) -> str | None:
-    try:
-        return urls.parse(url).origin if url else None
-    except urls.UrlRefusedError:
-        return None

@@ -12,7 +12,12 @@ from sidecar.quota.mapping import Reading, Reply
 
 
 async def ask(http: QuotaHttp, gateway: Gateway, timeout_s: float, clock: Callable[[], float]) -> Reading:
-    """Return what *gateway* says now, with at least one window; raise `QuotaFetchError`."""
+    """Return what *gateway* says now, with at least one window; raise `QuotaFetchError`.
+
+    With the expired token of a login nothing is sent: it would only be refused.
+    """
+    if gateway.has_expired(clock()):
+        raise QuotaFetchError("login-expired")
     deadline = anyio.current_time() + timeout_s
     exchange = Exchange(gateway.mapping, gateway.config)
     try:
@@ -34,9 +39,11 @@ async def ask(http: QuotaHttp, gateway: Gateway, timeout_s: float, clock: Callab
 async def _reply(http: QuotaHttp, gateway: Gateway, request: Request, left_s: float, now: float) -> Reply:
     try:
         return await http.fetch(_to_send(gateway, request, left_s), now)
-    except QuotaFetchError:
+    except QuotaFetchError as error:
         if request.is_optional:
             return NOTHING
+        if error.status == 401 and gateway.is_by_login and not gateway.has_own_authorization():
+            raise QuotaFetchError("login-refused", 401) from error
         raise
 
 

@@ -1,8 +1,8 @@
 """Turns configured entries into gateways, with all resolved: URL, mapping, headers and key."""
 
-import re
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -13,10 +13,12 @@ from sidecar.adapters.documents import Document, Problem
 from sidecar.adapters.entries import Finding, convert_entry, steps_of
 from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.host_config import HostProvider, Setting
-from sidecar.adapters.jsonc import Path
+from sidecar.adapters.jsonc import Path as Steps
+from sidecar.adapters.own_places import is_for, serving, token_for
 from sidecar.adapters.preset_files import PresetFiles, PresetRefusedError
 from sidecar.adapters.secrets import Placeholders, Secret, UnresolvedError
 from sidecar.adapters.settings import GatewayEntry
+from sidecar.adapters.wires import wires
 from sidecar.core.account import account_of
 from sidecar.quota.mapping import DEFAULT_PATH, Mapping
 from sidecar.quota.mapping_checks import (
@@ -28,6 +30,9 @@ from sidecar.quota.mapping_checks import (
     with_path,
 )
 from sidecar.texts import problems as words
+
+_NOWHERE: Final = Document(Path(), None)
+"""Where an entry stands that nobody has written."""
 
 
 class _RefusedError(ValueError):
@@ -50,7 +55,7 @@ class GatewayBuilder(Struct, frozen=True):
     names: dict[str, str]
     """What the host calls its providers, by id; weaker than a name in the configuration."""
 
-    def build(self, data: Any, document: Document, path: Path, problems: list[Problem]) -> Gateway | None:
+    def build(self, data: Any, document: Document, path: Steps, problems: list[Problem]) -> Gateway | None:
         """Return the gateway that *data* describes, or None with a problem."""
         found: list[Finding] = []
         entry = convert_entry(GatewayEntry, data, path, found)
@@ -81,11 +86,29 @@ class GatewayBuilder(Struct, frozen=True):
             base = self._inherited(host.base_url) if host and host.base_url else None
         except _RefusedError:
             base = None
-        credential = self.keys.find_hosts(provider_id, host.variables if host else ())
+        credential = self.keys.find_hosts(provider_id, self._variables(provider_id))
         key = credential.used.key.reveal() if credential else None
         account = account_of(provider_id, base.origin if base else "", key)
         hears = frozenset(headers_read(mapping))
         return Gateway(provider_id, self._name(provider_id), mapping, account, base, credential, hears=hears)
+
+    def unconfigured(self, provider_id: str, preset: str) -> Gateway | None:
+        """Return who asks a provider by a preset that is for it, as an entry for it without more would.
+
+        None where there is nothing to send, or nothing that may go there.
+        """
+        try:
+            mapping = self.presets.load(preset)
+            entry = GatewayEntry(provider_id, base_url=mapping.base_url, preset=preset)
+            gateway = self._gateway(entry, _NOWHERE, (), [])
+        except (UnresolvedError, PresetRefusedError, _RefusedError):
+            return None
+        wants_login = provider_id in mapping.login and not gateway.is_by_login
+        return None if gateway.credential is None or wants_login else gateway
+
+    def has_credential(self, provider_id: str) -> bool:
+        """Say whether there is a key or a login of *provider_id*."""
+        return self.keys.has(provider_id, self._variables(provider_id))
 
     def _unresolved_key(self, provider_id: str) -> Iterator[Problem]:
         """Name the place of OpenCode's own key for the provider if it can't be filled in."""
@@ -93,7 +116,7 @@ class GatewayBuilder(Struct, frozen=True):
         if isinstance(error, UnresolvedError) and host and host.api_key:
             yield host.api_key.problem(str(error))
 
-    def _gateway(self, entry: GatewayEntry, document: Document, path: Path, found: list[Finding]) -> Gateway:
+    def _gateway(self, entry: GatewayEntry, document: Document, path: Steps, found: list[Finding]) -> Gateway:
         host = self.providers.get(entry.provider_id)
         mapping = self._mapping(entry, document, path, found)
         if mapping.is_passive:
@@ -102,18 +125,18 @@ class GatewayBuilder(Struct, frozen=True):
             label, filled = entry.label or heard.label, _filled(entry, config)
             return msgspec.structs.replace(heard, label=label, config=config, filled=filled)
         base = self._base_url(entry, host, document, mapping)
-        credential = self._credential(entry, host, _token(mapping, entry.provider_id, base))
+        credential = self._credential(entry, token_for(mapping, entry.provider_id, base))
         if credential and not credential.is_named:
             self._refuse_strangers(base, entry, host, mapping)
         if credential and entry.api_key_env and not credential.is_named:
             found.append(Finding((*path, "apiKeyEnv"), words.another_source(credential.used.source)))
         key = (credential.identity or credential.used.key).reveal() if credential else None
-        config = self._config(entry, document, mapping)
+        config = self._config(entry, document, mapping, credential)
         gateway = Gateway(
             provider_id=entry.provider_id,
             label=entry.label or self._name(entry.provider_id),
             mapping=mapping,
-            account=account_of(entry.provider_id, base.origin, key),
+            account=account_of(entry.provider_id, serving(mapping, base) or base.origin, key),
             base=base,
             credential=credential,
             headers=self._headers(entry, document),
@@ -124,7 +147,7 @@ class GatewayBuilder(Struct, frozen=True):
             _parse(gateway.url_of(request.path), "quotaPath")
         return gateway
 
-    def _mapping(self, entry: GatewayEntry, document: Document, path: Path, found: list[Finding]) -> Mapping:
+    def _mapping(self, entry: GatewayEntry, document: Document, path: Steps, found: list[Finding]) -> Mapping:
         """Return how to ask and read: a preset knows both, a mapping's name only how the reply reads."""
         if entry.preset and entry.mapping is not None:
             found.append(Finding((*path, "mapping"), words.preset_and_mapping()))
@@ -154,14 +177,29 @@ class GatewayBuilder(Struct, frozen=True):
         except KeyError as error:
             raise _RefusedError(words.unknown_preset(name, self.presets.names()), field) from error
 
-    def _config(self, entry: GatewayEntry, document: Document, mapping: Mapping) -> dict[str, str]:
+    def _config(
+        self, entry: GatewayEntry, document: Document, mapping: Mapping, credential: Credential | None = None
+    ) -> dict[str, str]:
+        """Return the mapping's parameters: as the entry says, else as the login does that is sent."""
+        said = self._said_by_login(entry.provider_id, mapping) if credential and credential.identity else {}
         for name in sorted(config_used(mapping)):
-            if not entry.config.get(name, "").strip():
+            if not (entry.config.get(name, "").strip() or name in said):
                 raise _RefusedError(words.missing_parameter(name, mapping.config[name]), "config")
         for name in entry.config:
             if name not in mapping.config:
                 raise _RefusedError(words.unknown_key(name, mapping.config), "config", name)
-        return {name: self._fill(value, document, "config", name) for name, value in entry.config.items()}
+        return said | {
+            name: self._fill(value, document, "config", name) for name, value in entry.config.items()
+        }
+
+    def _said_by_login(self, provider_id: str, mapping: Mapping) -> dict[str, str]:
+        said = {name: self.keys.said_by_login(provider_id, of) for name, of in mapping.from_login.items()}
+        return {name: text for name, text in said.items() if text and sendable(text)}
+
+    def _variables(self, provider_id: str) -> tuple[str, ...]:
+        """Return the variables that OpenCode takes the provider's key from, as far as we know."""
+        host = self.providers.get(provider_id)
+        return (*(host.variables if host else ()), *wires().variables.get(provider_id, ()))
 
     def _name(self, provider_id: str) -> str:
         host = self.providers.get(provider_id)
@@ -174,7 +212,9 @@ class GatewayBuilder(Struct, frozen=True):
         if entry.base_url:
             return _parse(self._fill(entry.base_url, document, "baseURL"), "baseURL")
         if host is not None and host.base_url is not None:
-            return self._inherited(host.base_url)
+            own = self._inherited(host.base_url)
+            known = _parse(mapping.base_url, "preset") if mapping.base_url else own
+            return known if serving(mapping, known) == own.origin else own
         if mapping.base_url:
             return _parse(mapping.base_url, "preset")
         raise _RefusedError(words.no_base_url(entry.provider_id, self.providers), "providerId")
@@ -190,16 +230,19 @@ class GatewayBuilder(Struct, frozen=True):
     ) -> None:
         """Raise unless *base* is the provider's own place: its key goes there and nowhere else."""
         own = self._inherited(host.base_url) if host and host.base_url else None
-        if own and own.origin != base.origin:
+        if own and own.origin not in (base.origin, serving(mapping, base)):
             raise _RefusedError(words.key_of_another_origin(), "baseURL")
         is_ours = entry.preset is not None and entry.preset not in self.presets.own
-        if own is None and not entry.base_url and is_ours and not _is_of(entry, mapping):
+        if (
+            own is None
+            and not entry.base_url
+            and is_ours
+            and not is_for(entry.provider_id, entry.preset or "", mapping)
+        ):
             raise _RefusedError(words.key_of_another_service(entry.provider_id), "preset")
 
-    def _credential(
-        self, entry: GatewayEntry, host: HostProvider | None, token: str | None
-    ) -> Credential | None:
-        variables = host.variables if host else ()
+    def _credential(self, entry: GatewayEntry, token: str | None) -> Credential | None:
+        variables = self._variables(entry.provider_id)
         credential = self.keys.find(entry.provider_id, entry.api_key_env, variables, token)
         if credential is None and entry.api_key_env:
             raise _RefusedError(words.no_such_variable(), "apiKeyEnv")
@@ -224,7 +267,7 @@ class GatewayBuilder(Struct, frozen=True):
 
 
 def _filled(entry: GatewayEntry, config: dict[str, str]) -> tuple[Secret, ...]:
-    return tuple(Secret(value) for name, value in config.items() if value != entry.config[name])
+    return tuple(Secret(value) for name, value in config.items() if value != entry.config.get(name))
 
 
 def _only_fetched(entry: GatewayEntry) -> list[str]:
@@ -236,21 +279,6 @@ def _only_fetched(entry: GatewayEntry) -> list[str]:
         "headers": entry.headers,
     }
     return [key for key, value in keys.items() if value]
-
-
-def _is_of(entry: GatewayEntry, mapping: Mapping) -> bool:
-    """Say whether a preset of ours is for the entry's provider: by a login of it, or by their names."""
-    names = (entry.provider_id.lower(), (entry.preset or "").split("-")[0])
-    provider, service = (re.sub(r"[^a-z0-9]", "", name) for name in names)
-    is_alike = provider != "" and (service in provider or provider in service)
-    return entry.provider_id in mapping.login or is_alike
-
-
-def _token(mapping: Mapping, provider_id: str, base: urls.Endpoint) -> str | None:
-    """Return which token of a login may be sent: one goes to the mapping's own place and nowhere else."""
-    if not mapping.base_url or _parse(mapping.base_url, "preset").origin != base.origin:
-        return None
-    return mapping.login.get(provider_id)
 
 
 def _parse(url: str, *steps: str) -> urls.Endpoint:

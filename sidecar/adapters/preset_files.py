@@ -1,5 +1,6 @@
 """The user's own presets: TOML files in `quota-presets/` beside the global configuration, as good as ours."""
 
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -48,18 +49,34 @@ class PresetFiles:
         """Return every name that `load` knows, sorted."""
         return sorted({*self.own, *presets.names()})
 
+    def asking(self) -> dict[str, list[str]]:
+        """Return by provider id which presets ask what is left there, the user's own first.
+
+        A file of the user's that can't be used asks nobody; what is wrong is told where it is named.
+        """
+        found: dict[str, list[str]] = {}
+        for name in self.own:
+            with suppress(PresetRefusedError):
+                mapping = self.load(name)
+                for provider_id in () if mapping.is_passive else mapping.providers:
+                    found.setdefault(provider_id, []).append(name)
+        for provider_id, names in presets.asking().items():
+            found.setdefault(provider_id, []).extend(name for name in names if name not in self.own)
+        return found
+
     def rows(self) -> list[PresetRow]:
         """Return what a list of all presets shows."""
         return [self._row(name, is_own=name in self.own) for name in self.names()]
 
     def _row(self, name: str, *, is_own: bool) -> PresetRow:
         try:
-            return PresetRow(name, self.load(name).summary, is_own)
+            mapping = self.load(name)
         except PresetRefusedError as error:
             problem = error.problem
             return PresetRow(
                 name, "", is_own, words.placed(problem.file, problem.line, problem.path, problem.message)
             )
+        return PresetRow(name, mapping.summary, is_own, is_undocumented=mapping.undocumented)
 
     def text(self, name: str) -> str:
         """Return the file of preset *name*; raise KeyError, or `PresetRefusedError` for one of the user's."""

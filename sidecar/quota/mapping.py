@@ -95,10 +95,19 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
     """Made in this order. Empty: nothing is fetched; the headers of ordinary answers are read."""
     login: dict[str, Literal["access", "refresh"]] = {}
     """By provider id: which token of OpenCode's login is the key; it goes to `base_url` and nowhere else."""
+    from_login: dict[Word, str] = {}
+    """What of `config` OpenCode's login says, where the user doesn't: by name, the login's own field."""
+    serves: str | None = None
+    """Where the models answer, if that is another host than `base_url`: keys and accounts are the same."""
     every: str | None = None
     """Asked no more often than this, not even for a refresh: some services refuse who asks more."""
+    backoff: str | None = None
+    """After refusals for too many requests, waits without a stated end double up to this."""
+    undocumented: bool = False
+    """The service doesn't say that it may be asked so: that is done only where the user wants it."""
     providers: list[str] = []
-    """Globs of provider ids whose ordinary answers are read without any configuration; `!` excepts some."""
+    """Whose it is without any configuration: ids of providers that are asked; or, where nothing is asked,
+    globs of those whose ordinary answers are read, and `!` excepts some."""
     config: dict[Word, str] = {}
     """What the user has to say, and how it is described to him: `{config.NAME}`."""
     account: Expression | None = None
@@ -109,13 +118,27 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def every_s(self) -> float:
         """Return how many seconds must lie between two fetches, whatever else is wanted."""
-        period = as_period(self.every)
-        return period.length_s(None) if period else 0.0
+        return _length_s(self.every) or 0.0
+
+    @property
+    def backoff_s(self) -> float | None:
+        """Return how many seconds lie between two fetches at most while it refuses for too many."""
+        return _length_s(self.backoff)
+
+    @property
+    def origin_base(self) -> str | None:
+        """Return a URL of where its models answer."""
+        return self.serves or self.base_url
 
     @property
     def is_passive(self) -> bool:
         """Say whether nothing is fetched, because ordinary answers carry the figures."""
         return not self.requests
+
+
+def _length_s(text: str | None) -> float | None:
+    period = as_period(text)
+    return period.length_s(None) if period else None
 
 
 class Reply(Struct, frozen=True):

@@ -61,7 +61,7 @@ def with_path(mapping: Mapping, path: str) -> Mapping:
 def _check(mapping: Mapping) -> None:
     _check_windows(mapping)
     _check_requests(mapping)
-    _check_login_and_every(mapping)
+    _check_service(mapping)
 
 
 def headers_read(mapping: Mapping) -> set[str]:
@@ -117,8 +117,6 @@ def _check_requests(mapping: Mapping) -> None:
         raise MappingError("requests", "give every request a name of its own, or none")
     if mapping.is_passive and any(uses(expression, "body") for _, expression in _expressions(mapping)):
         raise MappingError("requests", "without requests only headers can be read, no body")
-    if mapping.providers and not mapping.is_passive:
-        raise MappingError("providers", "only for a mapping that reads ordinary answers: requests = []")
     known: set[str] = set()
     for index, request in enumerate(mapping.requests):
         _check_request(f"requests[{index}]", request)
@@ -128,11 +126,20 @@ def _check_requests(mapping: Mapping) -> None:
         known.update(request.capture)
 
 
-def _check_login_and_every(mapping: Mapping) -> None:
-    if mapping.login and not mapping.base_url:
-        raise MappingError("login", "it needs `base_url`: a login's token goes there and nowhere else")
-    if mapping.every is not None and as_period(mapping.every) is None:
-        raise MappingError("every", f"{mapping.every!r} can't be read; write it like 5m, 90s, 1 hour")
+def _check_service(mapping: Mapping) -> None:
+    """Refuse what is said of a service that can't be."""
+    own = ("login", "serves", *(() if mapping.is_passive else ("providers",)))
+    if field := next((name for name in own if getattr(mapping, name) and not mapping.base_url), None):
+        raise MappingError(field, "it needs `base_url`: keys and logins go there and nowhere else")
+    globs = [] if mapping.is_passive else [name for name in mapping.providers if re.search(r"[*?!\[]", name)]
+    if globs:
+        raise MappingError("providers", f"who is asked is named by its id; {globs[0]!r} is none")
+    if unknown := next((name for name in mapping.from_login if name not in mapping.config), None):
+        raise MappingError("from_login", f"{unknown!r} is not declared; name it in `config`")
+    for field in ("every", "backoff"):
+        text = getattr(mapping, field)
+        if text is not None and as_period(text) is None:
+            raise MappingError(field, f"{text!r} can't be read; write it like 5m, 90s, 1 hour")
 
 
 def _check_request(place: str, request: RequestMapping) -> None:

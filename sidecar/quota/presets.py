@@ -11,6 +11,8 @@ from sidecar.quota.mapping import Mapping
 from sidecar.quota.mapping_checks import MappingError, from_data
 
 _FOLDER: Final = files("sidecar.quota") / "presets"
+_OWN: Final = re.compile(r"^providers = \[(.*)\]", re.MULTILINE)
+_PASSIVE: Final = re.compile(r"^requests = \[\]", re.MULTILINE)
 _PLACE: Final = re.compile(r"(windows|requests)\[(\d+)\](?:\.(\w+))?")
 
 
@@ -39,7 +41,18 @@ def load(name: str) -> Mapping:
 def listening() -> dict[str, Mapping]:
     """Return the presets that read ordinary answers of providers that nobody has configured."""
     # Parsed are only those: all together would take a new process longer than its handshake.
-    return {name: load(name) for name in names() if "\nproviders = " in text(name)}
+    return {name: load(name) for name in names() if _PASSIVE.search(text(name)) and _OWN.search(text(name))}
+
+
+@cache
+def asking() -> dict[str, tuple[str, ...]]:
+    """Return by provider id which presets ask what is left there, without parsing them."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in names():
+        if (own := _OWN.search(text(name))) and not _PASSIVE.search(text(name)):
+            for provider_id in re.findall(r'"([^"]+)"', own[1]):
+                found[provider_id] = (*found.get(provider_id, ()), name)
+    return found
 
 
 def listening_to(provider_id: str) -> list[str]:

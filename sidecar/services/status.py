@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from sidecar import __version__
-from sidecar.adapters.config import OUR_FILES
+from sidecar.adapters.config import OUR_FILES, Config
 from sidecar.adapters.documents import Problem
 from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.paths import Places, shorten
@@ -80,12 +80,19 @@ class StatusService:
             config_file=shorten(self._places.config / OUR_FILES[0], self._environ),
             uptime_s=None if self._started_at is None else max(0.0, now - self._started_at),
             switched_off=config.switched_off,
+            unasked=_unasked(config, rows) if only is None else (),
         )
 
     async def _waits(self, place: Workspace, gateways: list[Gateway]) -> Waits:
         now = self._clock()
         names = [gateway.provider_id for gateway in gateways]
         return waiting.waits_of((await self._store.load(now)).cooldowns, place, names, now)
+
+
+def _unasked(config: Config, rows: list[GatewayReport]) -> tuple[str, ...]:
+    """Return who would say more if it were wanted: of whom nothing is known from ordinary answers either."""
+    told = {row.provider_id for row in rows if row.windows}
+    return tuple(name for name in config.unasked if name not in told)
 
 
 def problem_report(problem: Problem, environ: Mapping[str, str]) -> ProblemReport:

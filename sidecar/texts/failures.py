@@ -30,6 +30,8 @@ _KINDS: Final = {
     "in-band": "the reply says that it is an error; check the key and what it may read",
     "no-capture": "an earlier reply lacks what the next request needs; check preset and config",
     "no-window": "the reply holds no figure that the preset knows; check preset or mapping",
+    "login-expired": "the login's token has expired; OpenCode renews it with its next request there",
+    "login-refused": "the login may have ended; log in again: `opencode auth login`",
 }
 
 
@@ -71,6 +73,8 @@ _KIND_CURES: Final = {
     "not-json": "Check quotaPath: a web page may be at this one.",
     "in-band": "Check the key and what it may read; the service says so in its reply.",
     "no-capture": "Check preset and config of its entry.",
+    "login-expired": "Send a prompt there: OpenCode renews it. If it stays so, run `opencode auth login`.",
+    "login-refused": "Run `opencode auth login` for this provider.",
     "no-window": "Choose another preset, or write a mapping; `quota-sidecar map` tries one on a saved reply.",
 }
 

@@ -14,6 +14,8 @@ class PresetRow(Struct, frozen=True):
     """A file of the user's."""
     refused: str | None = None
     """Why a file of the user's can't be used."""
+    is_undocumented: bool = False
+    """Its service doesn't say that it may be asked so."""
 
 
 def render(rows: Sequence[PresetRow]) -> str:
@@ -25,4 +27,5 @@ def render(rows: Sequence[PresetRow]) -> str:
 def _about(row: PresetRow) -> str:
     if row.refused:
         return f"! {row.refused}"
-    return f"{row.summary or 'no summary'}{' (your own)' if row.is_own else ''}"
+    marks = (" (undocumented)" if row.is_undocumented else "") + (" (your own)" if row.is_own else "")
+    return f"{row.summary or 'no summary'}{marks}"

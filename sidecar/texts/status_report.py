@@ -75,6 +75,8 @@ class StatusReport(Struct, frozen=True, omit_defaults=True):
     waiting: tuple[ProviderWait, ...] = ()
     """Providers without a gateway of their own that have to wait."""
     gone: GoneReport | None = None
+    unasked: tuple[str, ...] = ()
+    """Ids of providers of which nothing is shown, as they are asked only where somebody wants it."""
     threshold: ThresholdReport | None = None
     """Only where one was asked for."""
 
@@ -91,7 +93,8 @@ def render(report: StatusReport, width: int) -> str:
         blocks.append(_nothing_to_show(report, width))
     if report.gone:
         blocks.insert(0, waits.gone(report.gone, report.at, width))
-    return _join([*blocks, _problems(report, width), _health(report, width), _threshold(report, width)])
+    blocks += [_unasked(report, width), _problems(report, width)]
+    return _join([*blocks, _health(report, width), _threshold(report, width)])
 
 
 def no_such_gateway(name: str, known: list[str]) -> str:
@@ -103,6 +106,11 @@ def no_such_gateway(name: str, known: list[str]) -> str:
 
 _NOTHING_KNOWN = "nothing is known yet; ask again"
 _NOTHING_HEARD = "nothing heard yet: the next answer tells"
+
+_UNASKED = (
+    "Not asked, as it isn't documented there: {names}. To ask all the same, set "
+    "providers.<id>.undocumented: true in {file}."
+)
 
 _ALL_OFF = "Every gateway is switched off (providers.<id>.enabled: false): {names}."
 
@@ -164,6 +172,11 @@ def _problems(report: StatusReport, width: int) -> list[str]:
         what = f"{problem.path}: {problem.message}" if problem.path else problem.message
         lines += [*wrap([place], "  ! ", "    ", width), *_words(what, "    ", width)]
     return lines
+
+
+def _unasked(report: StatusReport, width: int) -> list[str]:
+    names = ", ".join(report.unasked)
+    return _words(_UNASKED.format(names=names, file=report.config_file), "", width) if names else []
 
 
 def _health(report: StatusReport, width: int) -> list[str]:
