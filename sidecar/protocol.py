@@ -311,7 +311,7 @@ class RequestFinishedParams(Struct, frozen=True, rename="camel", omit_defaults=T
     """The origin that was called."""
 
 
-class TurnRouteParams(Struct, frozen=True, rename="camel"):
+class TurnRouteParams(Struct, frozen=True, rename="camel", omit_defaults=True):
     """A user's turn is about to begin; asked before anything of it is sent."""
 
     directory: str
@@ -319,6 +319,8 @@ class TurnRouteParams(Struct, frozen=True, rename="camel"):
     agent: str
     target: Target
     """The model that the host would ask: what its picker shows."""
+    parent_id: str | None = None
+    """The session that started this one, as far as that is known without asking."""
 
 
 class TurnRouteResult(Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -118,8 +118,8 @@ class Opencode:
     def request(self, own: str = "a", **more: Any) -> "Request":
         return Request(self, own, **more)
 
-    async def turn(self, shown: str, session: str = "ses_1") -> str | None:
-        params = TurnRouteParams(self.directory, session, "build", target(shown))
+    async def turn(self, shown: str, session: str = "ses_1", parent_id: str | None = None) -> str | None:
+        params = TurnRouteParams(self.directory, session, "build", target(shown), parent_id)
         found = await self.application.turns.route(params)
         await self.application.turns.tell(session)
         return found.provider_id if found else None

@@ -229,3 +229,14 @@ async def test_ten_at_once_see_each_other(tmp_path: Path) -> None:
             for number in range(10):
                 tasks.start_soon(ask, number)
         assert min(plans.count(name) for name in "abc") >= 2
+
+
+async def test_a_subagent_is_routed_as_its_parent_is(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "b", "c") as bed:
+        one = await bed.opencode({"c": MESSAGES})
+        await leave(one, {"a": 40, "b": 30, "c": 80})
+        assert await one.turn(ROUTER) == "c"
+        await leave(one, {"a": 40, "b": 30, "c": 0})
+        assert await one.turn("c", "ses_child", parent_id="ses_1") == ROUTER
+        assert await one.turn("c", "ses_stranger", parent_id="ses_9") is None
+        assert await one.turn("b", "ses_other", parent_id="ses_1") is None

@@ -68,6 +68,11 @@ export class Host {
     return this.#parents.get(sessionId)
   }
 
+  /** The same as far as events have told of it, for whoever can't wait. */
+  knownParentOf(sessionId: string): string | undefined {
+    return this.#parents.get(sessionId)
+  }
+
   /** An assistant's message that is complete, if the event says so; the host may say it again. */
   finished({ type, properties }: Event): MessageFinishedParams | undefined {
     const { id, sessionID, role, parentID, agent, mode, time, tokens } = Object(Object(properties).info)

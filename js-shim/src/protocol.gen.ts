@@ -326,6 +326,7 @@ export interface TurnRouteParams {
   sessionId: string;
   agent: string;
   target: Target;
+  parentId?: string;
 }
 /**
  * Where the turn goes instead.

@@ -37,11 +37,12 @@ export class Turns {
   }
 
   /** Changes the message's model if the turn is to go elsewhere. */
-  async route({ directory }: Host, message: Message) {
+  async route(host: Host, message: Message) {
     const { sessionID: sessionId, agent, model } = message
+    const about = { directory: host.directory, sessionId, agent, parentId: host.knownParentOf(sessionId) }
     const shown = { providerId: model.providerID, modelId: model.modelID }
     const target = this.#router.chosenIn(sessionId, shown)
-    const result = await this.#ask({ directory, sessionId, agent, target })
+    const result = await this.#ask({ ...about, target })
     const other = Object(result).target
     const unanswered = result || !isVirtual(target) ? target : this.#router.standIn(sessionId, target)
     const next = isTarget(other) ? other : unanswered

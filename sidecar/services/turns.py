@@ -84,7 +84,7 @@ class Turns:
         now = self._clock()
         state = await self._store.load(now, DISK_S)
         old = state.sessions.get(params.session_id)
-        session = follow(old, params.session_id, params.target, now)
+        session = follow(old or _of_parent(params, state), params.session_id, params.target, now)
         found = self._destination(place, state, session, now)
         target = found.target
         if place.config.settings.dry_run:
@@ -201,6 +201,16 @@ class Turns:
         reason = "stays" if is_kept else "routed"
         considered = (*ranked, *(row for row in candidates if row.unfit))
         return Destination(target, reason, considered, route.strategy, first)
+
+
+def _of_parent(params: TurnRouteParams, state: State) -> SessionRoute | None:
+    """Return the virtual model of a subagent that begins where its parent's turn was moved, if it was."""
+    parent = state.sessions.get(params.parent_id or "")
+    if parent is None or parent.chosen.provider_id != ROUTER:
+        return None
+    if params.target not in (parent.chosen, parent.moved_to):
+        return None
+    return replace(parent, session_id=params.session_id)
 
 
 def _wire(place: Workspace, route: Route) -> Wire:
