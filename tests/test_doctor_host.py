@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sidecar.adapters.catalogue_file import write_catalogue
+from sidecar.protocol import CatalogueModel, CatalogueProvider
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home, provider
 from tests.bed.page import KEY, configure, contents, doctor, install, problems
@@ -106,6 +108,44 @@ def test_an_entry_that_is_not_ours_is_left_alone(home: Home, gateway: Gateway, s
     page = doctor(home, 1)
     assert page["OpenCode"][1:] == ["  plugin       ! not loaded"]
     assert len(problems(page)) == 3
+
+
+def test_a_router_that_opencode_does_not_offer_is_told(home: Home, gateway: Gateway) -> None:
+    configure(home, gateway, virtualModels={"m1": {"targets": ["campus/m1", "lab/m1"]}})
+    models = [CatalogueModel("m1")]
+    write_catalogue(home.state, [CatalogueProvider("campus", models), CatalogueProvider("lab", models)])
+    home.write_opencode(
+        {"campus": provider(gateway.base_url, name="Campus", key=KEY)}, enabled_providers=["campus"]
+    )
+    page = doctor(home, 1)
+    assert page["Models of limit-router"] == ["  m1                         headroom · campus/m1 · lab/m1"]
+    assert problems(page) == [
+        "1. OpenCode doesn't offer limit-router: `enabled_providers` leaves it out",
+        "Cure: Add it in the global opencode.json, and restart OpenCode:",
+        '"enabled_providers": ["campus", "limit-router"]',
+    ]
+
+
+def test_what_a_model_of_the_router_lists_is_looked_for_in_what_opencode_told(
+    home: Home, gateway: Gateway
+) -> None:
+    models = {"m1": {"targets": ["campus/m2", "lab"]}, "m3": {"strategy": "cots"}}
+    configure(home, gateway, virtualModels=models, autoVirtualModels=False)
+    write_catalogue(home.state, [CatalogueProvider("campus", [CatalogueModel("m1")])])
+    home.write_opencode(
+        {"campus": provider(gateway.base_url, name="Campus", key=KEY)}, enabled_providers=["limit-router"]
+    )
+    assert problems(doctor(home, 1)) == [
+        "1. 3 things to mend in ~/.config/opencode/quota-sidecar.jsonc",
+        "- line 15, virtualModels.m3.strategy: 'cots' is not known here; did you mean 'cost'?",
+        "- line 10, virtualModels.m1.targets[0]: the provider 'campus' has no model 'm2' in OpenCode; "
+        "`opencode models` lists them",
+        "- line 11, virtualModels.m1.targets[1]: OpenCode has no provider 'lab'; "
+        "`opencode models` lists what there is",
+        "Cure: Correct it there; it is read anew at every command.",
+        "2. limit-router/m1 has nothing to choose from: only campus/m2 can be used",
+        "Cure: List another target of it in virtualModels, or mend what keeps one out.",
+    ]
 
 
 def test_an_entry_may_name_a_file_of_the_plugin(home: Home, gateway: Gateway) -> None:

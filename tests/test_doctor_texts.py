@@ -24,6 +24,7 @@ from sidecar.texts.doctor_data import (
     ProviderReport,
     StoreReport,
     StoreTrouble,
+    VirtualModelReport,
 )
 from sidecar.texts.doctor_findings import find
 from sidecar.texts.doctor_report import WIDTH, render
@@ -46,6 +47,12 @@ WELL = DoctorReport(
     log=LogReport("~/state/logs"),
     config_file="~/quota-sidecar.jsonc",
 )  # fmt: skip
+
+
+SONNET = VirtualModelReport("claude-sonnet-4-5", "headroom", ("anthropic/claude-sonnet-4-5", "lab/sonnet"))
+LONELY = VirtualModelReport(
+    "qwen3", "cost", ("lab/qwen3",), {"campus/qwen3": "no key", "gone/qwen3": "switched off"}, is_listed=True
+)
 
 
 def with_(**changes: Any) -> DoctorReport:
@@ -72,6 +79,9 @@ BROKEN = [
         store=StoreReport("~/s/f", "on_disk", is_open_to_others=True, folder_mode="0755", file_mode="0644")
     ),
     with_(log=LogReport("~/state/logs", 1, failures_last_hour=2)),
+    with_(virtual_models=(SONNET,), enabled_providers=("anthropic", "openrouter")),
+    with_(virtual_models=(LONELY,)),
+    with_(virtual_models=(msgspec.structs.replace(LONELY, usable=()),)),
 ]
 
 
@@ -97,6 +107,52 @@ def test_a_mistake_that_a_gateway_and_a_preset_share_is_told_once_and_all_of_a_f
             ("line 3, windows[0]: wrong", "also wrong"),
         ),
     )
+
+
+def test_a_virtual_model_without_a_choice_names_what_is_out() -> None:
+    assert find(with_(virtual_models=(SONNET, LONELY))) == (
+        Finding(
+            "limit-router/qwen3 has nothing to choose from: only lab/qwen3 can be used",
+            "List another target of it in virtualModels, or mend what keeps one out.",
+            ("campus/qwen3: no key", "gone/qwen3: switched off"),
+        ),
+    )
+    assert find(with_(virtual_models=(msgspec.structs.replace(LONELY, usable=()),)))[0].what == (
+        "limit-router/qwen3 has nothing to choose from: no target can be used"
+    )
+
+
+def test_one_that_was_found_by_itself_is_no_problem() -> None:
+    assert find(with_(virtual_models=(msgspec.structs.replace(LONELY, is_listed=False),))) == ()
+
+
+def test_a_list_of_providers_that_leaves_the_router_out_is_a_problem_where_it_has_models() -> None:
+    assert find(with_(virtual_models=(SONNET,), enabled_providers=("lab", "campus"))) == (
+        Finding(
+            "OpenCode doesn't offer limit-router: `enabled_providers` leaves it out",
+            "Add it in the global opencode.json, and restart OpenCode:",
+            paste='"enabled_providers": ["lab", "campus", "limit-router"]',
+        ),
+    )
+    assert find(with_(virtual_models=(SONNET,), enabled_providers=("lab", "limit-router"))) == ()
+    assert find(with_(enabled_providers=("lab",))) == ()
+
+
+def test_the_models_of_the_router_are_listed() -> None:
+    (block,) = [
+        part
+        for part in render(with_(virtual_models=(SONNET, LONELY))).split("\n\n")
+        if part.startswith("Models")
+    ]
+    assert block == (
+        """\
+Models of limit-router
+  claude-sonnet-4-5          headroom · anthropic/claude-sonnet-4-5 · lab/sonnet
+  qwen3                      cost · lab/qwen3 · ! campus/qwen3: no key
+                             ! gone/qwen3: switched off"""
+    )
+    many = render(with_(virtual_models=(SONNET,) * 15))
+    assert "\n  and 3 more\n" in many
 
 
 def test_problems_are_told_in_the_order_in_which_they_are_to_be_cured() -> None:

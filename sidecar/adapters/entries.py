@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -91,8 +92,8 @@ def _convert(kind: Any, data: Any, path: Path, found: list[Finding]) -> Any:
 def _choices(kind: Any, steps: Path) -> tuple[str, ...]:
     """Return the words that may stand at *steps* below a value of *kind*; none if not only such may."""
     for step in (*steps, None):
-        while get_origin(kind) is Annotated:
-            kind = get_args(kind)[0]
+        while get_origin(kind) in (Annotated, Union, UnionType):
+            kind = next(part for part in get_args(kind) if part is not NoneType)
         if step is None:
             return get_args(kind) if get_origin(kind) is Literal else ()
         if isinstance(step, int):

@@ -4,7 +4,7 @@ Providers' base URLs and keys, the variables that it takes keys from, the plugin
 that were listed for another plugin.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from msgspec import Struct
@@ -80,6 +80,8 @@ class HostConfig(Struct, frozen=True):
     problems: list[Problem]
     plugins: list[HostPlugin]
     virtual: dict[str, HostVirtualModel] = {}
+    enabled_providers: tuple[str, ...] | None = None
+    """The only ones that OpenCode has; absent: all."""
 
 
 def read_host_config(places: Places, reader: DocumentReader) -> HostConfig:
@@ -107,7 +109,14 @@ def read_host_config(places: Places, reader: DocumentReader) -> HostConfig:
         problems=problems,
         plugins=[plugin for document in documents for plugin in _plugins(document)],
         virtual={name: model for document in documents for name, model in _virtual(document)},
+        enabled_providers=_enabled_providers(documents),
     )
+
+
+def _enabled_providers(documents: Iterable[Document]) -> tuple[str, ...] | None:
+    """Return the last list: a later file's takes the place of an earlier one's."""
+    lists = [rows for document in documents if is_list(rows := document.data.get("enabled_providers"))]
+    return tuple(name for name in lists[-1] if isinstance(name, str)) if lists else None
 
 
 def _virtual(document: Document) -> Iterator[tuple[str, HostVirtualModel]]:

@@ -57,8 +57,10 @@ class VirtualModelReader(Struct, frozen=True):
         groups, own = self._groups(), self.settings.virtual_models
         models: dict[str, VirtualModel | None] = {}
         for model_id, entry in own.items():
-            targets = self._targets(model_id, entry, groups, ("virtualModels", model_id), found)
-            models[model_id] = self._model(model_id, targets, entry) if entry.enabled else None
+            models[model_id] = None
+            if entry.enabled:
+                targets = self._targets(model_id, entry, groups, ("virtualModels", model_id), found)
+                models[model_id] = self._model(model_id, targets, entry)
         for model_id, row in hosts.items():
             if model_id not in own:
                 entry, faults = VirtualModelEntry(targets=list(row.providers), name=row.name), list[Finding]()

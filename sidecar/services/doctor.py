@@ -11,6 +11,8 @@ import anyio
 import anyio.to_thread
 import msgspec
 
+from sidecar.adapters.catalogue import Catalogue
+from sidecar.adapters.catalogue_file import read_catalogue
 from sidecar.adapters.config import OUR_FILES, Config, ConfigLoader
 from sidecar.adapters.credentials import KeyFinder, default_variable, key_finder
 from sidecar.adapters.documents import Document
@@ -25,15 +27,18 @@ from sidecar.adapters.quota_http import QuotaFetchError, QuotaHttp
 from sidecar.adapters.secrets import Placeholders, Secret, UnresolvedError
 from sidecar.adapters.store_facts import look_at_store
 from sidecar.plain import is_object
+from sidecar.protocol import ROUTER, Target
 from sidecar.quota import presets
 from sidecar.services.status import key_report, problem_report
 from sidecar.texts import doctor_findings as words
+from sidecar.texts.decisions import name as named
 from sidecar.texts.doctor_data import (
     DoctorReport,
     FileReport,
     PresetReport,
     ProbeReport,
     ProviderReport,
+    VirtualModelReport,
 )
 from sidecar.texts.status_report import FailureReport
 
@@ -59,7 +64,8 @@ class Doctor:
 
     async def examine(self, project: Path | None) -> DoctorReport:
         """Return all that is found, with every problem; *project* is the folder that we are called in."""
-        config = self._loader.load(project)
+        catalogue = read_catalogue(self._places.state)
+        config = self._loader.load(project, catalogue=catalogue)
         host = read_host_config(self._places, self._loader.reader)
         keys = key_finder(self._environ, host, Placeholders(self._environ, [project] if project else []))
         probes = await self._probe_all(config)
@@ -81,6 +87,8 @@ class Doctor:
             config_file=shorten(self._places.config / OUR_FILES[0], self._environ),
             is_enabled=config.settings.enabled,
             switched_off=config.switched_off,
+            virtual_models=tuple(_virtual_models(config, catalogue)),
+            enabled_providers=host.enabled_providers,
             config_problems=tuple(problem_report(row, self._environ) for row in config.problems),
         )
         return msgspec.structs.replace(report, problems=words.find(report))
@@ -152,6 +160,20 @@ class Doctor:
         except PresetRefusedError:
             return False
         return bool(mapping.base_url and mapping.requests and not mapping.config)
+
+
+def _virtual_models(config: Config, catalogue: Catalogue) -> Iterator[VirtualModelReport]:
+    """Yield nothing before a host has told its catalogue: without one nobody knows what can be used."""
+    for model in config.virtual_models.values() if catalogue.providers() else ():
+        route = config.targets.route(Target(ROUTER, model.id), catalogue)
+        usable = [row for row in route.targets if row.why_not is None or row.by_turn]
+        yield VirtualModelReport(
+            model.id,
+            model.strategy,
+            tuple(named(row.target) for row in usable),
+            {named(row.target): row.why_not or "" for row in route.targets if row not in usable},
+            model.is_listed,
+        )
 
 
 def _heard_by(provider_id: str) -> str | None:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from sidecar.core.choose import Strategy
 from sidecar.texts.status_report import FailureReport, KeyReport, ProblemReport
 
 
@@ -93,6 +94,18 @@ class ProviderReport(Struct, frozen=True, omit_defaults=True):
     """The one that reads its ordinary answers, without any configuration."""
 
 
+class VirtualModelReport(Struct, frozen=True, omit_defaults=True):
+    """A model of limit-router, with the targets that it stands for as `provider/model`."""
+
+    id: str
+    strategy: Strategy
+    usable: tuple[str, ...] = ()
+    out: dict[str, str] = {}
+    """Why the others are none."""
+    is_listed: bool = False
+    """The user has listed it; else it was found."""
+
+
 StoreTrouble = Literal["no_folder", "read_only", "damaged", "newer", "busy", "refused"]
 
 
@@ -166,4 +179,8 @@ class DoctorReport(Struct, frozen=True, omit_defaults=True):
     is_enabled: bool = True
     switched_off: tuple[str, ...] = ()
     config_problems: tuple[ProblemReport, ...] = ()
+    virtual_models: tuple[VirtualModelReport, ...] = ()
+    """Of the last catalogue that OpenCode told."""
+    enabled_providers: tuple[str, ...] | None = None
+    """The only providers that OpenCode has; absent: all."""
     problems: tuple[Finding, ...] = ()

@@ -6,6 +6,7 @@ The order of `_RULES` is the order in which they are told: what stops everything
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from sidecar.protocol import ROUTER
 from sidecar.texts.doctor_data import (
     DoctorReport,
     Finding,
@@ -17,6 +18,9 @@ from sidecar.texts.doctor_data import (
 from sidecar.texts.failures import fetch_cure, fetch_failure
 from sidecar.texts.figures import title
 from sidecar.texts.status_report import ProblemReport
+
+FEWEST: Final = 2
+"""Targets that make a virtual model worth having."""
 
 NO_OBJECT: Final = "it holds no object; nothing of it is used"
 NOT_SHOWN: Final = "(not shown: the line holds part of a key)"
@@ -144,6 +148,25 @@ def _nothing_configured(report: DoctorReport) -> Iterator[Finding]:
 _EXAMPLE: Final = '"providerId": "my-gateway", "quotaPath": "/quota"'
 
 
+def _virtual_models(report: DoctorReport) -> Iterator[Finding]:
+    names = report.enabled_providers
+    if report.virtual_models and names is not None and ROUTER not in names:
+        listed = ", ".join(f'"{name}"' for name in (*names, ROUTER))
+        yield Finding(
+            f"OpenCode doesn't offer {ROUTER}: `enabled_providers` leaves it out",
+            "Add it in the global opencode.json, and restart OpenCode:",
+            paste=f'"enabled_providers": [{listed}]',
+        )
+    for model in report.virtual_models:
+        if model.is_listed and len(model.usable) < FEWEST:
+            left = f"only {model.usable[0]}" if model.usable else "no target"
+            yield Finding(
+                f"{ROUTER}/{model.id} has nothing to choose from: {left} can be used",
+                "List another target of it in virtualModels, or mend what keeps one out.",
+                tuple(f"{target}: {why}" for target, why in model.out.items()),
+            )
+
+
 def _gateways(report: DoctorReport) -> Iterator[Finding]:
     for gateway in report.gateways:
         if gateway.failure:
@@ -181,5 +204,5 @@ def _log(report: DoctorReport) -> Iterator[Finding]:
 
 
 _RULES: Final[tuple[Callable[[DoctorReport], Iterator[Finding]], ...]] = (
-    _program, _plugin, _configuration, _nothing_configured, _gateways, _store, _log,
+    _program, _plugin, _configuration, _nothing_configured, _virtual_models, _gateways, _store, _log,
 )  # fmt: skip

@@ -23,6 +23,7 @@ from sidecar.texts.status_report import key_words
 WIDTH: Final = 80
 LABEL: Final = 12
 GATEWAY: Final = 26
+MOST_MODELS: Final = 12
 
 Rows = Iterator[list[str]]
 
@@ -35,6 +36,7 @@ def render(report: DoctorReport) -> str:
         ["OpenCode", *_flat(_host(report.host))],
         ["Files", *_flat(_files(report))],
         ["Gateways, asked now", *_flat(_gateways(report))],
+        *([["Models of limit-router", *virtual]] if (virtual := _flat(_virtual_models(report))) else []),
         ["Store", *_flat(_store(report.store))],
         ["Log", *_flat(_log(report))],
         _problems(report.problems),
@@ -98,6 +100,15 @@ def _gateways(report: DoctorReport) -> Rows:
     for provider in report.providers:
         first = f"  {fit(provider.provider_id, GATEWAY)} "
         yield wrap(list(_provider(provider)), first, " " * columns(first), WIDTH)
+
+
+def _virtual_models(report: DoctorReport) -> Rows:
+    for model in report.virtual_models[:MOST_MODELS]:
+        first = f"  {fit(model.id, GATEWAY)} "
+        parts = [model.strategy, *model.usable, *(f"! {target}: {why}" for target, why in model.out.items())]
+        yield wrap(parts, first, " " * columns(first), WIDTH)
+    if (more := len(report.virtual_models) - MOST_MODELS) > 0:
+        yield [f"  and {more:,} more"]
 
 
 def _provider(provider: ProviderReport) -> Iterator[str]:

@@ -7,7 +7,7 @@ from tests.bed.home import Home, provider
 from tests.bed.program import MAIN, run
 
 KEY = "campus-key-0123456789abcdef"
-BEGINS = re.compile(r" +(\d+\. |- |Cure: |\"plugin|\{ |chmod )|  [a-zA-Z!~]")
+BEGINS = re.compile(r" +(\d+\. |- |Cure: |\"plugin|\"enabled|\{ |chmod )|  [a-zA-Z!~]")
 """What starts a text: a problem and its parts, or a row of a section."""
 
 
