@@ -24,6 +24,7 @@ from sidecar.adapters.store import (
     Store,
 )
 from sidecar.core.account import Account
+from sidecar.core.forecast import Trail
 from sidecar.quota.windows import Window
 from tests.bed.store_user import NOW
 
@@ -46,7 +47,7 @@ SNAPSHOT = QuotaSnapshot(
     error=QuotaError("status", 503),
     failures=3,
     retry_at=NOW + 30,
-    trail={"tokens:tokens:": ((NOW - 60.5, 80.0), (NOW - 1, 75.0)), "cost:cost:€": ((NOW - 1, 0.0),)},
+    trail={"tokens:tokens:": Trail(((NOW - 60, 80.0), (NOW - 1, 75.25)), NOW + 5), "a:b:€": Trail(())},
 )
 
 

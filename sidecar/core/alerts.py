@@ -63,8 +63,8 @@ def judge(window: Timed, read_at: float, mark: Mark | None, now: float) -> Verdi
         return Verdict(None, mark)  # nothing to say, or somebody has judged this reading or a newer one
     if mark is not None and mark.at > now:  # the clock was set back: of the mark only the level is true
         mark = Mark(mark.level, read_at, window.resets_at)
-    has_turned = mark is not None and _has_turned(mark, window, now)
-    told = _ABOVE_ALL if mark is None or has_turned else _still_told(mark, left, now)
+    is_over = mark is not None and has_turned(mark.resets_at, window, now)
+    told = _ABOVE_ALL if mark is None or is_over else _still_told(mark, left, now)
     reached = _lowest(left, (_EXHAUSTED, *THRESHOLDS))
     level = min(reached, told)
     news = None
@@ -74,17 +74,20 @@ def judge(window: Timed, read_at: float, mark: Mark | None, now: float) -> Verdi
         news = "low"
     if level == _ABOVE_ALL:
         return Verdict(news, None)
-    resets_at = window.resets_at if mark is None or has_turned else _later(mark.resets_at, window.resets_at)
+    resets_at = window.resets_at if mark is None or is_over else _later(mark.resets_at, window.resets_at)
     is_same = mark is not None and (level, resets_at) == (mark.level, mark.resets_at)
     return Verdict(news, mark if is_same else Mark(level, read_at, resets_at))
 
 
-def _has_turned(mark: Mark, window: Timed, now: float) -> bool:
-    """Say whether another period has begun, seen or not; a reset that moves with the clock is none."""
-    if mark.resets_at is None or mark.resets_at > now:
+def has_turned(resets_at: float | None, window: Timed, now: float) -> bool:
+    """Say whether a period that was to end at *resets_at* has, seen or not, and *window* is of another.
+
+    A reset that moves with the clock is none.
+    """
+    if resets_at is None or resets_at > now:
         return False
     least = LEAST_TURN_S if window.period_s is None else window.period_s / 2
-    return window.resets_at is None or window.resets_at - mark.resets_at >= least
+    return window.resets_at is None or window.resets_at - resets_at >= least
 
 
 def _still_told(mark: Mark, left: float, now: float) -> float:
