@@ -6,7 +6,7 @@ from typing import Any, Final
 import anyio
 
 from sidecar.core.choose import Stay
-from sidecar.protocol import ROUTER, MessageFinishedParams, SendPlan
+from sidecar.protocol import ROUTER, MessageFinishedParams, SendPlan, WorkspaceOpenParams
 from tests.flying import NOW, Flying, Opencode, leave, origin, target
 
 MESSAGES: Final = "@ai-sdk/anthropic"
@@ -152,7 +152,8 @@ async def test_nobody_who_fits_is_said_with_each_ones_reason(tmp_path: Path) -> 
         request = one.request(ROUTER, wire="anthropic-messages")
         plan = await one.application.routing.plan(request.params)
         assert plan.body == (  # type: ignore[union-attr]
-            '{"type":"error","error":{"type":"quota_sidecar","message":"Nobody can take this as qwen3-coder, a '
+            '{"type":"error","error":{"type":"quota_sidecar","message":'
+            '"Nobody can take this as qwen3-coder, a '
             "model of limit-router.\\nA: speaks another wire.\\nB: speaks another wire.\\n"
             '/route says more; any other model of the picker goes on."}}'
         )
@@ -240,3 +241,25 @@ async def test_a_subagent_is_routed_as_its_parent_is(tmp_path: Path) -> None:
         assert await one.turn("c", "ses_child", parent_id="ses_1") == ROUTER
         assert await one.turn("c", "ses_stranger", parent_id="ses_9") is None
         assert await one.turn("b", "ses_other", parent_id="ses_1") is None
+
+
+async def test_a_request_right_after_the_start_waits_for_what_the_host_offers(tmp_path: Path) -> None:
+    async with Flying(tmp_path, strategy="priority") as bed:
+        one = await bed.opencode()
+        await leave(one, {"a": 40, "b": 30})
+        late = Opencode(bed)
+        late.application.workspaces.open(WorkspaceOpenParams(late.directory))
+        await late.application.workspaces.looked_at(late.directory)
+        request = late.request(ROUTER)
+        assert late.application.routing.plan_at_once(request.params) is None
+        served = list[str]()
+
+        async def ask() -> None:
+            served.append(await request.plan())
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await anyio.wait_all_tasks_blocked()
+            await late.open()
+        assert served == ["a"]
+        await late.application.aclose()

@@ -11,9 +11,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from sidecar.adapters.store import ClearCooldown, PutCooldown, Store
-from sidecar.core.choose import Unfit, rank
+from sidecar.core.choose import Unfit
 from sidecar.core.cooldown import CooldownKey, is_offline
-from sidecar.core.decision import Decision, Reason, Refused
+from sidecar.core.decision import Reason
 from sidecar.core.failure import Failure, Refusal, classify
 from sidecar.protocol import (
     ROUTER,
@@ -31,12 +31,16 @@ from sidecar.services import refusals
 from sidecar.services.flights import Flight, Flights, Hit, Moved
 from sidecar.services.look import DISK_S, Look, Looking
 from sidecar.services.probes import best_of, first_of, is_due
+from sidecar.services.reasons import decision_of, reason_of
 from sidecar.services.sessions import Sessions
 from sidecar.services.standing import Standing
 from sidecar.services.workspaces import Workspaces
 
 CATALOGUE_S: Final = 0.7
 """A refusal right after the start waits so long for the host to say which models there are."""
+
+FIRST_TOLD_S: Final = 5.0
+"""As `CATALOGUE_S`, for a request of a virtual model: who stands behind it is in what the host says."""
 
 WAITED_OUT_S: Final = 2.0
 """A wait that a provider states is sat out if it is no longer."""
@@ -64,7 +68,8 @@ class Routing:
     def plan_at_once(self, request: RequestPlanParams) -> Plan | None:
         """Answer as `plan` does, without waiting; None where the disk, or another process, must be asked."""
         look = self._looking.at_once(request, self._unfit(request))
-        if look is None or look.is_compared:  # others are to see at once that it is under way
+        # Others are to see at once that it is under way; and who stands behind a model may be told yet.
+        if look is None or look.is_compared or not look.standings:
             return None
         first = best_of(look, may_wait=True)
         if first is None or (is_due(look.of(first.target)) and not look.is_alone):
@@ -73,6 +78,8 @@ class Routing:
 
     async def plan(self, request: ModelRequest) -> Plan:
         """Say where *request* goes. Never to nobody: that everybody waits is only what we remember."""
+        if request.target.provider_id == ROUTER:
+            await self._workspaces.told(request.directory, FIRST_TOLD_S)
         unfit = self._unfit(request)
         look = self._looking.at_once(request, unfit) or await self._looking.look(request, unfit)
         if look is None:
@@ -92,7 +99,7 @@ class Routing:
         flight.asked_at = look.now
         if look.is_alone:
             return PassPlan()
-        self._note(flight, look, first, _reason(look, first))
+        self._note(flight, look, first, reason_of(look, first))
         if look.config.settings.dry_run and look.own:
             return PassPlan()
         if first is None:
@@ -203,7 +210,7 @@ class Routing:
         hit = flight.hits[-1] if flight.hits else None
         said = (look.request.agent, look.request.target, first.target if first else None, reason)
         if self._flights.is_news(look.request.session_id, said) or reason == "refused":
-            flight.decisions.append(partial(_decision, look, first, reason, hit))
+            flight.decisions.append(partial(decision_of, look, first, reason, hit))
 
     def _went(self, flight: Flight, look: Look, first: Standing, reason: Reason) -> None:
         """Remember where the session is now, and what to tell if that is elsewhere by choice."""
@@ -225,26 +232,6 @@ class Routing:
         return SendPlan(first.target, spec.url, headers, list(edits), timeout_s)
 
 
-MOST_EXPLAINED: Final = 12
-
-
-def _decision(look: Look, first: Standing | None, reason: Reason, hit: Hit | None) -> Decision:
-    candidates = [row.candidate for row in look.standings]
-    ranked = rank(candidates, look.route.strategy, look.stay, look.now, look.reserve)
-    return Decision(
-        at=look.now,
-        session_id=look.request.session_id,
-        agent=look.request.agent,
-        own=look.request.target,
-        reason=reason,
-        taken=first.target if first else None,
-        strategy=look.route.strategy,
-        candidates=(*ranked, *(row for row in candidates if row.unfit))[:MOST_EXPLAINED],
-        refused=_refused(hit) if hit else None,
-        dry_run=look.config.settings.dry_run,
-    )
-
-
 def _refusal(params: RequestFailedParams, target: Target) -> Refusal:
     return Refusal(
         target.provider_id,
@@ -256,36 +243,10 @@ def _refusal(params: RequestFailedParams, target: Target) -> Refusal:
     )
 
 
-def _refused(hit: Hit) -> Refused:
-    until = hit.cooldown.until if hit.cooldown else None
-    return Refused(hit.target, hit.failure.failure_class, hit.failure.evidence, until)
-
-
 def _is_waited_out(failure: Failure, params: RequestFailedParams, target: Target) -> bool:
     """Say whether the same target is asked again, once, after a wait that is hardly noticed."""
     wait_s = failure.retry_after_s
     return wait_s is not None and wait_s <= WAITED_OUT_S and params.tried.count(target) <= 1
-
-
-def _reason(look: Look, first: Standing | None) -> Reason:
-    if first is None:
-        return "own limit" if look.own else "nobody fits"
-    if first.candidate.tier == "cooling":
-        return "nobody is left"
-    own = look.own
-    if own is None:
-        return _virtual_reason(look, first)
-    if not first.candidate.is_own:
-        return "own limit" if own.limit else "cooling" if own.is_waiting else "better"
-    return "probe" if own.is_waiting else "as chosen"
-
-
-def _virtual_reason(look: Look, first: Standing) -> Reason:
-    if is_due(look.of(first.target)):
-        return "probe"
-    ranked = rank([row.candidate for row in look.standings], look.route.strategy, reserve=look.reserve)
-    is_kept = look.stay is not None and look.stay.target == first.target != ranked[0].target
-    return "stays" if is_kept else "routed"
 
 
 def _timeout(look: Look, target: Target) -> float | None:
