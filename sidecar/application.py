@@ -27,10 +27,10 @@ from sidecar.services.commands import Commands
 from sidecar.services.flights import Flights
 from sidecar.services.leases import Leases
 from sidecar.services.limits import LimitsService
+from sidecar.services.look import Looking
 from sidecar.services.quotas import Quotas
 from sidecar.services.requests import Requests
 from sidecar.services.routing import Routing
-from sidecar.services.sessions import Sessions
 from sidecar.services.status import StatusService
 from sidecar.services.telling import Telling
 from sidecar.services.turns import Turns
@@ -65,13 +65,14 @@ class Application:
         quotas = Quotas(self.store, self._http, clock)
         self.status = StatusService(places, environ, self.store, quotas, clock, started_at)
         self.workspaces = Workspaces(self.loader)
-        self.answers = Answers(self.workspaces, clock)
-        self.webhooks, flights, sessions = Webhooks(), Flights(), Sessions()
+        self.answers = Answers(self.workspaces, self.store, clock)
+        self.webhooks, flights = Webhooks(), Flights()
+        looking = Looking(self.workspaces, self.store, clock)
         self.limits = LimitsService(self.store, flights, clock)
         self.telling = Telling(self.store, self.webhooks, clock)
-        self.routing = Routing(self.workspaces, self.store, flights, sessions, clock)
+        self.routing = Routing(self.workspaces, self.store, flights, looking)
         self.leases = Leases(flights, self.store, clock)
-        self.turns = Turns(self.workspaces, self.telling, self.store, sessions, clock)
+        self.turns = Turns(self.workspaces, self.telling, self.store, looking, clock)
         self.requests = Requests(
             self.workspaces, self.answers, self.routing, flights, self.telling, self.store, clock
         )

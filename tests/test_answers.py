@@ -29,6 +29,7 @@ from sidecar.services import workspaces
 from sidecar.services.alerts import Alerts
 from sidecar.services.answers import Answers
 from sidecar.services.flights import Flights
+from sidecar.services.look import Looking
 from sidecar.services.quotas import HEARD_MODELS, Freshness, Quotas
 from sidecar.services.requests import Requests
 from sidecar.services.routing import Routing
@@ -64,10 +65,12 @@ class Heard:
         self.store = MemoryStore()
         self.workspaces = Workspaces(machine.loader)
         self.workspaces.open(WorkspaceOpenParams(str(machine.project)))
-        self.answers = Answers(self.workspaces, lambda: self.now)
+        self.answers = Answers(self.workspaces, self.store, lambda: self.now)
         self.quotas = Quotas(self.store, QuotaHttp(), lambda: self.now)
         flights, telling = Flights(), Telling(self.store, Webhooks(), lambda: self.now)
-        routing = Routing(self.workspaces, self.store, flights, lambda: self.now)
+        routing = Routing(
+            self.workspaces, self.store, flights, Looking(self.workspaces, self.store, lambda: self.now)
+        )
         self.requests = Requests(
             self.workspaces, self.answers, routing, flights, telling, self.store, lambda: self.now
         )

@@ -65,15 +65,19 @@ class Look(Struct, frozen=True):
 class Looking:
     """Looks, from memory and from what other processes have written."""
 
-    def __init__(
-        self, workspaces: Workspaces, store: Store, sessions: Sessions, clock: Callable[[], float]
-    ) -> None:
-        """Share *store* with other processes, and *sessions* with turns; *clock* gives Unix seconds."""
+    def __init__(self, workspaces: Workspaces, store: Store, clock: Callable[[], float]) -> None:
+        """Share *store* with other processes; *clock* gives Unix seconds."""
         self._workspaces = workspaces
         self._store = store
         self._clock = clock
         self._knowledge: Knowledge | None = None
-        self._sessions = sessions
+        self.sessions = Sessions()
+
+    def knowledge(self, state: State) -> Knowledge:
+        """Return what *state* says; the same of the same one."""
+        if self._knowledge is None or self._knowledge.state is not state:
+            self._knowledge = Knowledge(state)
+        return self._knowledge
 
     async def look(
         self, request: ModelRequest, out: Mapping[Target, Unfit], *, is_fresh: bool = False
@@ -100,14 +104,13 @@ class Looking:
     def _made(
         self, request: ModelRequest, place: Workspace, state: State, out: Mapping[Target, Unfit], now: float
     ) -> Look:
-        if self._knowledge is None or self._knowledge.state is not state:
-            self._knowledge = Knowledge(state)
+        knowledge = self.knowledge(state)
         model = model_of(request, state.sessions)
         route = place.config.targets.route(model, place.catalogue)
         if request.wire == "other":
             own = tuple(row for row in route.targets if row.target == request.target)
             route = replace(route, targets=own)
-        found = standings(route, Asking(request, place.config, self._knowledge, now, out))
+        found = standings(route, Asking(request, place.config, knowledge, now, out))
         is_kept = route.strategy != "priority"
-        stay = self._sessions.stay(request.session_id, model, state) if is_kept else None
-        return Look(request, place, route, found, self._knowledge, now, model, stay)
+        stay = self.sessions.stay(request.session_id, model, state) if is_kept else None
+        return Look(request, place, route, found, knowledge, now, model, stay)

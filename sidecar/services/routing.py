@@ -4,7 +4,6 @@ Both questions are answered from memory. The disk is asked what other processes 
 we have, for `DISK_S` at most; what takes longer goes on beside the answer.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -32,7 +31,6 @@ from sidecar.services.flights import Flight, Flights, Hit, Moved
 from sidecar.services.look import DISK_S, Look, Looking
 from sidecar.services.probes import best_of, first_of, is_due
 from sidecar.services.reasons import decision_of, reason_of
-from sidecar.services.sessions import Sessions
 from sidecar.services.standing import Standing
 from sidecar.services.workspaces import Workspaces
 
@@ -49,20 +47,13 @@ WAITED_OUT_S: Final = 2.0
 class Routing:
     """Answers `request/plan` and `request/failed`."""
 
-    def __init__(
-        self,
-        workspaces: Workspaces,
-        store: Store,
-        flights: Flights,
-        sessions: Sessions,
-        clock: Callable[[], float],
-    ) -> None:
-        """Share *store* with other processes; *clock* gives Unix seconds."""
+    def __init__(self, workspaces: Workspaces, store: Store, flights: Flights, looking: Looking) -> None:
+        """Share *store* with other processes, and *looking* with turns."""
         self._workspaces = workspaces
         self._store = store
         self._flights = flights
-        self._sessions = sessions
-        self._looking = Looking(workspaces, store, sessions, clock)
+        self._looking = looking
+        self._sessions = looking.sessions
         self._unreached: dict[str, float] = {}
 
     def plan_at_once(self, request: RequestPlanParams) -> Plan | None:

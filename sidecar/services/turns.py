@@ -31,9 +31,8 @@ from sidecar.protocol import (
     Wire,
 )
 from sidecar.services.flights import Moved
-from sidecar.services.look import DISK_S
-from sidecar.services.sessions import Sessions
-from sidecar.services.standing import Asking, Knowledge, Standing, standings
+from sidecar.services.look import DISK_S, Looking
+from sidecar.services.standing import Asking, Standing, standings
 from sidecar.services.telling import Telling
 from sidecar.services.workspaces import Workspace, Workspaces
 
@@ -62,14 +61,15 @@ class Turns:
         workspaces: Workspaces,
         telling: Telling,
         store: Store,
-        sessions: Sessions,
+        looking: Looking,
         clock: Callable[[], float],
     ) -> None:
         """Remember in *store* whose model a session uses; *clock* gives Unix seconds."""
         self._workspaces = workspaces
         self._telling = telling
         self._store = store
-        self._sessions = sessions
+        self._looking = looking
+        self._sessions = looking.sessions
         self._clock = clock
         self._resumed: dict[str, None] = {}
         """The messages whose turns were done again."""
@@ -151,7 +151,7 @@ class Turns:
         )
         failure = classify(refusal, now, place.config.failure_patterns)
         account = place.config.targets.account(params.target, None)
-        knowledge = Knowledge(self._store.state(now))
+        knowledge = self._looking.knowledge(self._store.state(now))
         row = knowledge.cooldown(failure, account, params.target.model_id, now)
         if row is None:
             return False
@@ -187,7 +187,7 @@ class Turns:
         """Return the best of all targets, or the virtual model itself where its requests go there."""
         wire = _wire(place, route)
         request = ModelRequest("", place.directory, session.session_id, "", "", session.chosen, wire, NO_BODY)
-        rows = standings(route, Asking(request, place.config, Knowledge(state), now, {}))
+        rows = standings(route, Asking(request, place.config, self._looking.knowledge(state), now, {}))
         reserve = place.config.settings.reserve
         candidates = [_for_a_turn(row, reserve) for row in rows]
         stay = self._sessions.stay(session.session_id, session.chosen, state)
