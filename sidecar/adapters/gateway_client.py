@@ -1,6 +1,7 @@
 """Asks a gateway: all requests of its mapping, in order, within one time, with its key and headers."""
 
 from collections.abc import Callable
+from typing import Final
 
 import anyio
 
@@ -10,6 +11,12 @@ from sidecar.adapters.secrets import Secret
 from sidecar.quota.exchange import NOTHING, CaptureError, Exchange, Request
 from sidecar.quota.mapping import Reading, Reply
 
+EXPIRED: Final = "login-expired"
+"""The token of a login has expired, so that nobody was asked."""
+
+LOGIN_REFUSED: Final = "login-refused"
+"""The token of a login was refused although it hasn't expired."""
+
 
 async def ask(http: QuotaHttp, gateway: Gateway, timeout_s: float, clock: Callable[[], float]) -> Reading:
     """Return what *gateway* says now, with at least one window; raise `QuotaFetchError`.
@@ -17,7 +24,7 @@ async def ask(http: QuotaHttp, gateway: Gateway, timeout_s: float, clock: Callab
     With the expired token of a login nothing is sent: it would only be refused.
     """
     if gateway.has_expired(clock()):
-        raise QuotaFetchError("login-expired")
+        raise QuotaFetchError(EXPIRED)
     deadline = anyio.current_time() + timeout_s
     exchange = Exchange(gateway.mapping, gateway.config)
     try:
@@ -43,7 +50,7 @@ async def _reply(http: QuotaHttp, gateway: Gateway, request: Request, left_s: fl
         if request.is_optional:
             return NOTHING
         if error.status == 401 and gateway.is_by_login and not gateway.has_own_authorization():
-            raise QuotaFetchError("login-refused", 401) from error
+            raise QuotaFetchError(LOGIN_REFUSED, 401) from error
         raise
 
 

@@ -15,7 +15,7 @@ from sidecar.core.account import Account
 from sidecar.core.alerts import Mark
 from sidecar.core.cooldown import Cooldown, CooldownKey
 from sidecar.core.decision import Decision, SessionRoute
-from sidecar.core.forecast import Trail
+from sidecar.core.forecast import Trail, name_of, used_up_at
 from sidecar.quota.windows import Window
 
 
@@ -37,6 +37,11 @@ class QuotaError(Struct, frozen=True, omit_defaults=True):
     kind: str
     status: int | None = None
 
+    @property
+    def is_refusal(self) -> bool:
+        """Say whether it was the key, or the login, that was refused."""
+        return self.status in (401, 403)
+
 
 class QuotaSnapshot(Struct, frozen=True, omit_defaults=True):
     """The last good reading of a quota URL, and how the last attempt went."""
@@ -52,7 +57,12 @@ class QuotaSnapshot(Struct, frozen=True, omit_defaults=True):
     """Refusals with 429 or 5xx in a row."""
     retry_at: float | None = None
     trail: dict[str, Trail] = {}
-    """What was read before of the windows that tell a share, by `core.forecast.name_of`."""
+    """What was read of the windows that tell a share, by `core.forecast.name_of`."""
+
+    def used_up_at(self, window: Window, now: float) -> float | None:
+        """Return when nothing will be left of *window* if it goes on like this, if that can be said."""
+        trail = self.trail.get(name_of(window))
+        return None if trail is None else used_up_at(trail, now, window.resets_at)
 
 
 class HourUsage(Struct, frozen=True, array_like=True):

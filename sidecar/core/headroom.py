@@ -82,7 +82,7 @@ def headroom(limits: Iterable[Limit], model: str | None = None) -> float | None:
 
 def steady(limits: Iterable[Timed], model: str | None = None) -> float | None:
     """Return the `headroom` of the limits that last: one that turns within the hour is soon over."""
-    return headroom([limit for limit in limits if _lasts(limit)], model)
+    return headroom([limit for limit in limits if lasts(limit)], model)
 
 
 def pace(limits: Iterable[Timed], model: str | None, now: float) -> float | None:
@@ -91,11 +91,12 @@ def pace(limits: Iterable[Timed], model: str | None, now: float) -> float | None
     Of several limits that bind *model* the smallest counts; negative: used faster than time passes. None: no
     limit that lasts says what is left, its period and its reset.
     """
-    paces = (_pace(limit, now) for limit in limits if _lasts(limit) and binds(limit, model))
+    paces = (_pace(limit, now) for limit in limits if lasts(limit) and binds(limit, model))
     return min((pace for pace in paces if pace is not None), default=None)
 
 
-def _lasts(limit: Timed) -> bool:
+def lasts(limit: Timed) -> bool:
+    """Say whether *limit* turns so seldom that it is worth remembering; one without a length does."""
     return limit.period_s is None or limit.period_s >= SHORTEST_S
 
 

@@ -10,10 +10,11 @@ from typing import Final
 from uuid import uuid4
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sidecar.adapters.config import Config
 from sidecar.adapters.gateway import Gateway
-from sidecar.adapters.store import State, Store
+from sidecar.adapters.store import QuotaKey, State, Store
 from sidecar.adapters.webhooks import Event, Webhooks
 from sidecar.core.alerts import THRESHOLDS, counts, judge
 from sidecar.core.headroom import share
@@ -108,12 +109,16 @@ class Alerts:
     async def _quota_news(self, config: Config) -> list[Notice]:
         settings = config.settings
         freshness = Freshness(settings.quota_cache_s, patient=True, timeout_s=settings.quota_timeout_s)
-        gateways = await self._quotas.gateways(config)
+        gateways = await self._quotas.gateways(config, patient=True)
         await self._quotas.read(gateways, freshness)
         now = self._clock()
         state = await self._store.load(now)  # readings and marks of one instant
-        looks = [look for gateway in gateways for look in _looks(gateway, state, now)]
-        return [notice for look in looks if (notice := await self._judge(look, state, now, config))]
+        looks: dict[str, _Look] = {}
+        for look in (look for gateway in gateways for look in _looks(gateway, state, now)):
+            known = looks.setdefault(look.mark, look)
+            looks[look.mark] = look if look.read_at > known.read_at else known
+        news = [await self._judge(look, state, now, config) for look in looks.values()]
+        return [notice for notice in news if notice]
 
     async def _judge(self, look: "_Look", state: State, now: float, config: Config) -> Notice | None:
         old = state.marks.get(look.mark)
@@ -154,7 +159,10 @@ def _looks(gateway: Gateway, state: State, now: float) -> Iterator[_Look]:
         if counts(window, snapshot.read_at):
             tightest[name] = min(tightest.get(name, window), window, key=lambda row: share(row) or 0)
     for name, window in tightest.items():
-        mark = ":".join(["toast", key.digest(), *(part or "" for part in name)])
+        # A window of one account is the same one, whether it was asked for or heard of.
+        account = QuotaKey(replace(key.account, origin=""), gateway.model or "")
+        owner = (account if window.period_s else key).digest()
+        mark = ":".join(["toast", owner, *(part or "" for part in name)])
         yield _Look(mark, gateway.provider_id, gateway.title(), window, snapshot.read_at)
 
 
