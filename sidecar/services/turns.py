@@ -8,49 +8,21 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from sidecar.adapters.config import Config
 from sidecar.adapters.store import Mutation, PutCooldown, PutDecision, PutSession, State, Store
-from sidecar.adapters.targets import Route, TargetSpec
-from sidecar.adapters.wires import wires
 from sidecar.bounded import put_last
-from sidecar.core.choose import Candidate, Stay, Strategy, rank, tier_of
-from sidecar.core.cooldown import Cooldown, binding, standing
-from sidecar.core.decision import Decision, Reason, SessionRoute, follow
+from sidecar.core.choose import Stay
+from sidecar.core.decision import Decision, SessionRoute, follow
 from sidecar.core.failure import Refusal, classify
-from sidecar.protocol import (
-    ROUTER,
-    BodyShape,
-    ModelRequest,
-    SessionErrorParams,
-    SessionResumeParams,
-    Target,
-    TurnRouteParams,
-    Wire,
-)
+from sidecar.protocol import ROUTER, SessionErrorParams, SessionResumeParams, Target, TurnRouteParams
+from sidecar.services.destinations import Destination, Turn, destination, waits
 from sidecar.services.flights import Moved
 from sidecar.services.look import DISK_S, Looking
-from sidecar.services.standing import Asking, Standing, standings
 from sidecar.services.telling import Telling
 from sidecar.services.workspaces import Workspace, Workspaces
 
 MOST_RESUMED: Final = 1000
-
-NO_BODY: Final = BodyShape(0, has_images=False, has_tools=False, stream=True)
-"""Of a turn that is yet to begin."""
-
-
-class Destination(Struct, frozen=True):
-    """Where a turn goes, and why."""
-
-    target: Target
-    reason: Reason
-    candidates: tuple[Candidate, ...] = ()
-    strategy: Strategy = "priority"
-    first: Candidate | None = None
-    """Of a virtual model: who serves it, as the turn begins there."""
 
 
 class Turns:
@@ -85,7 +57,7 @@ class Turns:
         state = await self._store.load(now, DISK_S)
         old = state.sessions.get(params.session_id)
         session = follow(old or _of_parent(params, state), params.session_id, params.target, now)
-        found = self._destination(place, state, session, now)
+        found = destination(self._turn(place, session, state, now))
         target = found.target
         if place.config.settings.dry_run:
             target = params.target if old is None else session.chosen
@@ -100,9 +72,13 @@ class Turns:
             mutations.append(PutDecision(_decision(params, session, found, now)))
         if mutations:
             await self._store.apply(mutations, DISK_S)
-        if moved_to and not found.first and (row := _waits(place.config, state, session.chosen, now)):
+        if moved_to and not found.first and (row := waits(place.config, state, session.chosen, now)):
             self._note(params.session_id, partial(self._telling.moved, place, row, session.chosen, moved_to))
         return None if target == params.target else target
+
+    def _turn(self, place: Workspace, session: SessionRoute, state: State, now: float) -> Turn:
+        stay = self._sessions.stay(session.session_id, session.chosen, state)
+        return Turn(place, session, self._looking.knowledge(state), now, stay)
 
     def _note_routed(self, place: Workspace, old: SessionRoute, stay: Stay, found: Destination) -> None:
         if found.first and old.stay and old.stay.target != stay.target:
@@ -132,7 +108,8 @@ class Turns:
         if not params.went_by_us and not await self._learn(params, place, now):
             return None
         session = replace(old or SessionRoute(params.session_id, chosen, now), at=now, moved_to=None)
-        target = self._destination(place, self._store.state(now), session, now, by_turn_only=True).target
+        turn = self._turn(place, session, self._store.state(now), now)
+        target = destination(turn, by_turn_only=True).target
         may_resume = params.is_root and not place.config.settings.dry_run
         if not may_resume or target == params.target or params.message_id in self._resumed:
             return None
@@ -158,50 +135,6 @@ class Turns:
         await self._store.apply([PutCooldown(row)], DISK_S)
         return True
 
-    def _destination(
-        self, place: Workspace, state: State, session: SessionRoute, now: float, *, by_turn_only: bool = False
-    ) -> Destination:
-        """Return where a turn of *session* belongs: with what the user chose, unless that waits and must."""
-        chosen = session.chosen
-        route = place.config.targets.route(chosen, place.catalogue)
-        if route.virtual:
-            return self._virtual_destination(place, state, session, route, now)
-        if _waits(place.config, state, chosen, now) is None:
-            return Destination(chosen, "back")
-        free = [spec for spec in route.targets if _is_free(spec, state, now)]
-        if any(spec.target == session.moved_to for spec in free if spec.by_turn) and session.moved_to:
-            return Destination(session.moved_to, "cooling")
-        if not by_turn_only and any(_is_request_target(spec, route) for spec in free):
-            return Destination(chosen, "cooling")  # its requests will go on there, and the picker stays
-        candidates = [
-            Candidate(spec.target, tier_of(None), priority=spec.priority, place=spec.place)
-            for spec in free
-            if spec.by_turn
-        ]
-        ranked = rank(candidates, "priority")
-        return Destination(ranked[0].target if ranked else chosen, "cooling", tuple(ranked))
-
-    def _virtual_destination(
-        self, place: Workspace, state: State, session: SessionRoute, route: Route, now: float
-    ) -> Destination:
-        """Return the best of all targets, or the virtual model itself where its requests go there."""
-        wire = _wire(place, route)
-        request = ModelRequest("", place.directory, session.session_id, "", "", session.chosen, wire, NO_BODY)
-        rows = standings(route, Asking(request, place.config, self._looking.knowledge(state), now, {}))
-        reserve = place.config.settings.reserve
-        candidates = [_for_a_turn(row, reserve) for row in rows]
-        stay = self._sessions.stay(session.session_id, session.chosen, state)
-        ranked = rank(candidates, route.strategy, stay, now, reserve)
-        if not ranked:
-            return Destination(session.chosen, "nobody fits", tuple(candidates), route.strategy)
-        first = ranked[0]
-        is_kept = rank(candidates, route.strategy, reserve=reserve)[0].target != first.target
-        is_ours = any(row.target == first.target and row.candidate.unfit is None for row in rows)
-        target = session.chosen if is_ours else first.target
-        reason = "stays" if is_kept else "routed"
-        considered = (*ranked, *(row for row in candidates if row.unfit))
-        return Destination(target, reason, considered, route.strategy, first)
-
 
 def _of_parent(params: TurnRouteParams, state: State) -> SessionRoute | None:
     """Return the virtual model of a subagent that begins where its parent's turn was moved, if it was."""
@@ -211,19 +144,6 @@ def _of_parent(params: TurnRouteParams, state: State) -> SessionRoute | None:
     if params.target not in (parent.chosen, parent.moved_to):
         return None
     return replace(parent, session_id=params.session_id)
-
-
-def _wire(place: Workspace, route: Route) -> Wire:
-    """Return what OpenCode speaks for a virtual model: as it was told at its start, if it was."""
-    offered = place.catalogue.find(route.own)
-    return wires().of(offered.npm) if offered and offered.npm else route.wire
-
-
-def _for_a_turn(row: Standing, reserve: float) -> Candidate:
-    """Return a target as it stands for a turn: the host's own requests go where none of ours can."""
-    candidate = row.after_probe(reserve).candidate if row.candidate.tier == "due" else row.candidate
-    is_way = row.spec.by_turn and candidate.unfit in ("other wire", "no key", "no address")
-    return replace(candidate, unfit=None) if is_way else candidate
 
 
 def _decision(params: TurnRouteParams, session: SessionRoute, found: Destination, now: float) -> Decision:
@@ -237,22 +157,6 @@ def _decision(params: TurnRouteParams, session: SessionRoute, found: Destination
         found.strategy,
         found.candidates,
     )
-
-
-def _is_request_target(spec: TargetSpec, route: Route) -> bool:
-    own = next((row for row in route.targets if row.target == route.own), None)
-    return spec.why_not is None and own is not None and spec.wire == own.wire != "other"
-
-
-def _is_free(spec: TargetSpec, state: State, now: float) -> bool:
-    return standing(binding(state.cooldowns, spec.account, spec.target.model_id), now)[0] == "free"
-
-
-def _waits(config: Config, state: State, target: Target, now: float) -> Cooldown | None:
-    """Return what *target* waits for, as far as it is known where OpenCode calls it."""
-    rows = binding(state.cooldowns, config.targets.account(target, None), target.model_id)
-    active = [row for row in rows if row.is_active(now)]
-    return max(active, key=lambda row: row.until, default=None)
 
 
 def _changes(old: SessionRoute | None, new: SessionRoute) -> list[Mutation]:
