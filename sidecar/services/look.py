@@ -11,6 +11,7 @@ from sidecar.adapters.store import State, Store
 from sidecar.adapters.targets import Route
 from sidecar.core.choose import Stay, Unfit
 from sidecar.protocol import ModelRequest, Target
+from sidecar.services.remaining import Remaining
 from sidecar.services.sessions import Sessions, model_of
 from sidecar.services.standing import Asking, Knowledge, Standing, standings
 from sidecar.services.workspaces import Workspace, Workspaces
@@ -71,12 +72,13 @@ class Looking:
         self._store = store
         self._clock = clock
         self._knowledge: Knowledge | None = None
+        self._remaining = Remaining()
         self.sessions = Sessions()
 
     def knowledge(self, state: State) -> Knowledge:
         """Return what *state* says; the same of the same one."""
         if self._knowledge is None or self._knowledge.state is not state:
-            self._knowledge = Knowledge(state)
+            self._knowledge = Knowledge(state, self._remaining)
         return self._knowledge
 
     async def look(

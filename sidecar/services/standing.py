@@ -11,36 +11,16 @@ from sidecar.adapters.config import Config
 from sidecar.adapters.store import HourUsage, QuotaSnapshot, State
 from sidecar.adapters.targets import Route, TargetSpec
 from sidecar.core.account import Account
-from sidecar.core.choose import Candidate, Tier, Unfit, tier_of, unfit_for
+from sidecar.core.choose import Candidate, Tier, Unfit, unfit_for
 from sidecar.core.cooldown import Cooldown, begin, binding, key_of, standing
 from sidecar.core.failure import Failure
-from sidecar.core.headroom import SHORTEST_S, binds, headroom, pace, share, steady
+from sidecar.core.headroom import binds, share
 from sidecar.core.latency import is_proven, latency_of
 from sidecar.core.limits import Day, Limits, Reached, reached
 from sidecar.core.price import price_of
 from sidecar.protocol import ModelRequest, Target
-from sidecar.quota.windows import Window
 from sidecar.services.days import local_day
-from sidecar.services.quotas import windows_that_tell
-
-
-class Left(Struct, frozen=True):
-    """What is left for a model, all in percent; absent: unknown."""
-
-    headroom: float | None = None
-    steady: float | None = None
-    pace: float | None = None
-    is_plan: bool = False
-    """A plan of so much in a time, not money: its use is paid."""
-
-    def tier(self, reserve: float) -> Tier:
-        """Return the tier of a target that nothing but this says anything of."""
-        return tier_of(self.headroom, reserve, lasts=self.steady is not None)
-
-
-UNKNOWN: Final = Left()
-
-PLAN_UNITS: Final = ("percent", "requests", "tokens", "credits")
+from sidecar.services.remaining import UNKNOWN, Left, Remaining, windows_that_count
 
 
 class Standing(Struct, frozen=True):
@@ -78,9 +58,10 @@ class Standing(Struct, frozen=True):
 class Knowledge:
     """What a state of the store says of accounts and providers; made once for each state, filled as asked."""
 
-    def __init__(self, state: State) -> None:
-        """Look into *state*."""
+    def __init__(self, state: State, remaining: Remaining | None = None) -> None:
+        """Look into *state*; *remaining* is what was worked out of others."""
         self.state = state
+        self._remaining = remaining or Remaining()
         self._day: Day | None = None
         self._waiting = {key.origin for key in state.cooldowns}
         self._snapshots: dict[Account, list[QuotaSnapshot]] = {}
@@ -102,13 +83,8 @@ class Knowledge:
 
     def left(self, account: Account, model_id: str, now: float) -> Left:
         """Return what is left for *model_id* as far as anybody has told it lately."""
-        windows = self._windows(account, now)
-        if not windows:
-            return UNKNOWN
-        plan = any(row.unit in PLAN_UNITS and row.period_s and row.period_s >= SHORTEST_S for row in windows)
-        return Left(
-            headroom(windows, model_id), steady(windows, model_id), pace(windows, model_id, now), plan
-        )
+        found = self._of(account)
+        return self._remaining.of(account, model_id, found, now) if found else UNKNOWN
 
     def past(self, target: Target, now: float) -> tuple[float | None, bool]:
         """Return how long *target* takes to answer, in seconds, and whether it has answered lately."""
@@ -129,7 +105,7 @@ class Knowledge:
         """Return when a window that is used up turns, of several the last; None: unknown."""
         resets = (
             window.resets_at
-            for window in self._windows(account, now)
+            for window in windows_that_count(self._of(account), now)
             if binds(window, model_id) and share(window) == 0
         )
         return max((reset for reset in resets if reset is not None and reset > now), default=None)
@@ -145,12 +121,11 @@ class Knowledge:
         old = self.state.cooldowns.get(key_of(scope, account, model_id))
         return begin(failure, account, model_id, now, old)
 
-    def _windows(self, account: Account, now: float) -> list[Window]:
+    def _of(self, account: Account) -> tuple[QuotaSnapshot, ...]:
         if not self._snapshots:
-            return []
+            return ()
         heard = replace(account, origin="")  # of a provider whose place nobody but the host knows
-        found = (*self._snapshots.get(account, ()), *self._snapshots.get(heard, ()))
-        return [window for snapshot in found for window in windows_that_tell(snapshot, now)]
+        return (*self._snapshots.get(account, ()), *self._snapshots.get(heard, ()))
 
     def reached(self, limits: Limits | None, provider_id: str, now: float) -> Reached | None:
         """Return which of the user's own *limits* for *provider_id* is reached."""
