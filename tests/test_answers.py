@@ -5,6 +5,7 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+import msgspec
 import pytest
 
 from sidecar.adapters.catalogue import NOTHING
@@ -37,6 +38,7 @@ from sidecar.services.status import StatusService
 from sidecar.services.telling import Telling
 from sidecar.services.workspaces import Workspace, Workspaces
 from sidecar.texts.status_report import GatewayReport
+from sidecar.texts.window_lines import ShownWindow
 from tests.machine import BASE, KEY_A, KEY_B, Machine
 
 NOW = 1_795_219_200.0
@@ -153,6 +155,20 @@ async def test_what_several_presets_read_in_one_answer_is_shown_as_one(heard: He
     heard.now += 1
     await heard.hear("team", LITELLM)
     assert await heard.shown() == [("team", ["key budget"]), ("team", ["requests"])]
+
+
+async def test_what_was_heard_before_is_followed_and_does_not_grow_with_every_answer(heard: Heard) -> None:
+    for number in range(200):
+        await heard.hear("team", LITELLM | {"x-litellm-key-spend": str(2.5 + number / 40)})
+        heard.now += 18
+    ((snapshot, trail),) = [
+        (row, row.trail["key budget:cost:USD"]) for row in (await heard.store.load(NOW)).quotas.values()
+    ]
+    assert trail.points[-1] == (heard.now - 18, 25.25)
+    assert len(trail.points) == 12
+    assert len(msgspec.json.encode(snapshot)) < 600
+    ((window,),) = [row.windows for row in await heard.report()]
+    assert window == ShownWindow(**msgspec.structs.asdict(snapshot.windows[0]), used_up_at=heard.now + 1800)
 
 
 async def test_a_refusal_tells_too_and_what_says_nothing_changes_nothing(

@@ -46,6 +46,7 @@ async def test_an_error_keeps_the_last_good_value_and_is_tried_again_after_ten_s
         read_at=good.read_at,
         attempted_at=failed.attempted_at,
         error=QuotaError(kind, status),
+        trail=good.trail,
     )
     assert failed.attempted_at > NOW + 60
     bench.clock.now += 9

@@ -11,6 +11,7 @@ import pytest
 
 from sidecar.adapters.store import PutQuota, QuotaError, QuotaSnapshot
 from sidecar.core.account import account_of
+from sidecar.core.forecast import Trail
 from sidecar.core.freshness import may_still_be_shown
 from sidecar.quota.windows import Window
 from sidecar.services.quotas import FETCH_CLAIM_S, Freshness
@@ -51,8 +52,19 @@ async def test_a_snapshot_holds_what_was_read_and_when(bench: Bench, gateway: Ga
         account_name="campus pool",
         read_at=snapshot.read_at,
         attempted_at=snapshot.read_at or 0.0,
+        trail={"cost:cost:EUR": Trail(((NOW, 60.0),))},
     )
     assert NOW < (snapshot.read_at or 0.0) < NOW + 1
+
+
+async def test_what_was_read_before_is_followed_also_past_an_error(bench: Bench, gateway: Gateway) -> None:
+    gateway.script("/v1/quota", left(9), Reply(401), left(8), left(10))
+    one, trails = configured(gateway), list[Trail]()
+    for _ in range(4):
+        trails += (await bench.read(one)).trail.values()
+        bench.clock.now += 120
+    before = ((NOW, 9.0), (NOW + 240, 8.0))
+    assert [trail.points for trail in trails] == [before[:1], before[:1], before, ((NOW + 360, 10.0),)]
 
 
 async def test_refresh_asks_although_the_cache_is_fresh(bench: Bench, gateway: Gateway) -> None:

@@ -5,10 +5,11 @@ calls by its global configuration: its key there, and its origin, or none where 
 Where the origin is known, answers of another are not heard: a project may send a provider elsewhere.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from sidecar.adapters.gateway import Gateway
-from sidecar.adapters.store import PutQuota, QuotaSnapshot
+from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot, Store
+from sidecar.core.forecast import follow
 from sidecar.protocol import RequestFinishedParams
 from sidecar.quota.mapping import Context, Reply, read
 from sidecar.services.errors import UnknownWorkspaceError
@@ -19,9 +20,10 @@ from sidecar.services.workspaces import Workspaces
 class Answers:
     """Reads the headers that a shim reports."""
 
-    def __init__(self, workspaces: Workspaces, clock: Callable[[], float]) -> None:
-        """Read them as is configured in *workspaces*; *clock* gives Unix seconds."""
+    def __init__(self, workspaces: Workspaces, store: Store, clock: Callable[[], float]) -> None:
+        """Read them as *workspaces* configure it, after what is in *store*; *clock* gives Unix seconds."""
         self._workspaces = workspaces
+        self._store = store
         self._clock = clock
 
     async def headers(self, directory: str) -> list[str]:
@@ -44,10 +46,13 @@ class Answers:
         listening = config.listening_to(params.target.provider_id)
         own = (row for row in listening if row.is_of(params.origin))
         gateways = [row for row in own if not row.hears.isdisjoint(params.headers)]
-        return [row for gateway in gateways for row in _readings(gateway, params, now)]
+        known = self._store.state(now).quotas
+        return [row for gateway in gateways for row in _readings(gateway, params, known, now)]
 
 
-def _readings(gateway: Gateway, params: RequestFinishedParams, now: float) -> Iterator[PutQuota]:
+def _readings(
+    gateway: Gateway, params: RequestFinishedParams, known: Mapping[QuotaKey, QuotaSnapshot], now: float
+) -> Iterator[PutQuota]:
     """Yield what is said of the account, and apart from it what is said of the answering model alone."""
     model = params.target.model_id
     context = Context(now, config=gateway.config, model=model)
@@ -56,5 +61,7 @@ def _readings(gateway: Gateway, params: RequestFinishedParams, now: float) -> It
     of_account = [window for window in reading.windows if window.models != (model,)]
     for part, windows in ((gateway, of_account), (gateway.of_model(model), of_model)):
         if windows:
-            snapshot = QuotaSnapshot(tuple(windows), reading.account, read_at=now, attempted_at=now)
-            yield PutQuota(part.key(), snapshot)
+            key = part.key()
+            last = known.get(key)
+            trail = follow(last.trail if last else {}, windows, now)
+            yield PutQuota(key, QuotaSnapshot(tuple(windows), reading.account, now, now, trail=trail))

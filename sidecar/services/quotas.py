@@ -79,6 +79,10 @@ class Quotas:
         listening = [row for provider_id in sorted(others) for row in config.listening_to(provider_id)]
         return configured + [part for row in listening for part in _parts(row, known, now)]
 
+    async def attempted_at(self, key: QuotaKey) -> float:
+        """Return when somebody asked last, in Unix seconds; 0: never."""
+        return (await self._store.load(self._clock())).quotas.get(key, _NEVER).attempted_at
+
     async def read(self, gateways: Sequence[Gateway], freshness: Freshness) -> dict[QuotaKey, QuotaSnapshot]:
         """Return the newest that can be had of *gateways*; all that are due are asked at once."""
         asked_at = self._clock()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from sidecar import __version__
 from sidecar.adapters.config import OUR_FILES, Config
@@ -11,6 +11,7 @@ from sidecar.adapters.documents import Problem
 from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.paths import Places, shorten
 from sidecar.adapters.store import HourUsage, QuotaSnapshot, Store
+from sidecar.quota.windows import Window
 from sidecar.services import waiting
 from sidecar.services.days import local_day
 from sidecar.services.quotas import Freshness, Quotas, windows_that_tell
@@ -25,6 +26,7 @@ from sidecar.texts.status_report import (
     StatusReport,
     no_such_gateway,
 )
+from sidecar.texts.window_lines import ShownWindow
 
 
 class UnknownGatewayError(LookupError):
@@ -143,13 +145,18 @@ def gateway_report(
         label=gateway.label,
         model=gateway.model,
         key=key_report(gateway),
-        windows=windows_that_tell(snapshot, now),
+        windows=tuple(_shown(row, snapshot, now) for row in windows_that_tell(snapshot, now)),
         account_name=snapshot.account_name,
         read_at=snapshot.read_at,
         failure=FailureReport(error.kind, error.status, snapshot.retry_at) if error else None,
         requests_today=requests.get(gateway.provider_id, 0),
         is_heard=gateway.mapping.is_passive,
     )
+
+
+def _shown(window: Window, snapshot: QuotaSnapshot, now: float) -> Window:
+    at = snapshot.used_up_at(window, now)
+    return window if at is None else ShownWindow(**asdict(window), used_up_at=at)
 
 
 def _joined(rows: list[GatewayReport]) -> list[GatewayReport]:

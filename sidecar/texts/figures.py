@@ -7,6 +7,8 @@ from typing import Final
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 _SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "INR": "₹"}
+_GUESSES: Final = ((9.5 * MINUTE, MINUTE), (HOUR, 5 * MINUTE), (2.75 * HOUR, HOUR / 2), (float("inf"), HOUR))
+"""Below which a guess is rounded to what."""
 _STEPS: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "K"))
 
 
@@ -47,6 +49,12 @@ def duration(seconds: float) -> str:
     if seconds < DAY:
         return _two(seconds // HOUR, "h", seconds % HOUR // MINUTE, "m")
     return _two(seconds // DAY, "d", seconds % DAY // HOUR, "h")
+
+
+def roughly(seconds: float) -> str:
+    """Write a duration that is a guess, no finer than it can be known: `8 min`, `40 min`, `1h 30m`, `5h`."""
+    step = next(step for below, step in _GUESSES if seconds < below)
+    return duration(max(MINUTE, round(seconds / step) * step))
 
 
 def age(seconds: float) -> str:

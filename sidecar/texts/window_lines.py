@@ -6,11 +6,18 @@ from msgspec import Struct
 
 from sidecar.core.headroom import share
 from sidecar.quota.windows import Window
-from sidecar.texts.figures import amount, bar, columns, duration, fit, percent, wrap
+from sidecar.texts.figures import amount, bar, columns, duration, fit, percent, roughly, wrap
 
 NAME_COLUMNS = (10, 16)
 """At least and at most: the longest name of a report's windows decides."""
 BAR_COLUMNS = 12
+
+
+class ShownWindow(Window, frozen=True, omit_defaults=True):
+    """A window of which more is known than was read."""
+
+    used_up_at: float | None = None
+    """Unix seconds: when nothing will be left if it goes on like this."""
 
 
 class Layout(Struct, frozen=True):
@@ -38,7 +45,14 @@ def lines(window: Window, now: float, layout: Layout) -> list[str]:
     parts = [left] if (left := figures(window)) else []
     if window.resets_at is not None and window.resets_at > now:
         parts.append(f"resets in {duration(window.resets_at - now)}")
+    if isinstance(window, ShownWindow) and window.used_up_at is not None:
+        parts.append(used_up(window.used_up_at, now))
     return wrap(parts, first, indent, layout.width) or [first]
+
+
+def used_up(at: float, now: float) -> str:
+    """Say that nothing will be left from about *at* on."""
+    return f"at this pace used up in about {roughly(at - now)}"
 
 
 def _gauge(window: Window, bar_columns: int) -> str:
