@@ -23,11 +23,13 @@ from sidecar.core import failure
 from sidecar.protocol import CatalogueProvider
 from sidecar.services.alerts import Alerts
 from sidecar.services.answers import Answers
+from sidecar.services.choices import Choices
 from sidecar.services.commands import Commands
 from sidecar.services.flights import Flights
 from sidecar.services.leases import Leases
 from sidecar.services.limits import LimitsService
 from sidecar.services.look import Looking
+from sidecar.services.polling import Polling
 from sidecar.services.quotas import Quotas
 from sidecar.services.requests import Requests
 from sidecar.services.routing import Routing
@@ -76,8 +78,12 @@ class Application:
         self.requests = Requests(
             self.workspaces, self.answers, self.routing, flights, self.telling, self.store, clock
         )
-        self.commands = Commands(self.workspaces, self.status, self.limits, self.requests.last_served)
+        self.choices = Choices(self.store, quotas, looking, self.requests.last_served, clock)
+        self.commands = Commands(
+            self.workspaces, self.status, self.limits, self.choices, self.requests.last_served
+        )
         self.alerts = Alerts(self.workspaces, quotas, self.store, self.webhooks, clock)
+        self.polling = Polling(quotas)
 
     def place(self, folder: Path | None) -> Workspace:
         """Return *folder* as it is configured, with the models that a host told last, in whatever folder."""
