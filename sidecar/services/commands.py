@@ -6,8 +6,10 @@ from typing import Final
 from msgspec import Struct
 
 from sidecar.protocol import CommandExecuteParams, CommandExecuteResult, Target
+from sidecar.services.choices import Choices
 from sidecar.services.errors import UnknownCommandError
 from sidecar.services.limits import LimitsService, UnknownProviderError
+from sidecar.services.route_command import RouteCommand
 from sidecar.services.status import StatusService, UnknownGatewayError
 from sidecar.services.workspaces import Workspace, Workspaces
 from sidecar.texts import command, limits_report, reset, status_report
@@ -31,17 +33,20 @@ class Commands:
         workspaces: Workspaces,
         status: StatusService,
         limits: LimitsService,
+        choices: Choices,
         last_served: Callable[[str], Target | None],
     ) -> None:
         """Report what the services know, as configured in *workspaces*; *last_served* is by session."""
         self._workspaces = workspaces
         self._status = status
         self._limits = limits
+        self._route = RouteCommand(choices)
         self._last_served = last_served
         self._table: dict[str, Callable[[CommandExecuteParams], Awaitable[str]]] = {
             "quota_status": self._quota_status,
             "rate_limit_status": self._rate_limit_status,
             "rate_limit_reset": self._rate_limit_reset,
+            "route": self._where,
         }
 
     async def execute(self, params: CommandExecuteParams) -> CommandExecuteResult:
@@ -81,9 +86,12 @@ class Commands:
             return str(error)
         return as_answer(command.FORGOTTEN, reset.render(report, _width(place)))
 
+    async def _where(self, params: CommandExecuteParams) -> str:
+        return await self._route.answer(await self._workspaces.place(params.directory), params)
+
 
 def _width(place: Workspace) -> int:
-    return min(place.config.settings.width, command.ANSWER_COLUMNS)
+    return command.width(place.config.settings.width)
 
 
 def parse_quota_status(arguments: str) -> QuotaStatusArguments:

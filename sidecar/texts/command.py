@@ -8,6 +8,13 @@ ANSWER_COLUMNS: Final = 76
 LEFT: Final = "What is left:"
 STANDING: Final = "How providers stand:"
 FORGOTTEN: Final = "Done:"
+ROUTED: Final = "The route of this model:"
+DECIDED: Final = "The route of this session:"
+
+
+def width(configured: int) -> int:
+    """Return how wide a report in an answer is."""
+    return min(configured, ANSWER_COLUMNS)
 
 
 def as_answer(title: str, report: str) -> str:

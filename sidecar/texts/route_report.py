@@ -123,7 +123,7 @@ _STRATEGIES: Final[dict[Strategy, str]] = {
 def _grounds(choice: Choice) -> list[str]:
     decision, stay = choice.decision, choice.stay
     parts = [name(decision.own)]
-    if len(decision.candidates) > 1:
+    if len(decision.candidates) > 1 and (choice.is_virtual or decision.strategy != "priority"):
         parts.append(_STRATEGIES[decision.strategy])
     if stay and decision.reason == "stays":
         parts.append(
@@ -131,7 +131,7 @@ def _grounds(choice: Choice) -> list[str]:
         )
     elif stay and decision.taken and stay.target != decision.taken:
         parts.append(f"this session moves there from {name(stay.target)}")
-    if choice.served and not (stay and stay.target == choice.served):
+    if choice.served not in (None, decision.taken, stay and stay.target):
         parts.append(f"last answer from {name(choice.served)}")
     return parts
 

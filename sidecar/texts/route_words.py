@@ -21,11 +21,17 @@ def back(model: Target) -> str:
     return f"This session is on {name(model)} again: /route says where its next turn goes."
 
 
-def not_on(model: Target | None) -> str:
+def not_on(model: Target) -> str:
     """Say that there is no virtual model to leave."""
-    if model is None:
-        return "This session is on no model of limit-router, so there is nothing to leave."
     return f"This session is on {name(model)}, which is no model of limit-router: there is nothing to leave."
+
+
+def nowhere(model: Target) -> str:
+    return f"No target of {name(model)} is a model of OpenCode: pick another one in the model picker."
+
+
+def is_on(model: Target) -> str:
+    return f"This session is on {name(model)} already."
 
 
 def not_left() -> str:

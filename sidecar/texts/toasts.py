@@ -6,6 +6,7 @@ from typing import Final, Literal
 from sidecar.core.headroom import share
 from sidecar.quota.windows import Window
 from sidecar.texts.figures import amount, cut, duration, percent, wrap
+from sidecar.texts.window_lines import used_up
 
 TITLE: Final = "Quota sidecar"
 
@@ -25,9 +26,13 @@ Sentence = tuple[str, ...]
 """One thing to tell, in parts between which a line may end."""
 
 
-def low(label: str, window: Window, now: float) -> Sentence:
-    """Say how little is left of *window*."""
-    return _sentence(label, window, "blocked by the gateway" if window.blocked else _left(window), now)
+def low(label: str, window: Window, now: float, used_up_at: float | None = None) -> Sentence:
+    """Say how little is left of *window*, and for how long that will do, if that is known."""
+    said, *reset = _sentence(
+        label, window, "blocked by the gateway" if window.blocked else _left(window), now
+    )
+    pace = [] if used_up_at is None else [used_up(used_up_at, now)]
+    return said, *pace, *reset
 
 
 def back(label: str, window: Window, now: float) -> Sentence:
