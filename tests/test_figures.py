@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.texts.figures import age, amount, bar, columns, compact, cut, duration, fit, percent, wrap
+from sidecar.texts.figures import (
+    age,
+    amount,
+    bar,
+    columns,
+    compact,
+    cut,
+    duration,
+    fit,
+    percent,
+    roughly,
+    wrap,
+)
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=60)
 
@@ -86,6 +98,17 @@ def test_a_share_is_never_more_than_there_is(share: float, text: str) -> None:
 )
 def test_a_duration_reads_by_its_two_largest_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "1 min"), (20, "1 min"), (100, "2 min"), (560, "9 min"), (580, "10 min"), (2500, "40 min"),
+        (3590, "1h"), (5000, "1h 30m"), (9800, "2h 30m"), (10_000, "3h"), (27_000, "8h"), (30_000, "8h"),
+    ],
+)  # fmt: skip
+def test_a_guess_is_told_no_finer_than_it_can_be_known(seconds: float, text: str) -> None:
+    assert roughly(seconds) == text
 
 
 def test_an_age_is_told_from_two_seconds_on() -> None:

@@ -1,4 +1,4 @@
-"""When what is left of a window is news: a threshold crossed, or back after nothing was left.
+"""When what is left of a window is news: a threshold crossed, soon used up, back after nothing was left.
 
 What was told is kept as a `Mark`, and told once until the window's reset. Where no reset is known, a rise
 well above the threshold forgets it, and a return from exhaustion always does. A look that changes nothing
@@ -17,6 +17,9 @@ THRESHOLDS: Final = (5.0, 20.0)
 
 HYSTERESIS: Final = 5.0
 """Without a known reset, a share must rise by so many points above a threshold to be told again."""
+
+SOON_S: Final = 1800.0
+"""What is used up within this, if it goes on like this, is told before."""
 
 LEAST_TURN_S: Final = 3600.0
 """A window without a known period has turned when its reset has moved by this; one with, by half of it."""
@@ -39,7 +42,7 @@ class Mark(Struct, frozen=True, omit_defaults=True):
 class Verdict(Struct, frozen=True):
     """What to tell, and the mark to leave."""
 
-    news: Literal["low", "back"] | None
+    news: Literal["low", "soon", "back"] | None
     mark: Mark | None
 
 
@@ -77,6 +80,25 @@ def judge(window: Timed, read_at: float, mark: Mark | None, now: float) -> Verdi
     resets_at = window.resets_at if mark is None or is_over else _later(mark.resets_at, window.resets_at)
     is_same = mark is not None and (level, resets_at) == (mark.level, mark.resets_at)
     return Verdict(news, mark if is_same else Mark(level, read_at, resets_at))
+
+
+def judge_pace(
+    window: Timed, read_at: float, used_up_at: float | None, mark: Mark | None, now: float
+) -> Verdict:
+    """Judge a *window* that counts by when nothing will be left of it; *mark* is the last one of these.
+
+    Told once until the reset, and not where it is known to be low already. Without a known reset, a rise well
+    above what was left then forgets it.
+    """
+    left = share(window)
+    if left is None:
+        return Verdict(None, mark)
+    if mark is not None:
+        has_risen = mark.resets_at is None and left > mark.level + HYSTERESIS
+        mark = None if has_risen or has_turned(mark.resets_at, window, now) else mark
+    if mark is not None or used_up_at is None or used_up_at - now > SOON_S or left <= THRESHOLDS[0]:
+        return Verdict(None, mark)
+    return Verdict("soon", Mark(left, read_at, window.resets_at))
 
 
 def has_turned(resets_at: float | None, window: Timed, now: float) -> bool:

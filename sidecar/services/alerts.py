@@ -1,4 +1,4 @@
-"""What the user is told without having asked: a threshold crossed, a window that is back, a setup problem.
+"""What the user is told without having asked: a window that is low, soon used up or back, a setup problem.
 
 It looks when a workspace is opened and when a session comes to rest, in the background: nobody waits for it.
 Each thing is told by one of all processes that see it.
@@ -16,7 +16,7 @@ from sidecar.adapters.config import Config
 from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.store import QuotaKey, State, Store
 from sidecar.adapters.webhooks import Event, Webhooks
-from sidecar.core.alerts import THRESHOLDS, counts, judge
+from sidecar.core.alerts import THRESHOLDS, Mark, Verdict, counts, judge, judge_pace
 from sidecar.core.headroom import share
 from sidecar.protocol import SessionIdleParams, ToastShowParams
 from sidecar.quota.windows import Window
@@ -121,30 +121,39 @@ class Alerts:
         return [notice for notice in news if notice]
 
     async def _judge(self, look: "_Look", state: State, now: float, config: Config) -> Notice | None:
-        old = state.marks.get(look.mark)
-        verdict = judge(look.window, look.read_at, old, now)
-        if verdict.mark == old or not await self._store.swap(look.mark, old, verdict.mark):
+        window, read_at, ends = look.window, look.read_at, look.used_up_at
+        pace, level = state.marks.get(look.pace_mark), state.marks.get(look.mark)
+        soon = await self._news(look.pace_mark, pace, judge_pace(window, read_at, ends, pace, now))
+        news = await self._news(look.mark, level, judge(window, read_at, level, now))
+        if news == "back":
+            return Notice(_BACK_RANK, "success", toasts.back(look.label, window, now))
+        left = share(window)
+        if left is None or not (news or soon):
             return None
-        if verdict.news == "back":
-            return Notice(_BACK_RANK, "success", toasts.back(look.label, look.window, now))
-        left = share(look.window)
-        if verdict.news is None or left is None:
-            return None
+        if news == "low":
+            text = toasts.line(toasts.low(look.label, window, now))
+            event = Event("low", now, look.provider_id, text, until=window.resets_at)
+            self._webhooks.send(config.webhooks, event)
         variant = "error" if left <= THRESHOLDS[0] else "warning"
-        text = toasts.low(look.label, look.window, now)
-        event = Event("low", now, look.provider_id, toasts.line(text), until=look.window.resets_at)
-        self._webhooks.send(config.webhooks, event)
-        return Notice(left, variant, text)
+        return Notice(left, variant, toasts.low(look.label, window, now, ends))
+
+    async def _news(self, name: str, old: Mark | None, verdict: Verdict) -> str | None:
+        """Return what *verdict* has to tell, if nobody else has told it."""
+        if verdict.mark == old or not await self._store.swap(name, old, verdict.mark):
+            return None
+        return verdict.news
 
 
 class _Look(Struct, frozen=True):
-    """A window as it was read last, and the name of its mark."""
+    """A window as it was read last, and the names of its marks."""
 
     mark: str
+    pace_mark: str
     provider_id: str
     label: str
     window: Window
     read_at: float
+    used_up_at: float | None
 
 
 def _looks(gateway: Gateway, state: State, now: float) -> Iterator[_Look]:
@@ -162,8 +171,11 @@ def _looks(gateway: Gateway, state: State, now: float) -> Iterator[_Look]:
         # A window of one account is the same one, whether it was asked for or heard of.
         account = QuotaKey(replace(key.account, origin=""), gateway.model or "")
         owner = (account if window.period_s else key).digest()
-        mark = ":".join(["toast", owner, *(part or "" for part in name)])
-        yield _Look(mark, gateway.provider_id, gateway.title(), window, snapshot.read_at)
+        which, ends = ":".join([owner, *(part or "" for part in name)]), snapshot.used_up_at(window, now)
+        yield _Look(
+            f"toast:{which}", f"pace:{which}", gateway.provider_id, gateway.title(), window,
+            snapshot.read_at, ends,
+        )  # fmt: skip
 
 
 def _tell(directory: str, notices: list[Notice], show: Show) -> None:
