@@ -233,6 +233,29 @@ async def test_of_many_models_the_newest_answers_are_told_of(heard: Heard) -> No
     assert [row.model for row in await heard.report()] == [f"m{n:02}" for n in range(3, HEARD_MODELS + 3)]
 
 
+def unified(window: str, share: str, resets_at: float) -> dict[str, str]:
+    name = f"anthropic-ratelimit-unified-{window}"
+    return {f"{name}-utilization": share, f"{name}-reset": str(int(resets_at))}
+
+
+async def test_a_limit_of_some_models_holds_until_its_reset_although_answers_of_others_do_not_say_it(
+    heard: Heard,
+) -> None:
+    async def left() -> dict[str, float | None]:
+        ((_, windows),) = await heard.known()
+        return {window.name: window.percent_remaining for window in windows}
+
+    week = unified("7d", "0.5", NOW + 9000)
+    await heard.hear("anthropic", week | unified("7d_sonnet", "0.75", NOW + 600), "claude-sonnet-4-5")
+    await heard.hear("anthropic", unified("7d", "0.625", NOW + 9000), "claude-haiku-4-5")
+    assert await left() == {"7d": 37.5, "7d sonnet": 25.0}
+    await heard.hear("anthropic", unified("5h", "0.125", NOW + 99), "claude-haiku-4-5")
+    assert await left() == {"5h": 87.5, "7d sonnet": 25.0}
+    heard.now += 601
+    await heard.hear("anthropic", week, "claude-haiku-4-5")
+    assert await left() == {"7d": 50.0}
+
+
 async def test_answers_of_another_place_than_the_providers_own_are_not_heard(heard: Heard) -> None:
     await heard.hear("groq", GROQ, origin="http://127.0.0.1:9")
     heard.machine.provider("team", baseURL=BASE)

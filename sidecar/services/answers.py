@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot, Store
-from sidecar.core.forecast import follow
+from sidecar.core.forecast import follow, name_of
 from sidecar.protocol import RequestFinishedParams
 from sidecar.quota.mapping import Context, Reply, read
+from sidecar.quota.windows import Window
 from sidecar.services.errors import UnknownWorkspaceError
-from sidecar.services.quotas import without_secrets
+from sidecar.services.quotas import windows_that_tell, without_secrets
 from sidecar.services.workspaces import Workspaces
 
 
@@ -62,6 +63,16 @@ def _readings(
     for part, windows in ((gateway, of_account), (gateway.of_model(model), of_model)):
         if windows:
             key = part.key()
-            last = known.get(key)
-            trail = follow(last.trail if last else {}, windows, now)
-            yield PutQuota(key, QuotaSnapshot(tuple(windows), reading.account, now, now, trail=trail))
+            last = known.get(key, QuotaSnapshot())
+            kept = [] if part.model else _of_other_models(last, windows, now)
+            trail = {name: last.trail[name] for name in map(name_of, kept) if name in last.trail}
+            trail |= follow(last.trail, windows, now)
+            told = (*windows, *kept)
+            yield PutQuota(key, QuotaSnapshot(told, reading.account, now, now, trail=trail))
+
+
+def _of_other_models(last: QuotaSnapshot, windows: list[Window], now: float) -> list[Window]:
+    """Return what holds of some models until its reset, and answers of others don't repeat."""
+    said = {window.name for window in windows}
+    still = (window for window in windows_that_tell(last, now) if window.models and window.resets_at)
+    return [window for window in still if window.name not in said]
