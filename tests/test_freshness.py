@@ -7,15 +7,22 @@ from hypothesis import strategies as st
 from sidecar.core.freshness import (
     ERROR_CACHE_S,
     FIRST_BACKOFF_S,
+    HEARD_IN_PART_S,
     KEEP_OLD_S,
     LONGEST_BACKOFF_S,
     LONGEST_STATED_S,
+    STALE_S,
     Attempt,
     Pace,
+    Told,
     is_due,
+    is_stale,
     may_still_be_shown,
     retry_at,
+    still_counts,
+    told_by,
 )
+from sidecar.quota.windows import Window
 
 NOW = 1_800_000_000.0
 
@@ -75,6 +82,108 @@ def test_who_is_patient_and_what_a_service_bears_are_kept_whatever_happened(
     last: Attempt, pace: Pace, every_s: float, due: bool
 ) -> None:
     assert is_due(last, NOW, pace, every_s) is due
+
+
+@pytest.mark.parametrize(
+    ("last", "pace", "told", "due"),
+    [
+        (None, Pace(60, patient=True), "all", False),
+        (None, Pace(60, patient=True), "part", True),
+        (None, Pace(60), "all", True),
+        (Attempt(NOW - 9000, False), Pace(60, patient=True), "all", False),
+        (Attempt(NOW - 9000, False), Pace(60), "all", True),
+        (Attempt(NOW - HEARD_IN_PART_S + 1, False), Pace(60, patient=True), "part", False),
+        (Attempt(NOW - HEARD_IN_PART_S, False), Pace(60, patient=True), "part", True),
+        (Attempt(NOW - HEARD_IN_PART_S, False), Pace(7200, patient=True), "part", False),
+    ],
+)
+def test_who_is_patient_does_not_ask_for_what_was_told(
+    last: Attempt | None, pace: Pace, told: Told, due: bool
+) -> None:
+    assert is_due(last, NOW, pace, told=told) is due
+
+
+FIVE, WEEK, SONNET, OPUS = (
+    Window(name, "percent", percent_remaining=50.0, period_s=period_s, models=models)
+    for name, period_s, models in (
+        ("5h", 18_000, None),
+        ("7d", 604_800, None),
+        ("7d sonnet", 604_800, ("*sonnet*",)),
+        ("7d opus", 604_800, ("*opus*",)),
+    )
+)
+MINUTE = Window("requests", "requests", percent_remaining=50.0, period_s=60)
+BUDGET = Window("budget", "cost", percent_remaining=50.0, period_s=30 * 86_400)
+SHOWN = Window("credits", "percent", percent_remaining=50.0, models=())
+BALANCE = Window("balance", "cost", remaining=5)
+
+
+@pytest.mark.parametrize(
+    ("heard", "asked", "told"),
+    [
+        ([], [], "nothing"),
+        ([FIVE], [], "all"),
+        ([MINUTE], [], "nothing"),
+        ([SHOWN, BALANCE], [], "nothing"),
+        ([FIVE, WEEK], [FIVE, WEEK, MINUTE, SHOWN, BALANCE], "all"),
+        ([FIVE], [FIVE, WEEK], "nothing"),
+        ([FIVE, WEEK], [FIVE, WEEK, SONNET], "part"),
+        ([FIVE, WEEK, OPUS], [FIVE, WEEK, SONNET], "part"),
+        ([FIVE, WEEK, SONNET], [FIVE, WEEK, SONNET], "all"),
+        ([FIVE], [BUDGET], "nothing"),
+        ([Window("key budget", "cost", percent_remaining=9.0)], [BUDGET], "all"),
+    ],
+)
+def test_answers_have_told_what_they_say_of_windows_that_last(
+    heard: list[Window], asked: list[Window], told: Told
+) -> None:
+    assert told_by(heard, asked) == told
+
+
+@pytest.mark.parametrize(
+    ("age_s", "window", "counts"),
+    [
+        (STALE_S, WEEK, True),
+        (STALE_S + 1, WEEK, False),
+        (STALE_S + 1, Window("w", "percent", percent_remaining=0.0, resets_at=NOW + 9), True),
+        (STALE_S + 1, Window("w", "percent", blocked=True, resets_at=NOW + 9), True),
+        (STALE_S + 1, Window("w", "percent", percent_remaining=0.0), False),
+        (STALE_S + 1, Window("w", "cost", unlimited=True), False),
+        (-60, WEEK, True),
+    ],
+    ids=[
+        "not yet",
+        "old",
+        "used up",
+        "blocked",
+        "used up until nobody knows when",
+        "unlimited",
+        "clock set back",
+    ],
+)
+def test_what_was_read_long_ago_counts_only_where_it_can_not_have_changed(
+    age_s: float, window: Window, counts: bool
+) -> None:
+    assert is_stale(NOW - age_s, NOW) is (age_s > STALE_S)
+    assert still_counts(window, NOW - age_s, NOW) is counts
+
+
+@pytest.mark.parametrize(
+    ("failures", "every_s", "longest_s", "wait"),
+    [
+        (1, 300, 21_600, 300),
+        (2, 300, 21_600, 600),
+        (8, 300, 21_600, 21_600),
+        (10**9, 300, 21_600, 21_600),
+        (1, 3600, LONGEST_BACKOFF_S, 3600),
+        (9, 3600, LONGEST_BACKOFF_S, 3600),
+    ],
+)
+def test_a_service_that_bears_little_is_left_alone_for_hours(
+    failures: int, every_s: float, longest_s: float, wait: float
+) -> None:
+    assert retry_at(NOW, None, failures, every_s, longest_s) == NOW + wait
+    assert retry_at(NOW, 7.0, failures, every_s, longest_s) == NOW + 7
 
 
 @pytest.mark.parametrize(

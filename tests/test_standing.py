@@ -1,8 +1,9 @@
 """What is known of an account, and how a target stands by it."""
 
+import pytest
 from msgspec.structs import replace
 
-from sidecar.adapters.store import HourUsage, QuotaKey, QuotaSnapshot, State
+from sidecar.adapters.store import HourUsage, QuotaError, QuotaKey, QuotaSnapshot, State
 from sidecar.core.account import account_of
 from sidecar.core.cooldown import Cooldown, CooldownKey
 from sidecar.core.failure import Failure
@@ -27,6 +28,38 @@ def test_what_was_heard_where_only_the_host_knows_the_place_counts_too() -> None
     assert knowing(tight).left(HERE, "m", NOW).headroom == 30.0
     assert knowing(tight, origin="").left(HERE, "m", NOW).headroom == 30.0
     assert knowing(tight, origin="https://q.example").left(HERE, "m", NOW).headroom is None
+
+
+LEFT = Window("weekly", "percent", percent_remaining=80.0, resets_at=NOW + 48 * HOUR, period_s=168 * HOUR)
+
+
+def test_what_was_left_long_ago_is_left_no_more_and_what_was_used_up_is_so_until_its_reset() -> None:
+    later = NOW + 13 * HOUR
+    assert knowing(LEFT).left(HERE, "m", later - HOUR).headroom == 80.0
+    assert knowing(LEFT).left(HERE, "m", later).headroom is None
+    gone = replace(LEFT, percent_remaining=0.0)
+    assert knowing(LEFT, gone).left(HERE, "m", later).headroom == 0.0
+    assert knowing(replace(gone, resets_at=None)).left(HERE, "m", later).headroom is None
+
+
+@pytest.mark.parametrize(
+    ("error", "headroom"),
+    [
+        (QuotaError("login-refused", 401), None),
+        (QuotaError("status", 401), None),
+        (QuotaError("status", 403), None),
+        (QuotaError("login-expired"), 80.0),
+        (QuotaError("status", 429), 80.0),
+        (QuotaError("timeout"), 80.0),
+    ],
+    ids=str,
+)
+def test_of_an_account_that_was_refused_what_was_left_counts_no_more(
+    error: QuotaError, headroom: float | None
+) -> None:
+    snapshot = QuotaSnapshot((LEFT,), read_at=NOW, attempted_at=NOW, error=error)
+    knowledge = Knowledge(State({QuotaKey(HERE, "url"): snapshot}, (), {}))
+    assert knowledge.left(HERE, "m", NOW).headroom == headroom
 
 
 def test_of_several_windows_that_are_used_up_the_last_to_turn_says_until_when() -> None:

@@ -1,6 +1,5 @@
 """What is left for each model of an account, by all that was read of it; worked out once for each reading."""
 
-from collections.abc import Iterator
 from math import inf
 from typing import Final
 
@@ -10,10 +9,9 @@ from sidecar.adapters.store import QuotaSnapshot
 from sidecar.bounded import put_last
 from sidecar.core.account import Account
 from sidecar.core.choose import Tier, tier_of
-from sidecar.core.freshness import still_counts
 from sidecar.core.headroom import SHORTEST_S, headroom, pace, steady
 from sidecar.quota.windows import Window
-from sidecar.services.quotas import windows_that_tell
+from sidecar.services.quotas import windows_that_count
 
 SAME_S: Final = 5.0
 """Pace changes with every second, and hardly within so many."""
@@ -59,20 +57,11 @@ class Remaining:
         key = account, model_id
         known = self._known.get(key)
         if known is None or not known.at <= now < known.until or known.of != snapshots:
-            windows = list(windows_that_count(snapshots, now))
+            windows = [window for row in snapshots for window in windows_that_count(row, now)]
             turns_at = min((row.resets_at for row in windows if row.resets_at), default=inf)
             known = _Known(snapshots, now, min(turns_at, now + SAME_S), _left(windows, model_id, now))
             put_last(self._known, key, known, MOST_KEPT)
         return known.left
-
-
-def windows_that_count(snapshots: tuple[QuotaSnapshot, ...], now: float) -> Iterator[Window]:
-    """Yield the windows that a decision may be made by: those that have not turned, and were read lately."""
-    for snapshot in snapshots:
-        read_at = now if snapshot.read_at is None else snapshot.read_at
-        for window in windows_that_tell(snapshot, now):
-            if still_counts(window, read_at, now):
-                yield window
 
 
 def _left(windows: list[Window], model_id: str, now: float) -> Left:

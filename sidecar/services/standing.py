@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,7 +19,8 @@ from sidecar.core.limits import Day, Limits, Reached, reached
 from sidecar.core.price import price_of
 from sidecar.protocol import ModelRequest, Target
 from sidecar.services.days import local_day
-from sidecar.services.remaining import UNKNOWN, Left, Remaining, windows_that_count
+from sidecar.services.quotas import windows_that_count
+from sidecar.services.remaining import UNKNOWN, Left, Remaining
 
 
 class Standing(Struct, frozen=True):
@@ -67,8 +67,7 @@ class Knowledge:
         self._snapshots: dict[Account, list[QuotaSnapshot]] = {}
         self._pasts: dict[Target, tuple[float | None, bool]] = {}
         for key, snapshot in state.quotas.items():
-            if _still_counts(snapshot):
-                self._snapshots.setdefault(key.account, []).append(snapshot)
+            self._snapshots.setdefault(key.account, []).append(snapshot)
 
     @cached_property
     def _usage(self) -> dict[str, list[HourUsage]]:
@@ -105,7 +104,8 @@ class Knowledge:
         """Return when a window that is used up turns, of several the last; None: unknown."""
         resets = (
             window.resets_at
-            for window in windows_that_count(self._of(account), now)
+            for snapshot in self._of(account)
+            for window in windows_that_count(snapshot, now)
             if binds(window, model_id) and share(window) == 0
         )
         return max((reset for reset in resets if reset is not None and reset > now), default=None)
@@ -208,11 +208,3 @@ def _compared(found: list[Standing], asking: Asking) -> list[Standing]:
 
 def _unfit(spec: TargetSpec, request: ModelRequest) -> Unfit | None:
     return spec.why_not or unfit_for(spec.abilities, spec.wire, request.wire, request.body)
-
-
-_SHUT_OUT: Final = (401, 403)
-
-
-def _still_counts(snapshot: QuotaSnapshot) -> bool:
-    """Say whether what was read last still counts: a service that is slow or busy changes nothing in it."""
-    return snapshot.error is None or snapshot.error.status not in _SHUT_OUT
