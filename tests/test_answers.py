@@ -164,7 +164,7 @@ async def test_what_was_heard_before_is_followed_and_does_not_grow_with_every_an
     ((snapshot, trail),) = [
         (row, row.trail["key budget:cost:USD"]) for row in (await heard.store.load(NOW)).quotas.values()
     ]
-    assert trail.points[-1] == (heard.now - 18, 25.25)
+    assert trail.points[-1] == (heard.now - 18, 2525)
     assert len(trail.points) == 12
     assert len(msgspec.json.encode(snapshot)) < 600
     ((window,),) = [row.windows for row in await heard.report()]

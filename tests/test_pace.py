@@ -84,7 +84,7 @@ def test_a_window_that_will_be_used_up_says_when_within_the_width() -> None:
 
 def test_what_will_be_used_up_says_when_as_data_too() -> None:
     window = Window("5 h", "percent", percent_remaining=40.0, resets_at=NOW + 7200, period_s=18_000)
-    trail = Trail(((NOW - 600, 60.0), (NOW - 300, 50.0), (NOW, 40.0)), NOW + 7200)
+    trail = Trail(((int(NOW) - 600, 6000), (int(NOW) - 300, 5000), (int(NOW), 4000)), NOW + 7200)
     snapshot = QuotaSnapshot((window, LASTING), read_at=NOW, trail={name_of(window): trail})
     soon, lasting = gateway_report(status_gateway(), snapshot, {}, NOW).windows
     assert lasting is LASTING

@@ -52,7 +52,7 @@ async def test_a_snapshot_holds_what_was_read_and_when(bench: Bench, gateway: Ga
         account_name="campus pool",
         read_at=snapshot.read_at,
         attempted_at=snapshot.read_at or 0.0,
-        trail={"cost:cost:EUR": Trail(((NOW, 60.0),))},
+        trail={"cost:cost:EUR": Trail(((int(NOW), 6000),))},
     )
     assert NOW < (snapshot.read_at or 0.0) < NOW + 1
 
@@ -63,8 +63,8 @@ async def test_what_was_read_before_is_followed_also_past_an_error(bench: Bench,
     for _ in range(4):
         trails += (await bench.read(one)).trail.values()
         bench.clock.now += 120
-    before = ((NOW, 9.0), (NOW + 240, 8.0))
-    assert [trail.points for trail in trails] == [before[:1], before[:1], before, ((NOW + 360, 10.0),)]
+    before = ((NOW, 900), (NOW + 240, 800))
+    assert [trail.points for trail in trails] == [before[:1], before[:1], before, ((NOW + 360, 1000),)]
 
 
 async def test_refresh_asks_although_the_cache_is_fresh(bench: Bench, gateway: Gateway) -> None:

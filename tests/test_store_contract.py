@@ -47,7 +47,10 @@ SNAPSHOT = QuotaSnapshot(
     error=QuotaError("status", 503),
     failures=3,
     retry_at=NOW + 30,
-    trail={"tokens:tokens:": Trail(((NOW - 60, 80.0), (NOW - 1, 75.25)), NOW + 5), "a:b:€": Trail(())},
+    trail={
+        "tokens:tokens:": Trail(((1_789_999_940, 8000), (1_789_999_999, 7525)), NOW + 5),
+        "a:b:€": Trail(()),
+    },
 )
 
 

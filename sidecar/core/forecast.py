@@ -25,18 +25,24 @@ LEAST_SPAN_S: Final = 600.0
 STALE_S: Final = 900.0
 """So long after the last reading nobody knows whether it still goes on like this."""
 FARTHEST_S: Final = 8 * 3600.0
-NOISE: Final = 1.0
-"""In percent: what is rounded, or runs out of a sliding window, may rise so much between two readings."""
+NOISE: Final = 100
+"""In hundredths of a percent: so much may rise what is rounded, or is given back by a sliding window."""
 
 
 class Trail(Struct, frozen=True, array_like=True):
     """What was read of one window in its present period."""
 
-    points: tuple[tuple[float, float], ...]
-    """Unix seconds and the percent that were left, the oldest first."""
+    points: tuple[tuple[int, int], ...]
+    """Unix seconds and what was left in hundredths of a percent, the oldest first.
+
+    Whole numbers, as this is written with every answer that tells something: they take a third of the time.
+    """
     resets_at: float | None = None
     """As it was read last."""
 
+
+_MOST_LEFT: Final = 10**6
+"""Beyond a hundred times the limit a top-up is no news; what is kept must be a number that JSON can hold."""
 
 _NOTHING: Final = Trail(())
 
@@ -77,9 +83,10 @@ def add(trail: Trail, window: Timed, at: float) -> Trail:
 
     That is when the reset has moved on, when more is left than before, or when the clock was set back.
     """
-    left = share(window)
-    if left is None:
+    percent = share(window)
+    if percent is None:
         return trail
+    left = round(min(percent * 100, _MOST_LEFT))
     points = list(trail.points)
     if points and (
         at < points[-1][0] or left > points[-1][1] + NOISE or has_turned(trail.resets_at, window, at)
@@ -87,11 +94,11 @@ def add(trail: Trail, window: Timed, at: float) -> Trail:
         points = []
     if len(points) > 1 and points[-1][0] - points[-2][0] < APART_S:
         points.pop()
-    points.append((float(int(at)), round(left, 2)))
+    points.append((int(at), left))
     return Trail(tuple(_thinned(points)), window.resets_at)
 
 
-def _thinned(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _thinned(points: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Keep the last hour, or else the last few; of too many those that are farthest apart."""
     newest = points[-1][0]
     recent = [point for point in points if newest - point[0] <= RECENT_S]
@@ -114,7 +121,7 @@ def used_up_at(trail: Trail, now: float, resets_at: float | None) -> float | Non
     if not 0 <= now - last <= STALE_S:
         return None
     pairs = combinations(points, 2)
-    pace = median((earlier[1] - later[1]) / max(later[0] - earlier[0], 1.0) for earlier, later in pairs)
+    pace = median((earlier[1] - later[1]) / max(later[0] - earlier[0], 1) for earlier, later in pairs)
     if pace <= 0 or left <= 0:
         return None
     at = last + left / pace
