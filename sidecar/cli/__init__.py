@@ -21,6 +21,7 @@ from sidecar.cli import (
     map_reply,
     presets,
     reset,
+    route,
     schema,
     serve,
     status,
@@ -30,6 +31,7 @@ from sidecar.cli import (
 COMMANDS: Final = {
     "status": status,
     "usage": usage,
+    "route": route,
     "limits": limits,
     "explain": explain,
     "reset": reset,

@@ -65,10 +65,13 @@ class Choices:
         model: Target,
         session: SessionRoute | None = None,
         strategy: Strategy | None = None,
+        *,
+        by_host: bool = False,
     ) -> Choice:
         """Return where the next turn of *model* goes, in *session* if there is one.
 
-        *strategy* takes the place of what is configured.
+        *strategy* takes the place of what is configured. With *by_host* it goes to a model of the host's, not
+        to one that only requests of ours can reach.
         """
         now = self._clock()
         state = await self._store.load(now)
@@ -78,6 +81,9 @@ class Choices:
         route = place.config.targets.route(model, place.catalogue)
         if strategy:
             route = replace(route, strategy=strategy)
+        if by_host and place.catalogue.providers():
+            offered = tuple(row for row in route.targets if place.catalogue.find(row.target))
+            route = replace(route, targets=offered)
         return Choice(
             _virtual(turn, route) if route.virtual else _real(turn, route),
             labels=_labels(place, route, model),

@@ -33,6 +33,11 @@ class Choice(Struct, frozen=True):
     def is_virtual(self) -> bool:
         return self.decision.own.provider_id == ROUTER
 
+    @property
+    def is_nobody(self) -> bool:
+        """Say whether nobody can be asked with a hope of an answer."""
+        return self.decision.taken is None or self.decision.reason == "nobody is left"
+
 
 class StayReport(Struct, frozen=True):
     """Where a session's requests are served."""
