@@ -12,11 +12,12 @@ import pytest
 
 from sidecar.adapters.catalogue_file import write_catalogue
 from sidecar.adapters.sqlite_store import SqliteStore
-from sidecar.adapters.store import PutCooldown
+from sidecar.adapters.store import PutCooldown, PutSession
 from sidecar.core.account import account_of
 from sidecar.core.choose import Strategy
 from sidecar.core.cooldown import Cooldown, CooldownKey
-from sidecar.protocol import CatalogueModel, CataloguePrices, CatalogueProvider
+from sidecar.core.decision import SessionRoute
+from sidecar.protocol import CatalogueModel, CataloguePrices, CatalogueProvider, Target
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home, provider
 from tests.bed.program import MAIN, run
@@ -205,6 +206,20 @@ def test_in_a_shell_the_answer_is_an_argument(two: Two) -> None:
         check=True, timeout=60,
     )  # fmt: skip
     assert done.stdout == "run -m lab/qwen/qwen3.coder hello\n"
+
+
+@pytest.mark.anyio
+async def test_the_status_marks_where_the_models_of_sessions_go(two: Two) -> None:
+    store, model = SqliteStore(two.home.state, time.time), Target("limit-router", "qwen3-coder")
+    await store.apply(
+        [PutSession(SessionRoute("ses_1", model, time.time(), Target("campus", "qwen3-coder")))]
+    )
+    await store.aclose()
+    assert "\n  → qwen3-coder goes here\n" in run(two.home, "status").stdout
+    data = json.loads(run(two.home, "status", "--json").stdout)
+    assert data["routes"] == [{"model": "qwen3-coder", "target": "lab/qwen/qwen3.coder", "label": "Lab"}]
+    assert [row.get("routed") for row in data["gateways"]] == [None, ["qwen3-coder"]]
+    assert "routes" not in json.loads(run(two.home, "status", "--json", "--provider", "lab").stdout)
 
 
 def test_a_quota_that_can_not_be_asked_costs_no_answer(two: Two) -> None:

@@ -295,6 +295,18 @@ async def test_where_there_is_nothing_to_leave_or_to_go_back_to_that_is_said(
         assert await route(one, typed, "a") == expected
 
 
+async def test_the_status_marks_where_the_sessions_model_goes(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        await leave(one, {"a": 20, "b": 80})
+        marks: list[str] = []
+        for own, typed in ((ROUTER, ""), (ROUTER, "a"), ("a", "")):
+            params = CommandExecuteParams(one.directory, "ses_1", "msg_9", "quota_status", typed, target(own))
+            text = (await one.application.commands.execute(params)).text
+            marks += [line.strip() for line in text.split("\n") if "→" in line]
+        assert marks == ["→ qwen3-coder goes to B (qwen3-coder)"]
+
+
 async def test_without_a_model_it_asks_for_one(tmp_path: Path) -> None:
     async with Flying(tmp_path) as bed:
         one = await bed.opencode()

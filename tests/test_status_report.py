@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.quota.windows import Window, complete
+from sidecar.services.status import with_routes
 from sidecar.texts.command import as_answer
 from sidecar.texts.figures import columns
 from sidecar.texts.status_report import (
@@ -15,6 +16,7 @@ from sidecar.texts.status_report import (
     GatewayReport,
     KeyReport,
     ProblemReport,
+    RouteReport,
     StatusReport,
     no_such_gateway,
     render,
@@ -266,6 +268,24 @@ def test_the_usual_report_keeps_its_figures_together_at_every_width(width: int) 
     assert max(columns(line) for line in text.splitlines()) <= width
     for figure in ("75%", "750K of 1M left", "resets in 10d", "$37.50 of $50.00 left", "5 s ago"):
         assert figure in text
+
+
+def test_who_serves_a_virtual_model_is_marked() -> None:
+    rows = (
+        gateway(TOKENS, label="Campus"),
+        gateway(TOKENS, provider_id="lab", label="Lab"),
+        gateway(COST, label="Campus"),
+    )
+    routes = (
+        RouteReport("qwen3", "campus/qwen3-coder", "Campus"),
+        RouteReport("gpt-5", "campus/openai/gpt-5", "Campus"),
+        RouteReport("claude-sonnet-4-5", "copilot/claude-sonnet-4.5", "GitHub Copilot"),
+    )
+    marked = with_routes(StatusReport(NOW, "1.2.3", rows), routes)
+    assert [row.routed for row in marked.gateways] == [("qwen3", "gpt-5"), (), ()]
+    first, *_, last, _ = render(marked, 76).split("\n\n")
+    assert first.split("\n")[1] == "  → qwen3, gpt-5 go here"
+    assert last == "→ claude-sonnet-4-5 goes to GitHub Copilot (claude-sonnet-4.5)"
 
 
 def test_a_question_for_an_unknown_gateway_is_answered_with_those_that_there_are() -> None:

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from msgspec import structs
 
 from sidecar.quota.windows import Window
 from sidecar.services.usage import usage
@@ -12,6 +13,7 @@ from sidecar.texts.figures import columns
 from sidecar.texts.status_report import FailureReport, GatewayReport, KeyReport, StatusReport
 from sidecar.texts.usage_report import ProviderUsage, render
 from sidecar.texts.waits import ProviderWait, WaitReport
+from sidecar.texts.window_lines import ShownWindow
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
 from tests.bed.program import run
@@ -103,6 +105,14 @@ def test_two_of_one_name_are_told_apart() -> None:
 Campus (campus)   100%  nothing is known yet
 Campus (campus-2) 100%  nothing is known yet"""
     )
+
+
+def test_the_soonest_end_of_any_window_is_told() -> None:
+    soon, later = (
+        ShownWindow(**structs.asdict(row), used_up_at=NOW + 60 * n) for n, row in ((5, WEEK), (9, MONTH))
+    )
+    (row,) = usage(StatusReport(NOW, "0.1.0", (GatewayReport("lab", "Lab", KEY, (MONTH, later, soon)),)))
+    assert row.used_up_at == NOW + 300
 
 
 def test_without_any_account_there_is_a_word() -> None:

@@ -54,7 +54,7 @@ def _percent(text: str) -> float:
 async def _print(arguments: argparse.Namespace) -> int:
     from msgspec import structs
 
-    from sidecar.services.status import UnknownGatewayError
+    from sidecar.services.status import UnknownGatewayError, with_routes
     from sidecar.services.threshold import compare
     from sidecar.texts.data import as_json
     from sidecar.texts.status_report import render
@@ -65,6 +65,8 @@ async def _print(arguments: argparse.Namespace) -> int:
             report = await services.status.report(place, arguments.provider, refresh=arguments.refresh)
         except UnknownGatewayError as error:
             return refuse(error)
+        if arguments.provider is None:
+            report = with_routes(report, await services.choices.routes(place))
     if arguments.threshold is not None:
         report = structs.replace(report, threshold=compare(report, arguments.threshold))
     text = as_json(report) if arguments.json else render(report, place.config.settings.width)

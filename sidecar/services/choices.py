@@ -19,7 +19,12 @@ from sidecar.services.reasons import decision_of, reason_of
 from sidecar.services.standing import Asking, standings
 from sidecar.services.workspaces import Workspace
 from sidecar.texts import route_words
+from sidecar.texts.decisions import name
 from sidecar.texts.route_report import Choice
+from sidecar.texts.status_report import RouteReport
+
+MOST_ROUTES: Final = 3
+"""Of a report without a session."""
 
 NOBODY: Final = ""
 """The session of whoever asks from outside."""
@@ -92,6 +97,23 @@ class Choices:
             served=self._last_served(session.session_id),
             is_enabled=place.config.settings.enabled,
         )
+
+    async def routes(self, place: Workspace, session: SessionRoute | None = None) -> tuple[RouteReport, ...]:
+        """Return where the virtual model of *session* goes now; without one those that sessions used last."""
+        if not place.config.settings.enabled:
+            return ()
+        if session:
+            models = [session.chosen]
+        else:
+            state = await self._store.load(self._clock())
+            newest = sorted(state.sessions.values(), key=lambda row: -row.at)
+            models = list(dict.fromkeys(row.chosen for row in newest if _is_virtual(place, row.chosen)))
+        rows: list[RouteReport] = []
+        for model in [row for row in models if _is_virtual(place, row)][:MOST_ROUTES]:
+            choice = await self.choice(place, model, session)
+            if taken := choice.decision.taken:
+                rows.append(RouteReport(model.model_id, name(taken), place.label(taken.provider_id)))
+        return tuple(rows)
 
     async def session(self, session_id: str, shown: Target) -> SessionRoute:
         """Return whose model a session uses whose picker shows *shown*."""

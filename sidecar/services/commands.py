@@ -10,7 +10,7 @@ from sidecar.services.choices import Choices
 from sidecar.services.errors import UnknownCommandError
 from sidecar.services.limits import LimitsService, UnknownProviderError
 from sidecar.services.route_command import RouteCommand
-from sidecar.services.status import StatusService, UnknownGatewayError
+from sidecar.services.status import StatusService, UnknownGatewayError, with_routes
 from sidecar.services.workspaces import Workspace, Workspaces
 from sidecar.texts import command, limits_report, reset, status_report
 from sidecar.texts.command import as_answer
@@ -40,6 +40,7 @@ class Commands:
         self._workspaces = workspaces
         self._status = status
         self._limits = limits
+        self._choices = choices
         self._route = RouteCommand(choices)
         self._last_served = last_served
         self._table: dict[str, Callable[[CommandExecuteParams], Awaitable[str]]] = {
@@ -66,6 +67,9 @@ class Commands:
             report = await self._status.report(place, arguments.only, refresh=arguments.refresh)
         except UnknownGatewayError as error:
             return str(error)
+        if params.target and arguments.only is None:
+            session = await self._choices.session(params.session_id, params.target)
+            report = with_routes(report, await self._choices.routes(place, session))
         return as_answer(command.LEFT, status_report.render(report, _width(place)))
 
     async def _rate_limit_status(self, params: CommandExecuteParams) -> str:

@@ -23,6 +23,7 @@ from sidecar.texts.status_report import (
     GatewayReport,
     KeyReport,
     ProblemReport,
+    RouteReport,
     StatusReport,
     no_such_gateway,
 )
@@ -89,6 +90,15 @@ class StatusService:
         now = self._clock()
         names = [gateway.provider_id for gateway in gateways]
         return waiting.waits_of((await self._store.load(now)).cooldowns, place, names, now)
+
+
+def with_routes(report: StatusReport, routes: tuple[RouteReport, ...]) -> StatusReport:
+    """Mark in *report* who serves the virtual models of *routes*, each at the first row of its provider."""
+    left: dict[str, list[str]] = {}
+    for row in routes:
+        left.setdefault(row.target.partition("/")[0], []).append(row.model)
+    gateways = (replace(row, routed=tuple(left.pop(row.provider_id, ()))) for row in report.gateways)
+    return replace(report, gateways=tuple(gateways), routes=routes)
 
 
 def _unasked(config: Config, rows: list[GatewayReport]) -> tuple[str, ...]:

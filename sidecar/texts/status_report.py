@@ -48,6 +48,18 @@ class GatewayReport(Struct, frozen=True, omit_defaults=True):
     """Its figures come with ordinary answers; it can't be asked."""
     waits: tuple[WaitReport, ...] = ()
     """What its provider has refused since it answered last."""
+    routed: tuple[str, ...] = ()
+    """The virtual models whose next turn goes to its provider."""
+
+
+class RouteReport(Struct, frozen=True):
+    """Where the next turn of a virtual model goes."""
+
+    model: str
+    target: str
+    """`provider/model`."""
+    label: str
+    """What to call its provider."""
 
 
 class ProblemReport(Struct, frozen=True, omit_defaults=True):
@@ -77,6 +89,8 @@ class StatusReport(Struct, frozen=True, omit_defaults=True):
     gone: GoneReport | None = None
     unasked: tuple[str, ...] = ()
     """Ids of providers of which nothing is shown, as they are asked only where somebody wants it."""
+    routes: tuple[RouteReport, ...] = ()
+    """Of the virtual model of this session; without one of those that sessions used lately."""
     threshold: ThresholdReport | None = None
     """Only where one was asked for."""
 
@@ -93,7 +107,7 @@ def render(report: StatusReport, width: int) -> str:
         blocks.append(_nothing_to_show(report, width))
     if report.gone:
         blocks.insert(0, waits.gone(report.gone, report.at, width))
-    blocks += [_unasked(report, width), _problems(report, width)]
+    blocks += [_routes(report, width), _unasked(report, width), _problems(report, width)]
     return _join([*blocks, _health(report, width), _threshold(report, width)])
 
 
@@ -128,7 +142,11 @@ def _gateway(gateway: GatewayReport, now: float, layout: window_lines.Layout) ->
     if gateway.account_name:
         name += f" · {gateway.account_name}"
     when = age(now - gateway.read_at) if gateway.windows and gateway.read_at is not None else ""
-    lines = [fit(name, width - columns(when) - 1) + " " + when, *waits.lines(gateway.waits, now, width)]
+    lines = [fit(name, width - columns(when) - 1) + " " + when]
+    if gateway.routed:
+        verb = "goes" if len(gateway.routed) == 1 else "go"
+        lines += wrap([f"{', '.join(gateway.routed)} {verb} here"], "  → ", "    ", width)
+    lines += waits.lines(gateway.waits, now, width)
     if gateway.failure:
         lines += _failure(gateway, gateway.failure, now, width)
     elif not gateway.windows:
@@ -136,6 +154,14 @@ def _gateway(gateway: GatewayReport, now: float, layout: window_lines.Layout) ->
     for window in gateway.windows:
         lines += window_lines.lines(window, now, layout)
     return lines + _footnotes(gateway, width)
+
+
+def _routes(report: StatusReport, width: int) -> list[str]:
+    """Name those that go to somebody of whom there is nothing else to tell."""
+    shown = {model for gateway in report.gateways for model in gateway.routed}
+    hidden = [row for row in report.routes if row.model not in shown]
+    told = [f"{row.model} goes to {row.label} ({row.target.partition('/')[2]})" for row in hidden]
+    return [line for text in told for line in wrap([text], "→ ", "  ", width)]
 
 
 def _failure(gateway: GatewayReport, failure: FailureReport, now: float, width: int) -> list[str]:
