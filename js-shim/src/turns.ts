@@ -8,11 +8,11 @@ import { isTarget } from "./edits.ts"
 import type { Event, Host, TurnError } from "./host.ts"
 import type { SessionIdleParams, SessionResumeParams, TurnRouteParams } from "./protocol.gen.ts"
 import { isSame, isVirtual, type Router } from "./router.ts"
-import { type Clock, systemClock } from "./rpc.ts"
 import { setBounded, type Tag } from "./tagged-fetch.ts"
 
 const ROUTE_MS = 250
-/** A virtual model is nobody's own: its turn waits for a sidecar that is starting. */
+/** A virtual model is nobody's own: its turn waits for a sidecar that is starting, and for its answer. */
+const START_MS = 5_000
 const ROUTE_VIRTUAL_MS = 2_000
 const MAX_KEPT = 512
 /** The host rests twice after an error; a turn that is started before the second time never runs. */
@@ -28,12 +28,10 @@ export class Turns {
   readonly #resumed = new Map<string, true>()
   readonly #sidecar: Sidecar
   readonly #router: Router
-  readonly #clock: Clock
 
-  constructor(sidecar: Sidecar, router: Router, clock: Clock = systemClock) {
+  constructor(sidecar: Sidecar, router: Router) {
     this.#sidecar = sidecar
     this.#router = router
-    this.#clock = clock
   }
 
   /** Changes the message's model if the turn is to go elsewhere. */
@@ -51,10 +49,9 @@ export class Turns {
 
   async #ask(params: TurnRouteParams): Promise<unknown> {
     const mayWait = isVirtual(params.target)
-    const until = this.#clock.now() + (mayWait ? ROUTE_VIRTUAL_MS : ROUTE_MS)
-    const left = () => Math.max(0, until - this.#clock.now())
-    const canAsk = mayWait ? await this.#sidecar.isReady(left()) : this.#sidecar.state === "healthy"
-    return canAsk ? (await this.#sidecar.ask("turn/route", params, left()))?.result : undefined
+    const canAsk = mayWait ? await this.#sidecar.isReady(START_MS) : this.#sidecar.state === "healthy"
+    const ms = mayWait ? ROUTE_VIRTUAL_MS : ROUTE_MS
+    return canAsk ? (await this.#sidecar.ask("turn/route", params, ms))?.result : undefined
   }
 
   /** A request of this turn could have gone on elsewhere by itself. */

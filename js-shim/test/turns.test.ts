@@ -3,7 +3,7 @@ import { Host } from "../src/host.ts"
 import { HostFacts } from "../src/host-file.ts"
 import { Router } from "../src/router.ts"
 import { Turns } from "../src/turns.ts"
-import { FakeClock, OTHER, OWN, tag } from "./bed.ts"
+import { OTHER, OWN, tag } from "./bed.ts"
 
 const params = { directory: "/d", sessionId: "s", messageId: "u", target: OTHER }
 
@@ -25,13 +25,11 @@ function bed(reply?: unknown, state = "healthy") {
       promptAsync: async (prompt: unknown) => void prompts.push(prompt),
     },
   }
-  const clock = new FakeClock()
   const waited: number[] = []
   const sidecar = {
     state,
     isReady: async (ms: number) => {
       waited.push(ms)
-      await clock.pass(500)
       return state === "healthy" || state === "suspect"
     },
     ask: async (...args: unknown[]) => {
@@ -43,7 +41,7 @@ function bed(reply?: unknown, state = "healthy") {
   const host = new Host({ client: client as never, directory: "/d" })
   const facts = new HostFacts("/nowhere")
   facts.content.models.v = { name: "V", npm: "n", ...OTHER }
-  const turns = new Turns(sidecar as never, new Router(sidecar as never, facts), clock)
+  const turns = new Turns(sidecar as never, new Router(sidecar as never, facts))
   const hear = (type: string, properties: object) => turns.hear(host, { type, properties })
   const rest = (sessionID = "s") => hear("session.idle", { sessionID })
   const fail = (error: object, sessionID: string | undefined = "s") =>
@@ -104,9 +102,9 @@ test.each([
     expect(Object.values(message.model).join("/")).toBe(where)
     const target = { providerId: "limit-router", modelId: "v" }
     expect(asked).toEqual([
-      ["turn/route", { directory: "/d", sessionId: "s", agent: "build", target }, 1_500],
+      ["turn/route", { directory: "/d", sessionId: "s", agent: "build", target }, 2_000],
     ])
-    expect(waited).toEqual([2_000])
+    expect(waited).toEqual([5_000])
   },
 )
 
