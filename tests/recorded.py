@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -40,6 +41,14 @@ def bodies_of(row: Row) -> list[Any]:
     if any(request.name for request in mapping.requests):
         return [row["example"].get(request.name) for request in mapping.requests]
     return [*[None] * (len(mapping.requests) - 1), row["example"]]
+
+
+def at_loopback(folder: Path, name: str, origin: str) -> None:
+    """Put our preset *name* into the user's own folder, as it is but for where its service is."""
+    base = presets.load(name).base_url or ""
+    folder.mkdir(exist_ok=True)
+    text = presets.text(name).replace(base, origin + urlsplit(base).path, 1)
+    (folder / f"{name}.toml").write_text(text, "utf-8")
 
 
 def reading_of(row: Row) -> Reading:

@@ -16,7 +16,7 @@ from tests.bed.home import Home
 from tests.bed.program import run
 from tests.bed.replies import Reply, json_reply
 from tests.machine import KEY_A, Machine
-from tests.recorded import NOW, RECORDED, Row, bodies_of, expected, rounded
+from tests.recorded import NOW, RECORDED, Row, at_loopback, bodies_of, expected, rounded
 
 ASKED = sorted((provider_id, name) for provider_id, names in presets.asking().items() for name in names)
 TOKENS = {"access": "access-token-of-a-login-0123", "refresh": "refresh-token-of-a-login-0123"}
@@ -24,14 +24,6 @@ TOKENS = {"access": "access-token-of-a-login-0123", "refresh": "refresh-token-of
 
 def recorded(preset: str) -> Row:
     return next(row for row in RECORDED if row["preset"] == preset)
-
-
-def at_loopback(folder: Path, name: str, gateway: Gateway) -> None:
-    """Put our preset *name* into the user's own folder, as it is but for where its service is."""
-    base = presets.load(name).base_url or ""
-    text = presets.text(name).replace(base, gateway.origin + urlsplit(base).path, 1)
-    folder.mkdir(exist_ok=True)
-    (folder / f"{name}.toml").write_text(text)
 
 
 def stored(provider_id: str, preset: str, **more: Any) -> dict[str, Any]:
@@ -69,7 +61,7 @@ async def test_a_service_is_asked_as_it_wants_by_what_opencode_has_for_it(
     row, mapping = recorded(preset), presets.load(preset)
     machine.write(machine.auth, {provider_id: stored(provider_id, preset)})
     machine.write(machine.ours, {"providers": {provider_id: {"undocumented": mapping.undocumented}}})
-    at_loopback(machine.config / "quota-presets", preset, gateway)
+    at_loopback(machine.config / "quota-presets", preset, gateway.origin)
     key = TOKENS[mapping.login[provider_id]] if provider_id in mapping.login else KEY_A
     requests = wanted(row, key)
     for (method, url, _), body in zip(requests, bodies_of(row), strict=True):
@@ -91,7 +83,7 @@ async def test_a_service_is_asked_as_it_wants_by_what_opencode_has_for_it(
 async def test_with_an_expired_token_nothing_is_sent_and_it_says_so(
     http: QuotaHttp, gateway: Gateway, machine: Machine, provider_id: str, preset: str
 ) -> None:
-    at_loopback(machine.config / "quota-presets", preset, gateway)
+    at_loopback(machine.config / "quota-presets", preset, gateway.origin)
     machine.write(machine.ours, {"providers": {provider_id: {"undocumented": True}}})
     machine.write(machine.auth, {provider_id: stored(provider_id, preset, expires=NOW * 1000)})
     expired = await to_thread.run_sync(machine.only)
@@ -109,7 +101,7 @@ async def test_with_an_expired_token_nothing_is_sent_and_it_says_so(
 async def test_a_token_that_is_refused_says_that_the_login_may_have_ended(
     http: QuotaHttp, gateway: Gateway, machine: Machine
 ) -> None:
-    at_loopback(machine.config / "quota-presets", "github-copilot", gateway)
+    at_loopback(machine.config / "quota-presets", "github-copilot", gateway.origin)
     machine.write(machine.ours, {"providers": {"github-copilot": {"undocumented": True}}})
     machine.write(machine.auth, {"github-copilot": stored("github-copilot", "github-copilot")})
     gateway.script("/copilot_internal/user", Reply(401), Reply(403))
@@ -128,7 +120,7 @@ def lines(home: Home, **env: str) -> list[str]:
 
 
 def test_a_key_alone_shows_the_services_windows(home: Home, gateway: Gateway) -> None:
-    at_loopback(home.config / "quota-presets", "openrouter", gateway)
+    at_loopback(home.config / "quota-presets", "openrouter", gateway.origin)
     gateway.quota({"data": {"limit": 100, "limit_remaining": 74.5, "limit_reset": None}}, "/api/v1/key")
     assert lines(home, OPENROUTER_API_KEY=KEY_A) == [
         "openrouter                                                      just now",
@@ -152,7 +144,7 @@ def test_a_report_says_once_who_would_tell_if_it_were_turned_on(home: Home) -> N
 
 
 def test_an_expired_login_is_told_and_is_no_fault_of_the_gateway(home: Home, gateway: Gateway) -> None:
-    at_loopback(home.config / "quota-presets", "claude-plan", gateway)
+    at_loopback(home.config / "quota-presets", "claude-plan", gateway.origin)
     home.write_gateways(providers={"anthropic": {"undocumented": True}})
     login = stored("anthropic", "claude-plan", expires=1_000)
     auth = home.data / "auth.json"
