@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "sidecar"
 LAYERS = ("protocol", "core", "quota", "texts", "adapters", "services", "top")
 """Downwards only: each may import the ones before it, and itself."""
 
-TOP = {"cli", "server", "application", "__main__"}
+TOP = {"api", "cli", "server", "application", "__main__"}
 ANYWHERE = {"", "plain", "bounded", "host_json"}
 """The package itself (its version), what all may use, and host.json as data: they import nothing of ours."""
 APART = {
