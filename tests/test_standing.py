@@ -7,9 +7,11 @@ from sidecar.adapters.store import HourUsage, QuotaError, QuotaKey, QuotaSnapsho
 from sidecar.core.account import account_of
 from sidecar.core.cooldown import Cooldown, CooldownKey
 from sidecar.core.failure import Failure
+from sidecar.core.freshness import STALE_S
 from sidecar.core.limits import Limits
 from sidecar.quota.windows import Window
 from sidecar.services.days import local_day
+from sidecar.services.remaining import UNKNOWN, Left
 from sidecar.services.standing import Knowledge
 from tests.flying import NOW
 
@@ -30,16 +32,25 @@ def test_what_was_heard_where_only_the_host_knows_the_place_counts_too() -> None
     assert knowing(tight, origin="https://q.example").left(HERE, "m", NOW).headroom is None
 
 
-LEFT = Window("weekly", "percent", percent_remaining=80.0, resets_at=NOW + 48 * HOUR, period_s=168 * HOUR)
+LEFT = Window("weekly", "percent", percent_remaining=80.0, resets_at=NOW + 160 * HOUR, period_s=168 * HOUR)
 
 
 def test_what_was_left_long_ago_is_left_no_more_and_what_was_used_up_is_so_until_its_reset() -> None:
-    later = NOW + 13 * HOUR
-    assert knowing(LEFT).left(HERE, "m", later - HOUR).headroom == 80.0
+    later = NOW + STALE_S + 1
+    assert knowing(LEFT).left(HERE, "m", later - 1).headroom == 80.0
     assert knowing(LEFT).left(HERE, "m", later).headroom is None
     gone = replace(LEFT, percent_remaining=0.0)
     assert knowing(LEFT, gone).left(HERE, "m", later).headroom == 0.0
     assert knowing(replace(gone, resets_at=None)).left(HERE, "m", later).headroom is None
+
+
+def test_a_window_that_has_turned_since_is_whole_again() -> None:
+    hours = Window("5 h", "percent", percent_remaining=0.0, resets_at=NOW + 2 * HOUR, period_s=5 * HOUR)
+    knowledge = knowing(LEFT, hours)
+    assert knowledge.left(HERE, "m", NOW + 2 * HOUR - 1).headroom == 0.0
+    assert knowledge.left(HERE, "m", NOW + 2 * HOUR).headroom == 80.0
+    assert knowing(hours).left(HERE, "m", NOW + 2 * HOUR) == Left(100.0, 100.0, None, True)
+    assert knowing(hours).left(HERE, "m", NOW + STALE_S + 1) == UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.quota.windows import LARGEST, MAX_TEXT, Window, as_number, as_text, complete, says_something
+from sidecar.quota.windows import (
+    LARGEST,
+    MAX_TEXT,
+    Window,
+    as_number,
+    as_text,
+    complete,
+    renewed,
+    says_something,
+)
 
 figures = st.one_of(
     st.none(),
@@ -183,3 +192,21 @@ def test_a_text_is_short_and_fit_for_a_screen(value: object, text: str | None) -
 def test_no_text_of_a_reply_can_steer_a_terminal(value: object) -> None:
     text = as_text(value)
     assert text is None or (text.isprintable() and 0 < len(text) <= MAX_TEXT and text == text.strip())
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            Window("w", "tokens", 100, 90, 10, 10.0, resets_at=5.0, period_s=60.0, models=("a",)),
+            Window("w", "tokens", 100, 0, 100, 100.0, period_s=60.0, models=("a",)),
+        ),
+        (
+            Window("w", "percent", percent_remaining=0.0, resets_at=5.0, blocked=True),
+            Window("w", "percent", used=0, percent_remaining=100.0),
+        ),
+        (Window("balance", "cost", remaining=5.0), Window("balance", "cost", remaining=5.0)),
+    ],
+)
+def test_after_its_reset_nothing_of_a_window_is_used(before: Window, after: Window) -> None:
+    assert renewed(before) == after

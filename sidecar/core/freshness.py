@@ -18,8 +18,9 @@ LONGEST_STATED_S: Final = 31 * 86400.0
 KEEP_OLD_S: Final = 7 * 86400.0
 """After this a good value without a reset says nothing any more."""
 
-STALE_S: Final = 12 * 3600.0
-"""After this nobody can tell from a good value that something is still left."""
+STALE_S: Final = 4 * 86400.0
+"""After this nobody can tell from a good value that something is still left. A long weekend is shorter: who
+is not asked while others have more left must not be forgotten over it."""
 
 HEARD_S: Final = 900.0
 """For so long nobody need be asked for what ordinary answers have told."""

@@ -7,6 +7,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from sidecar.core.headroom import share
+
 Number = int | float
 
 MAX_TEXT: Final = 40
@@ -76,6 +78,15 @@ def complete(window: Window) -> Window:
         used=used,
         remaining=remaining,
         percent_remaining=_percent(limit, remaining) if share is None else round(float(share), 6),
+    )
+
+
+def renewed(window: Window) -> Window:
+    """Return *window* as it is after its reset: nothing of it is used, as far as anybody knows."""
+    if share(window) is None:
+        return window
+    return msgspec.structs.replace(
+        window, used=0, remaining=window.limit, percent_remaining=100.0, resets_at=None, blocked=False
     )
 
 

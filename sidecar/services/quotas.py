@@ -32,7 +32,7 @@ from sidecar.core.freshness import (
 )
 from sidecar.core.redaction import gives_away
 from sidecar.quota.mapping import Reading
-from sidecar.quota.windows import Window
+from sidecar.quota.windows import Window, renewed
 
 FETCH_CLAIM_S: Final = 20.0
 """How long a process may hold a fetch: longer than any fetch takes, short after one that died."""
@@ -213,14 +213,17 @@ def _others(gateway: Gateway, known: Mapping[QuotaKey, QuotaSnapshot]) -> Iterat
 
 
 def windows_that_count(snapshot: QuotaSnapshot, now: float) -> tuple[Window, ...]:
-    """Return what to decide by: of the windows that tell those that are not too old to.
+    """Return what to decide by: the windows as they are by now, but for those that are too old to tell.
 
+    One that has turned since is whole again; who only tells with its answers would never be asked anew else.
     Of an account whose key or login was refused, none: it may be at its end.
     """
     if snapshot.error is not None and snapshot.error.is_refusal:
         return ()
     read_at = now if snapshot.read_at is None else snapshot.read_at
-    return tuple(row for row in windows_that_tell(snapshot, now) if still_counts(row, read_at, now))
+    telling = windows_that_tell(snapshot, now)
+    by_now = (row if row in telling else renewed(row) for row in snapshot.windows)
+    return tuple(row for row in by_now if still_counts(row, read_at, now))
 
 
 def windows_that_tell(snapshot: QuotaSnapshot, now: float) -> tuple[Window, ...]:
