@@ -152,6 +152,13 @@ Last decisions:
     )
 
 
+def test_a_session_that_has_left_its_virtual_model_says_so() -> None:
+    session = SessionReport("anthropic/claude-sonnet-4-5", left="limit-router/claude-sonnet-4-5")
+    assert limits_report.render(LimitsReport(NOW, "0.1.0", session=session), 72).split("\n\n")[1] == (
+        "This session: anthropic/claude-sonnet-4-5\n  has left limit-router/claude-sonnet-4-5"
+    )
+
+
 def test_a_report_of_nothing() -> None:
     assert limits_report.render(LimitsReport(NOW, "0.1.0"), 72) == (
         "No provider was used today, and none has to wait."

@@ -231,6 +231,19 @@ async def test_a_session_that_leaves_goes_on_where_it_was_served(tmp_path: Path)
         assert [await one.turn(ROUTER), await serve(one)] == [None, "a"]
 
 
+async def test_the_limits_report_says_that_a_session_has_left(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        await leave(one, {"a": 20, "b": 80})
+        await serve(one)
+        await route(one, "off")
+        params = CommandExecuteParams(
+            one.directory, "ses_1", "msg_9", "rate_limit_status", "", target(ROUTER)
+        )
+        text = (await one.application.commands.execute(params)).text
+        assert "\n    This session: b/qwen3-coder · has left limit-router/qwen3-coder\n" in text
+
+
 async def test_a_session_that_left_comes_back_at_once_or_later(tmp_path: Path) -> None:
     async with Flying(tmp_path) as bed:
         one = await bed.opencode()

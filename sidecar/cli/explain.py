@@ -11,8 +11,9 @@ from sidecar.cli.terminal import application, project
 HELP: Final = "print why the last requests went where they went"
 EPILOG: Final = """\
 The newest comes first. Numbers are the order in which targets would be asked; what is out says why.
-A target is healthy (something is known to be left), unknown, at the reserve (5 percent or less is
-left), limited (at a limit of your own), due (its wait is over, one request finds out) or cooling.
+A target is healthy (something is known to be left), unknown, at the reserve (no more than
+that is left, 5 percent by default), used up, limited (at a limit of your own), due (its wait is
+over, one request finds out) or cooling. What is used slower than its time lasts until it resets.
 """
 
 

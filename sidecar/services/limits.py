@@ -148,6 +148,7 @@ def _session(session: tuple[str, Target], state: State, last_served: Target | No
         chosen=words.name(route.chosen),
         moved_to=words.name(route.moved_to) if route.moved_to else None,
         last_served=words.name(last_served) if last_served else None,
+        left=words.name(route.left) if route.left else None,
     )
 
 

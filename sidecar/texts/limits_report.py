@@ -44,6 +44,8 @@ class SessionReport(Struct, frozen=True, omit_defaults=True):
     chosen: str
     moved_to: str | None = None
     last_served: str | None = None
+    left: str | None = None
+    """The virtual model that it has left by a command."""
 
 
 class LimitsReport(Struct, frozen=True, omit_defaults=True):
@@ -151,6 +153,8 @@ def _session(report: LimitsReport, width: int) -> list[str]:
     parts = [f"This session: {session.chosen}"]
     if session.moved_to:
         parts.append(f"moved to {session.moved_to} for now")
+    if session.left:
+        parts.append(f"has left {session.left}")
     if session.last_served:
         parts.append(f"last answer from {session.last_served}")
     return wrap(parts, "", "  ", width)
