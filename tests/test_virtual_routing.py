@@ -263,3 +263,35 @@ async def test_a_request_right_after_the_start_waits_for_what_the_host_offers(tm
             await late.open()
         assert served == ["a"]
         await late.application.aclose()
+
+
+async def test_a_turn_right_after_the_start_waits_for_that_too(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode({"b": MESSAGES})
+        await leave(one, {"a": 40, "b": 80})
+        late = Opencode(bed)
+        late.application.workspaces.open(WorkspaceOpenParams(late.directory))
+        moved = list[str | None]()
+
+        async def ask() -> None:
+            moved.append(await late.turn(ROUTER))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await late.application.workspaces.looked_at(late.directory)
+            assert moved == []
+            await late.open({"b": MESSAGES})
+        assert moved == ["b"]
+        await late.application.aclose()
+
+
+async def test_in_a_project_that_switches_us_off_a_turn_goes_to_the_first_that_has_the_model(
+    tmp_path: Path,
+) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        await leave(one, {"a": 40, "b": 80})
+        bed.machine.write(bed.machine.project / ".opencode" / "quota-sidecar.jsonc", {"enabled": False})
+        off = await bed.opencode()
+        assert await off.turn(ROUTER) == "a"
+        assert await off.turn("a") is None

@@ -96,6 +96,12 @@ def virtual_destination(turn: Turn, route: Route) -> Destination:
     return Destination(target, reason, considered, route.strategy, first)
 
 
+def default(place: Workspace, model: Target) -> Target | None:
+    """Return where a turn goes that nobody routes: with a virtual model to the first that has it."""
+    route = place.config.targets.route(model, place.catalogue)
+    return next((spec.target for spec in route.targets if spec.by_turn), None) if route.virtual else None
+
+
 def waits(config: Config, state: State, target: Target, now: float) -> Cooldown | None:
     """Return what *target* waits for, as far as it is known where OpenCode calls it."""
     rows = binding(state.cooldowns, config.targets.account(target, None), target.model_id)

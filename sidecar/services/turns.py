@@ -16,11 +16,14 @@ from sidecar.core.choose import Stay
 from sidecar.core.decision import Decision, SessionRoute, follow
 from sidecar.core.failure import Refusal, classify
 from sidecar.protocol import ROUTER, SessionErrorParams, SessionResumeParams, Target, TurnRouteParams
-from sidecar.services.destinations import Destination, Turn, destination, waits
+from sidecar.services.destinations import Destination, Turn, default, destination, waits
 from sidecar.services.flights import Moved
 from sidecar.services.look import DISK_S, Looking
 from sidecar.services.telling import Telling
 from sidecar.services.workspaces import Workspace, Workspaces
+
+FIRST_TOLD_S: Final = 1.5
+"""So long waits a turn right after the start to hear what the host offers; the shim waits 2 s for it."""
 
 MOST_RESUMED: Final = 1000
 
@@ -50,13 +53,13 @@ class Turns:
 
     async def route(self, params: TurnRouteParams) -> Target | None:
         """Return where the turn goes instead of where the host's picker shows; None: nowhere else."""
-        place = await self._workspaces.looked_at(params.directory)
-        if place is None or not place.config.settings.enabled:
-            return None
         now = self._clock()
         state = await self._store.load(now, DISK_S)
         old = state.sessions.get(params.session_id)
         session = follow(old or _of_parent(params, state), params.session_id, params.target, now)
+        place = await self._place(params.directory, session)
+        if place is None or not place.config.settings.enabled:
+            return place and default(place, params.target)
         found = destination(self._turn(place, session, state, now))
         target = found.target
         if place.config.settings.dry_run:
@@ -75,6 +78,12 @@ class Turns:
         if moved_to and not found.first and (row := waits(place.config, state, session.chosen, now)):
             self._note(params.session_id, partial(self._telling.moved, place, row, session.chosen, moved_to))
         return None if target == params.target else target
+
+    async def _place(self, directory: str, session: SessionRoute) -> Workspace | None:
+        """Return the workspace; of a virtual model, not before the host has said who stands behind it."""
+        if session.chosen.provider_id == ROUTER:
+            await self._workspaces.told(directory, FIRST_TOLD_S)
+        return await self._workspaces.looked_at(directory)
 
     def _turn(self, place: Workspace, session: SessionRoute, state: State, now: float) -> Turn:
         stay = self._sessions.stay(session.session_id, session.chosen, state)
