@@ -278,7 +278,7 @@ async def test_a_turn_right_after_the_start_waits_for_that_too(tmp_path: Path) -
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)
-            await late.application.workspaces.looked_at(late.directory)
+            assert await late.turn("a", "ses_2") is None, "another's turn waits for nothing"
             assert moved == []
             await late.open({"b": MESSAGES})
         assert moved == ["b"]
