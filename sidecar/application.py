@@ -20,7 +20,7 @@ from sidecar.adapters.store import Store
 from sidecar.adapters.virtual_models import VirtualModel
 from sidecar.adapters.webhooks import Webhooks
 from sidecar.core import failure
-from sidecar.protocol import CatalogueProvider
+from sidecar.protocol import CatalogueProvider, Target
 from sidecar.services.alerts import Alerts
 from sidecar.services.answers import Answers
 from sidecar.services.choices import Choices
@@ -119,6 +119,14 @@ class Application:
         if place and place.config.virtual_models != self._offered:
             self._offered = place.config.virtual_models
             await anyio.to_thread.run_sync(self.write_host_file)
+
+    async def poll_for(self, directory: str, target: Target) -> None:
+        """Ask what is left at the providers that a turn for *target* may go to; nobody waits for it."""
+        if place := self.workspaces.known(directory):
+            targets = place.config.targets.route(target, place.catalogue).targets
+            names = {row.target.provider_id for row in targets}
+            if len(names) > 1:  # else there is nothing to choose
+                await self.polling.nudge(place, names)
 
     async def aclose(self) -> None:
         """Close the client and the store."""

@@ -246,9 +246,10 @@ class Server:
         await (await self._ready()).requests.finished(params)
 
     async def _turn_route(self, params: TurnRouteParams) -> TurnRouteResult:
-        turns = (await self._ready()).turns
-        target = await turns.route(params)
-        self._tasks.start_soon(self._in_background, turns.tell, params.session_id)
+        application = await self._ready()
+        target = await application.turns.route(params)
+        self._tasks.start_soon(self._in_background, application.turns.tell, params.session_id)
+        self._tasks.start_soon(self._in_background, application.poll_for, params.directory, params.target)
         return TurnRouteResult(target)
 
     async def _message_finished(self, params: MessageFinishedParams) -> None:

@@ -1,7 +1,7 @@
 """What is asked before anybody wants to know: when, how often, by how many, and what holds it back."""
 
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from sidecar.services.polling import JITTER, LEAST_S, Polling
 from sidecar.services.workspaces import Workspace
 from tests.asking import Bench, arrived
 from tests.bed.gateways import Gateway
+from tests.bed.home import MODEL, Home, provider
 from tests.bed.replies import Reply, json_reply
+from tests.bed.sidecar import Sidecar
 from tests.machine import KEY_A, Machine
 
 PRESET = """
@@ -269,3 +271,24 @@ async def test_nothing_is_thrown_whatever_fails(polled: Polled, monkeypatch: pyt
     polled.later(LEAST_S)
     assert await polled.nudge() == 1
     assert (await polled.snapshot()).error == QuotaError("connect")
+
+
+def test_a_turn_lets_those_be_asked_that_it_may_go_to_and_does_not_wait(
+    home: Home, child: Sidecar, new_gateway: Callable[[], Gateway]
+) -> None:
+    go, gateways = threading.Event(), {name: new_gateway() for name in ("alpha", "beta", "other")}
+    for gateway in gateways.values():
+        gateway.script("/v1/quota", Reply(200, b'{"tokens": {"remaining": 1}}', hold=(go,)))
+    home.write_opencode({name: provider(gateway.base_url) for name, gateway in gateways.items()})
+    home.write_gateways(*({"providerId": name} for name in gateways))
+    child.initialize()
+    models = {"alpha": MODEL, "beta": MODEL, "other": "another-model"}
+    offered = [{"id": name, "models": [{"id": model}]} for name, model in models.items()]
+    child.ask("workspace/open", directory=str(home.project), providers=offered)
+    turn = {"directory": str(home.project), "sessionId": "ses_1", "agent": "build"}
+    assert child.ask("turn/route", **turn, target={"providerId": "other", "modelId": "another-model"}) == {}
+    assert child.ask("turn/route", **turn, target={"providerId": "alpha", "modelId": MODEL}) == {}
+    for name in ("alpha", "beta"):
+        gateways[name].wait_for_request(lambda request: request.path == "/v1/quota")
+    assert gateways["other"].requests == []
+    go.set()
