@@ -226,3 +226,11 @@ def test_every_provider_that_is_asked_goes_by_the_key_to_its_own_service_alone(m
         assert row.base is not None
         assert row.base.url == presets.load(preset).base_url
         assert row.provider_id in logins or key_of(row) == keys[row.provider_id]
+
+
+def test_a_key_of_the_models_goes_nowhere_else_than_to_their_own_service(machine: Machine) -> None:
+    machine.provider("chutes", baseURL="https://llm.chutes.ai/v1", apiKey=KEY_A)
+    machine.gateways({"providerId": "chutes", "preset": "chutes", "baseURL": "https://proxy.example"})
+    path, message = machine.refused()
+    assert path == "gateways[0].baseURL"
+    assert "another" in message
