@@ -1,10 +1,12 @@
 """`/route` as a user types it, on a virtual clock: whole answers, and what a session does after leaving."""
 
+import random
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pytest
 
+from sidecar.core.choose import Strategy
 from sidecar.protocol import ROUTER, CommandExecuteParams
 from tests.flying import Flying, Opencode, leave, target
 
@@ -79,16 +81,25 @@ async def test_it_says_that_a_session_stays_and_then_that_it_moves(tmp_path: Pat
         assert await serve(one) == "a"
 
 
-async def test_what_it_says_is_what_is_done(tmp_path: Path) -> None:
-    async with Flying(tmp_path, "a", "b", "c") as bed:
+@pytest.mark.parametrize("strategy", get_args(Strategy))
+async def test_what_it_says_is_what_is_done(tmp_path: Path, strategy: Strategy) -> None:
+    chance = random.Random(strategy)  # noqa: S311 - not for secrets
+    async with Flying(tmp_path, "a", "b", "c", strategy=strategy) as bed:
         one = await bed.opencode({"c": MESSAGES})
-        for left in ({"a": 20, "b": 50, "c": 90}, {"a": 90, "b": 3, "c": 0}, {"a": None, "b": 3, "c": None}):
-            bed.clock.now += 700
-            await leave(one, left)
-            told = await first(one)
-            moved = await one.turn(ROUTER)
-            goes = moved or await serve(one)
+        shown, seen = ROUTER, set[str]()
+        for _ in range(30):
+            bed.clock.now += chance.choice((30, 700))
+            await leave(one, {name: chance.choice((None, 0, 3, *range(0, 100, 7))) for name in "abc"})
+            told = await first(one, shown=shown)
+            shown = await one.turn(shown) or shown
+            request = one.request(shown)
+            request.ttfb_s = chance.random() * 5
+            goes = "c" if shown == "c" else await request.plan()
+            if shown != "c":
+                await request.served()
             assert told.startswith(f"The next turn goes to {goes.upper()} (qwen3-coder)")
+            seen.add(goes)
+        assert len(seen) > 1 or strategy == "cost"
 
 
 async def test_of_a_session_that_was_moved_it_tells_the_virtual_model(tmp_path: Path) -> None:
