@@ -47,7 +47,8 @@ def test_who_is_asked_without_configuration_is_found_without_parsing_a_preset() 
 
 def test_what_a_service_does_not_document_is_marked() -> None:
     assert [name for name in presets.names() if presets.load(name).undocumented] == [
-        "aihubmix", "chatgpt", "claude-plan", "cline-pass", "github-copilot", "kilo", "kimi", "ollama-cloud", "zai",
+        "aihubmix", "chatgpt", "claude-plan", "cline-pass", "github-copilot", "kilo", "kimi", "ollama-cloud",
+        "zai",
     ]  # fmt: skip
 
 
