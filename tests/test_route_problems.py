@@ -63,7 +63,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"targets": "gw-a/m1"}, "targets", "expected a list, got a text; it is ignored"),
     ({}, "", "`targets` is missing; it is ignored"),
     ({"targets": TWO, "strategy": "cheapest"}, "strategy",
-     "there is no strategy 'cheapest'; there are priority and headroom"),
+     "there is no strategy 'cheapest'; there are priority, headroom, cost, latency"),
     ({"targets": TWO, "strategy": "hedroom"}, "strategy",
      "there is no strategy 'hedroom'; did you mean 'headroom'?"),
     ({"targets": TWO, "strategy": 1}, "strategy", "expected a text, got a whole number; it is ignored"),

@@ -17,7 +17,7 @@ def too_few() -> str:
 def unknown_strategy(name: str, known: Iterable[str]) -> str:
     names = list(known)
     near = get_close_matches(name, names, 1)
-    cure = f"did you mean {near[0]!r}?" if near else f"there are {' and '.join(names)}"
+    cure = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
     return f"there is no strategy {quoted(name)}; {cure}"
 
 
