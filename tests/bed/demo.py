@@ -1,8 +1,8 @@
 """The whole path for a person to see, in the real OpenCode and with no key of anyone's.
 
 `python -m tests.bed.demo` starts the scene, chats, types `/quota_status` as a person would, lets a provider
-refuse a chat that another answers, shows the screens with their toasts, and says what it did. It fails with
-a sentence when something is not as it should be.
+refuse a chat that another answers, lets the router choose who answers, shows the screens with their toasts,
+and says what it did. It fails with a sentence when something is not as it should be.
 """
 
 import argparse
@@ -14,8 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from sidecar.protocol import ROUTER
 from sidecar.texts.toasts import STAYS_S
 from tests.bed import picture
+from tests.bed.home import MODEL
 from tests.bed.opencode import run
 from tests.bed.refusals import refusal
 from tests.bed.scene import CHAT_ANSWER, Scene, scene
@@ -62,6 +64,7 @@ def main() -> int:
             _act_without_a_screen(started)
             _check_no_model_call(started, asked)
             _act_of_a_refusal(started, chosen.pictures)
+            _act_of_the_router(started)
     except (DemoError, AssertionError, OSError, RuntimeError) as error:
         _say(f"The demo failed: {error}")
         return 1
@@ -145,6 +148,19 @@ def _act_of_a_refusal(started: Scene, pictures: Path | None) -> None:
     if calls not in (1, 2):  # the chat and its title leave together: one may hear of the other's refusal
         raise DemoError(f"Groq was asked {calls} times")
     _say("Somebody else answered the very request that Groq had refused, and OpenCode saw no error.\n")
+
+
+def _act_of_the_router(started: Scene) -> None:
+    """Ask the model that stands for that of all six, and who answered."""
+    model = f"{ROUTER}/{MODEL}"
+    _say(f"5. opencode run -m {model}, and /route why in the same session:")
+    for words in (("-m", model, "Say hello once more."), ("--continue", "--command", "route", "why")):
+        finished = run(started.home, *words)
+        _say(finished.stdout)
+        if finished.exit_code != 0:
+            raise DemoError(f"it ended with {finished.exit_code}: {finished.stderr}")
+    if model not in finished.stdout:
+        raise DemoError("nobody says who answered")
 
 
 def _say_rows(rows: list[Row]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from sidecar import protocol
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home, provider
 from tests.bed.replies import Reply, json_reply
@@ -118,7 +119,8 @@ def scene() -> Generator[Scene]:
     with ExitStack() as stack:
         home = stack.enter_context(Home())
         gateways = {part.id: stack.enter_context(_gateway(part)) for part in all_parts}
-        home.write_opencode({part.id: _provider(part, gateways[part.id]) for part in all_parts})
+        providers = {part.id: _provider(part, gateways[part.id]) for part in all_parts}
+        home.write_opencode(providers, enabled_providers=[*providers, protocol.ROUTER])
         home.write_gateways(*(_entry(part, part.shape) for part in all_parts if part.shape))
         _hand_out_keys(home, all_parts)
         yield Scene(home, gateways, all_parts)
