@@ -128,6 +128,7 @@ def test_neither_key_nor_prompt_crosses_the_wire(configured: Home, wiretap: Wire
     opened = [message["params"] for message in sent if message["method"] == "workspace/open"]
     model = {
         "id": MODEL, "name": "Bed model", "limits": {}, "inputModalities": ["text"], "takesTools": True,
+        "takesTemperature": False, "reasons": False,
         "prices": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
     }  # fmt: skip
     providers = [
