@@ -35,7 +35,7 @@ check: setup ## lint, types and schema drift, in seconds
 bench: setup ## measure the budgets and print them as a table
 	@$(BIN)/python -m tests.bench
 
-simulate: setup ## live through a day of refusals on a virtual clock, with us and without, and print a table
+simulate: setup ## live through a day and a month on a virtual clock, with us and without, and print tables
 	@$(BIN)/python -m tests.simulation
 
 schema: setup ## write schema/ and the shim's generated files anew

@@ -1,6 +1,7 @@
-"""`make simulate`: a day of coding at five providers on a virtual clock, with us and without, as a table.
+"""`make simulate`: a day and a month of coding on a virtual clock, with us and without, as tables.
 
-The services are the real ones, in three sidecars that share a store; the providers refuse as real ones do.
+Of the day the services are the real ones, in three sidecars that share a store; the providers refuse as real
+ones do. Of the month, at three subscriptions, what is known and what is chosen are.
 """
 
 import random
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import anyio
 
@@ -18,8 +19,10 @@ from sidecar.adapters.memory_store import MemoryStore
 from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot
 from sidecar.core.choose import Strategy
 from sidecar.quota.windows import Window
+from tests.bed.simulated_choosing import live
 from tests.bed.simulated_day import MIDNIGHT, OPENCODES, ORDER, TURNS, Time, Turn, sessions
 from tests.bed.simulated_hosts import Alone, ByHand, Figures, Host, Ours, World, work
+from tests.bed.simulated_month import sessions as month_of_sessions
 from tests.bed.simulated_providers import DAY_S
 from tests.flying import MODEL, Flying, Opencode, target
 
@@ -27,24 +30,64 @@ SEED: Final = 7
 LOOKED_UP_S: Final = 300.0
 """How often what is left at the providers is looked up."""
 
+Table = dict[str, list[str]]
+"""Cells by what they are of."""
+
 
 def main() -> int:
-    """Print the table."""
+    """Print the tables."""
+    _print("a day, five providers", _day())
+    sys.stdout.write("\n")
+    _print("a month, three subscriptions", _month())
+    return 0
+
+
+def _day() -> Table:
     arms = {
         "OpenCode alone": anyio.run(without_us, Alone),
         "switched by hand": anyio.run(without_us, ByHand),
         "with us, priority": anyio.run(with_us, "priority"),
         "with us, headroom": anyio.run(with_us, "headroom"),
     }
-    rows = [("a day, five providers", *arms)]
-    for name in Figures.__struct_fields__:
-        values = (getattr(figures, name) for figures in arms.values())
-        rows.append((name.removesuffix("_s").replace("_", " "), *(_shown(name, value) for value in values)))
+    names = Figures.__struct_fields__
+    return {
+        "": list(arms),
+        **{
+            name.removesuffix("_s").replace("_", " "): [
+                _shown(name, getattr(row, name)) for row in arms.values()
+            ]
+            for name in names
+        },
+    }
+
+
+def _month() -> Table:
+    wanted = list(month_of_sessions(SEED))
+    arms = {
+        "always the first": live(wanted, None),
+        **{name: live(wanted, name) for name in get_args(Strategy)},
+    }
+    months = list(arms.values())
+    return {
+        "": list(arms),
+        "requests": [f"{row.requests:,}" for row in months],
+        "served by nobody": [f"{row.unserved:,}" for row in months],
+        "though somebody would have": [f"{row.needlessly:,}" for row in months],
+        "refusals": [f"{row.refused:,}" for row in months],
+        "though another would have served": [f"{row.avoidable:,}" for row in months],
+        "moves of sessions": [f"{row.moves:,}" for row in months],
+        **{f"used of {name}": [f"{row.used[name]:.0%}" for row in months] for name in months[0].used},
+        "used on average": [f"{row.used_in_all:.0%}" for row in months],
+    }
+
+
+def _print(title: str, table: Table) -> None:
+    """Print a *table*, whose first row names the columns."""
+    rows = [(name or title, *cells) for name, cells in table.items()]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         cells = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
         sys.stdout.write("  ".join((row[0].ljust(widths[0]), *cells)) + "\n")
-    return 0
 
 
 async def without_us(kind: type[Alone | ByHand], turns: int = TURNS) -> Figures:

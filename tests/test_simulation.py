@@ -1,15 +1,21 @@
-"""Rules that hold at every moment of a simulated day, whatever three sidecars on one store decide."""
+"""Rules that hold at every moment of a simulated day, whatever three sidecars on one store decide.
+
+And of some simulated weeks at three subscriptions: what is paid for is used, and none is asked in vain.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import get_args
 
 import pytest
 
 from sidecar.adapters.store import State
 from sidecar.core.choose import Strategy
 from sidecar.core.cooldown import Cooldown, CooldownKey
+from tests.bed.simulated_choosing import live
 from tests.bed.simulated_day import ORDER, Call
 from tests.bed.simulated_hosts import Sent, World
+from tests.bed.simulated_month import sessions
 from tests.flying import Opencode, Request, origin
 from tests.simulation import with_us
 
@@ -80,3 +86,26 @@ async def test_a_day_of_refusals(strategy: Strategy, turns: int) -> None:
     assert watch.lost_needlessly == []
     assert [probe for probe, times in watch.probes.items() if times > 1] == []
     assert 0 < figures.toasts <= 2 * len(watch.episodes)
+
+
+WEEKS = 14
+"""In days."""
+
+
+@pytest.mark.parametrize("seed", [7, 8, 9])
+def test_headroom_asks_nobody_in_vain_while_another_would_serve(seed: int) -> None:
+    wanted = list(sessions(seed, WEEKS))
+    routed, alone = live(wanted, "headroom", WEEKS), live(wanted, None, WEEKS)
+    assert (routed.unserved, routed.avoidable) == (0, 0)
+    assert alone.unserved == alone.avoidable > 50
+    assert routed.used_in_all > alone.used_in_all
+    assert max(routed.used.values()) < 2 * min(routed.used.values())
+    # Of more than six thousand requests; each costs a session what its provider had cached.
+    assert routed.moves < routed.requests / 50
+
+
+@pytest.mark.parametrize("strategy", get_args(Strategy))
+def test_no_strategy_leaves_a_request_alone_that_somebody_would_serve(strategy: Strategy) -> None:
+    month = live(list(sessions(7, WEEKS, busy=1.6)), strategy, WEEKS)
+    assert month.requests > 5_000
+    assert month.needlessly == 0
