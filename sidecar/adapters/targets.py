@@ -66,8 +66,7 @@ class Route(Struct, frozen=True):
         for row in self.targets:
             if row.why_not is None and row.wire != "other":
                 counts[row.wire] = counts.get(row.wire, 0) + 1
-        first: Spoken = "openai-chat"
-        return max(counts, key=lambda wire: counts[wire], default=first)
+        return max(counts, key=lambda wire: counts[wire]) if counts else "openai-chat"
 
 
 class Targets:

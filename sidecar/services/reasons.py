@@ -55,5 +55,3 @@ def _virtual_reason(look: Look, first: Standing) -> Reason:
     ranked = rank([row.candidate for row in look.standings], look.route.strategy, reserve=look.reserve)
     is_kept = look.stay is not None and look.stay.target == first.target != ranked[0].target
     return "stays" if is_kept else "routed"
-
-
