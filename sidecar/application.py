@@ -20,7 +20,7 @@ from sidecar.adapters.store import Store
 from sidecar.adapters.virtual_models import VirtualModel
 from sidecar.adapters.webhooks import Webhooks
 from sidecar.core import failure
-from sidecar.protocol import CatalogueProvider, Target
+from sidecar.protocol import CatalogueProvider
 from sidecar.services.alerts import Alerts
 from sidecar.services.answers import Answers
 from sidecar.services.choices import Choices
@@ -29,6 +29,7 @@ from sidecar.services.flights import Flights
 from sidecar.services.leases import Leases
 from sidecar.services.limits import LimitsService
 from sidecar.services.look import Looking
+from sidecar.services.lookout import Lookout
 from sidecar.services.polling import Polling
 from sidecar.services.quotas import Quotas
 from sidecar.services.requests import Requests
@@ -83,7 +84,7 @@ class Application:
             self.workspaces, self.status, self.limits, self.choices, self.requests.last_served
         )
         self.alerts = Alerts(self.workspaces, quotas, self.store, self.webhooks, clock)
-        self.polling = Polling(quotas)
+        self.lookout = Lookout(self.workspaces, self.store, Polling(quotas), clock)
 
     def place(self, folder: Path | None) -> Workspace:
         """Return *folder* as it is configured, with the models that a host told last, in whatever folder."""
@@ -119,14 +120,6 @@ class Application:
         if place and place.config.virtual_models != self._offered:
             self._offered = place.config.virtual_models
             await anyio.to_thread.run_sync(self.write_host_file)
-
-    async def poll_for(self, directory: str, target: Target) -> None:
-        """Ask what is left at the providers that a turn for *target* may go to; nobody waits for it."""
-        if place := self.workspaces.known(directory):
-            targets = place.config.targets.route(target, place.catalogue).targets
-            names = {row.target.provider_id for row in targets}
-            if len(names) > 1:  # else there is nothing to choose
-                await self.polling.nudge(place, names)
 
     async def aclose(self) -> None:
         """Close the client and the store."""

@@ -217,6 +217,7 @@ class Server:
             self._tasks.start_soon(self._in_background, opened, params.directory, self._show)
         if params.providers is not None:
             self._tasks.start_soon(self._in_background, self._keep_catalogue, params.providers)
+            self._tasks.start_soon(self._in_background, application.lookout.opened, params.directory)
         return WorkspaceOpenResult(await application.answers.headers(params.directory))
 
     async def _keep_catalogue(self, providers: Sequence[CatalogueProvider]) -> None:
@@ -249,7 +250,7 @@ class Server:
         application = await self._ready()
         target = await application.turns.route(params)
         self._tasks.start_soon(self._in_background, application.turns.tell, params.session_id)
-        self._tasks.start_soon(self._in_background, application.poll_for, params.directory, params.target)
+        self._tasks.start_soon(self._in_background, application.lookout.turn, params)
         return TurnRouteResult(target)
 
     async def _message_finished(self, params: MessageFinishedParams) -> None:
