@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import anyio
 
-from tests.bed import store_million
+from tests.bed import choosing_spans, store_million
 from tests.bed.decisions import TARGETS, Spans, Taken, measure
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home, provider
@@ -46,6 +46,7 @@ def main() -> int:
     rows += _store_rows()
     for name, taken in measure().items():
         rows += _decision_rows(name, taken)
+    rows += _choosing_rows()
     rows += _start_rows()
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in [("what", "measured", "limit"), tuple("-" * width for width in widths), *rows]:
@@ -180,6 +181,18 @@ def _decision_rows(store: str, taken: Taken) -> list[Row]:
         row
         for name, spans, limit in named
         for row in ((f"{name}, p50", _ms(spans.p50), limit), (f"{name}, p99", _ms(spans.p99), "-"))
+    ]
+
+
+def _choosing_rows() -> list[Row]:
+    limits = {"nothing": "1 ms", "one account": "1 ms"}
+    return [
+        (
+            f"choosing among {choosing_spans.TARGETS} targets of 5 windows, {what} read anew, p50",
+            _ms(statistics.median(taken)),
+            limits.get(what, "-"),
+        )
+        for what, taken in choosing_spans.measure().items()
     ]
 
 

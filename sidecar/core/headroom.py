@@ -75,9 +75,8 @@ def headroom(limits: Iterable[Limit], model: str | None = None) -> float | None:
 
     None when nothing can be compared: no limit binds it, or none of them says its share.
     """
-    limit = tightest(limits, model)
-    left = None if limit is None else share(limit)
-    return None if left is None else min(left, FULL)
+    lefts = [left for limit in limits if binds(limit, model) and (left := share(limit)) is not None]
+    return min(*lefts, FULL) if lefts else None
 
 
 def steady(limits: Iterable[Timed], model: str | None = None) -> float | None:

@@ -47,7 +47,9 @@ class Window(Struct, frozen=True, omit_defaults=True):
     @property
     def is_over(self) -> bool:
         """Say whether more was used than the limit allows."""
-        if any(left is not None and left < 0 for left in (self.remaining, self.percent_remaining)):
+        if self.remaining is not None and self.remaining < 0:
+            return True
+        if self.percent_remaining is not None and self.percent_remaining < 0:
             return True
         return self.limit is not None and self.used is not None and self.used > self.limit
 

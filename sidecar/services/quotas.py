@@ -221,17 +221,18 @@ def windows_that_count(snapshot: QuotaSnapshot, now: float) -> tuple[Window, ...
     if snapshot.error is not None and snapshot.error.is_refusal:
         return ()
     read_at = now if snapshot.read_at is None else snapshot.read_at
-    telling = windows_that_tell(snapshot, now)
-    by_now = (row if row in telling else renewed(row) for row in snapshot.windows)
+    by_now = (row if _tells(row, read_at, now) else renewed(row) for row in snapshot.windows)
     return tuple(row for row in by_now if still_counts(row, read_at, now))
 
 
 def windows_that_tell(snapshot: QuotaSnapshot, now: float) -> tuple[Window, ...]:
     """Return the windows of *snapshot* that have not turned since they were read."""
     read_at = now if snapshot.read_at is None else snapshot.read_at
-    return tuple(
-        row for row in snapshot.windows if may_still_be_shown(read_at, row.resets_at, now, row.period_s)
-    )
+    return tuple(row for row in snapshot.windows if _tells(row, read_at, now))
+
+
+def _tells(window: Window, read_at: float, now: float) -> bool:
+    return may_still_be_shown(read_at, window.resets_at, now, window.period_s)
 
 
 def _parts(gateway: Gateway, known: Mapping[QuotaKey, QuotaSnapshot], now: float) -> list[Gateway]:
