@@ -132,7 +132,13 @@ class Request:
     """One request of a session, from its plan to its answer."""
 
     def __init__(
-        self, opencode: Opencode, own: str, session: str = "ses_1", wire: Wire = "openai-chat", **body: Any
+        self,
+        opencode: Opencode,
+        own: str,
+        session: str = "ses_1",
+        wire: Wire = "openai-chat",
+        agent: str = "build",
+        **body: Any,
     ) -> None:
         self.opencode = opencode
         self.params = RequestPlanParams(
@@ -140,7 +146,7 @@ class Request:
             directory=opencode.directory,
             session_id=session,
             message_id="msg_1",
-            agent="build",
+            agent=agent,
             target=target(own),
             wire=wire,
             body=replace(BODY, **body),

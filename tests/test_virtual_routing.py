@@ -14,9 +14,9 @@ HOUR: Final[dict[str, Any]] = {"headers": {"retry-after": "3600"}}
 BUSY_S: Final = 700.0
 
 
-async def serve(one: Opencode, session: str = "ses_1", **body: Any) -> str:
+async def serve(one: Opencode, session: str = "ses_1", **more: Any) -> str:
     """Let a request of the virtual model be served, and return by whom."""
-    request = one.request(ROUTER, session=session, **body)
+    request = one.request(ROUTER, session=session, **more)
     served = await request.plan()
     await request.served()
     return served
@@ -297,3 +297,19 @@ async def test_in_a_project_that_switches_us_off_a_turn_goes_to_the_first_that_h
         off = await bed.opencode()
         assert await off.turn(ROUTER) == "a"
         assert await off.turn("a") is None
+
+
+async def test_a_title_says_nothing_of_where_a_session_is(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        await leave(one, {"a": 80, "b": 40})
+        first = one.request(ROUTER)
+        assert await first.plan() == "a"
+        await first.served()
+        await leave(one, {"a": 40, "b": 80})
+        for agent in ("title", "compaction"):
+            assert await serve(one, "ses_9", agent=agent) == "b"
+            assert one.application.store.state(NOW).leases.keys() == {first.params.request_id}
+        assert one.application.requests.last_served("ses_9") is None
+        assert one.application.requests.last_served("ses_1") == target("a")
+        assert "ses_9" not in one.application.store.state(NOW).sessions

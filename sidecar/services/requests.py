@@ -21,6 +21,7 @@ from sidecar.protocol import ROUTER, CataloguePrices, MessageFinishedParams, Req
 from sidecar.services.answers import Answers
 from sidecar.services.flights import Flight, Flights
 from sidecar.services.routing import Routing
+from sidecar.services.sessions import NOT_THE_TALK
 from sidecar.services.telling import Telling
 from sidecar.services.workspaces import Workspace, Workspaces
 
@@ -122,7 +123,7 @@ class Requests:
             await self._store.apply([count, DropLease(request_id)] if is_leased else [count])
 
     def last_served(self, session_id: str) -> Target | None:
-        """Return the target that answered last in this session, if this process knows."""
+        """Return the target that said the last thing in this session, if this process knows."""
         return self._last_served.get(session_id)
 
     def _remember_served(self, params: RequestFinishedParams) -> None:
@@ -130,7 +131,8 @@ class Requests:
         served = self._served.get(turn) or deque[Served](maxlen=MOST_OF_A_TURN)
         served.append((params.request_id, params.target))
         put_last(self._served, turn, served, MOST_SERVED)
-        put_last(self._last_served, params.session_id, params.target, MOST_SERVED)
+        if params.agent not in NOT_THE_TALK:
+            put_last(self._last_served, params.session_id, params.target, MOST_SERVED)
 
     def _ended(
         self, params: RequestFinishedParams, place: Workspace, began_at: float

@@ -31,6 +31,7 @@ from sidecar.services.flights import Flight, Flights, Hit, Moved
 from sidecar.services.look import DISK_S, Look, Looking
 from sidecar.services.probes import best_of, first_of, is_due
 from sidecar.services.reasons import decision_of, reason_of
+from sidecar.services.sessions import NOT_THE_TALK
 from sidecar.services.standing import Standing
 from sidecar.services.workspaces import Workspaces
 
@@ -125,7 +126,8 @@ class Routing:
 
     async def _lease(self, flight: Flight, look: Look, plan: Plan) -> None:
         """Count the request as under way where it goes, if that matters to anybody's choice."""
-        if look.is_compared:
+        # A title is soon written, and its own session would be driven away from where that was.
+        if look.is_compared and look.request.agent not in NOT_THE_TALK:
             there = plan.target if isinstance(plan, SendPlan) else look.request.target
             ended = isinstance(plan, ReplyPlan) or there.provider_id == ROUTER
             rows = flight.lease(look.request.request_id, None if ended else there.provider_id, look.now)
