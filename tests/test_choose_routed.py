@@ -24,6 +24,12 @@ def test_a_used_up_window_counts_however_fine_the_others_look() -> None:
     assert order("headroom", of_windows("a", *fine_week), known("b", None)) == "b a"
 
 
+def test_that_one_answers_says_nothing_of_how_much_it_has_left() -> None:
+    proven, little = known("proven", None, is_proven=True), known("little", 6.0, in_flight=3)
+    assert order("headroom", proven, little) == "little proven"
+    assert order("headroom", proven, known("less", 5.0)) == "proven less"
+
+
 @pytest.mark.parametrize(
     ("a", "b", "first"),
     [
