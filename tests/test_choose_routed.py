@@ -92,6 +92,8 @@ def test_latency_takes_the_fastest_that_is_healthy(one: Candidate, other: Candid
         (known("h", 50.0), known("o", 90.0), -HOUR, True),  # the clock was set back
         (known("h", 3.0), known("o", 6.0), 0.0, True),  # it is at the reserve
         (known("h", 4.5), known("o", 6.0), HOUR, False),
+        (known("h", 3.0), known("o", 5.0), 0.0, True),  # of the last few percent each counts
+        (known("h", 3.0), known("o", 4.9), HOUR, False),
         (known("h", 3.0), known("o", None), 0.0, True),
         (known("h", None), known("o", 6.0), 0.0, True),
         (known("h", 0.0), known("o", 1.0), 0.0, True),
@@ -111,6 +113,10 @@ def test_a_session_moves_for_a_better_tier_or_much_more_after_a_while(
     here: Candidate, other: Candidate, since_s: float, moves: bool
 ) -> None:
     assert order("headroom", here, other, stay=at("h", since_s)) == ("o h" if moves else "h o")
+
+
+def test_at_the_reserve_the_most_is_left_whatever_the_pace() -> None:
+    assert order("headroom", known("slow", 1.0, pace=50.0), known("fast", 4.0, pace=-50.0)) == "fast slow"
 
 
 def test_a_session_moves_past_one_that_is_only_a_little_better_to_one_that_is_much() -> None:

@@ -13,9 +13,9 @@ from sidecar.adapters.config import Config
 from sidecar.adapters.gateway import Gateway as Configured
 from sidecar.adapters.store import PutQuota, QuotaError, QuotaSnapshot
 from sidecar.core.account import account_of
-from sidecar.core.freshness import HEARD_IN_PART_S, HEARD_S
+from sidecar.core.freshness import HEARD_IN_PART_S, HEARD_S, NARROW_POLL_S, POLL_S
 from sidecar.quota.windows import Window
-from sidecar.services.polling import JITTER, LEAST_S, Polling
+from sidecar.services.polling import JITTER, Polling
 from sidecar.services.workspaces import Workspace
 from tests.asking import Bench, arrived
 from tests.bed.gateways import Gateway
@@ -111,17 +111,31 @@ SONNET = Window("7d sonnet", "percent", percent_remaining=90.0, period_s=604_800
 
 async def test_it_is_asked_at_once_and_then_every_five_minutes_at_most(polled: Polled) -> None:
     assert [await polled.nudge(), await polled.nudge()] == [1, 1]
-    polled.later(LEAST_S - 1)
+    polled.later(POLL_S - 1)
     assert await polled.nudge() == 1
     polled.later(1)
     assert await polled.nudge() == 2
     assert [window.percent_remaining for window in (await polled.snapshot()).windows] == [60.0]
 
 
+@pytest.mark.parametrize(
+    ("used", "wait_s"), [(69, POLL_S), (70, NARROW_POLL_S), (99, NARROW_POLL_S), (100, POLL_S)]
+)
+async def test_of_who_has_little_left_it_is_asked_more_often(
+    polled: Polled, used: int, wait_s: float
+) -> None:
+    polled.gateway.script("/usage", json_reply({"five": used}))
+    await polled.nudge()
+    polled.later(wait_s - 1)
+    assert await polled.nudge() == 1
+    polled.later(1)
+    assert await polled.nudge() == 2
+
+
 async def test_an_interval_is_drawn_once_for_each_attempt(polled: Polled) -> None:
     polled.draws = [0.5, 1.0]
     await polled.nudge()
-    first_s, second_s = (LEAST_S * (1 + JITTER * drawn) for drawn in (1.0, 0.0))
+    first_s, second_s = (POLL_S * (1 + JITTER * drawn) for drawn in (1.0, 0.0))
     polled.later(first_s - 1)
     assert [await polled.nudge() for _ in range(3)] == [1, 1, 1]
     polled.later(1)
@@ -173,7 +187,7 @@ async def test_what_says_nothing_of_the_plan_spares_no_request(polled: Polled, w
 
 async def test_of_a_plan_whose_other_windows_nobody_tells_it_is_asked(polled: Polled) -> None:
     await polled.nudge()
-    polled.later(LEAST_S)
+    polled.later(POLL_S)
     await polled.hear(Window("week", "percent", percent_remaining=60.0, period_s=604_800))
     assert await polled.nudge() == 2
 
@@ -218,7 +232,7 @@ async def test_refused_for_too_many_requests_it_waits_twice_as_long_each_time(
         assert told.error == QuotaError("status", 429)
         assert told.retry_at is not None
         assert round(told.retry_at - told.attempted_at) == wait_s
-        polled.later(max(wait_s, LEAST_S) - 1)
+        polled.later(max(wait_s, POLL_S) - 1)
         assert await polled.nudge() == count
         polled.later(1.01)
 
@@ -263,12 +277,12 @@ async def test_nothing_is_thrown_whatever_fails(polled: Polled, monkeypatch: pyt
     async def fail(*_: object) -> float:
         raise RuntimeError("the store is gone")
 
-    monkeypatch.setattr(polled.bench.quotas, "attempted_at", fail)
+    monkeypatch.setattr(polled.bench.quotas, "last", fail)
     assert await polled.nudge() == 0
     monkeypatch.undo()
     assert await polled.nudge() == 1
     polled.gateway.go_down()
-    polled.later(LEAST_S)
+    polled.later(POLL_S)
     assert await polled.nudge() == 1
     assert (await polled.snapshot()).error == QuotaError("connect")
 

@@ -169,6 +169,8 @@ def _is_worth_it(
         return tiers[1] < tiers[0] and not _is_slight(was, will)
     if here.tier == "cooling":  # the other is back sooner
         return True
+    if will.tier == "reserve":  # of the last few percent each counts more than a prompt cache
+        return (will.headroom or 0.0) - (was.headroom or 0.0) >= SLIGHT
     return not is_settled and _gains(was, will, strategy)
 
 
@@ -211,6 +213,8 @@ def _by_priority(candidate: Candidate) -> tuple[object, ...]:
 def _by_headroom(candidate: Candidate) -> tuple[object, ...]:
     left = (candidate.headroom or 0.0) - IN_FLIGHT * candidate.in_flight
     worth = -(left // ALIKE), -(candidate.pace or 0.0), -left
+    if candidate.tier == "reserve":  # who has the least is used up next, however slowly it was used
+        worth = 0.0, 0.0, -left
     return _tier(candidate, "headroom"), *_soonest(candidate), *worth, *_named(candidate)
 
 

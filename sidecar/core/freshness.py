@@ -38,6 +38,14 @@ class Limit(Timed, Protocol):
     def unit(self) -> str: ...
 
 
+POLL_S: Final = 300.0
+"""What lies at least between two polls that nobody waits for."""
+
+NARROW_POLL_S: Final = 60.0
+NARROW: Final = 30.0
+"""So much, in percent, may be used up between two polls: who has no more left is asked more often."""
+
+
 class Attempt(Struct, frozen=True):
     """How the last fetch of one account and URL went."""
 
@@ -80,6 +88,14 @@ def is_due(
     if pace.refresh or (last.turns_at is not None and last.at < last.turns_at <= now):
         return True
     return now - last.at >= (min(pace.cache_s, ERROR_CACHE_S) if last.failed else pace.cache_s)
+
+
+def poll_s(left: float | None) -> float:
+    """Return what lies at least between two polls of an account with *left* percent; None: unknown.
+
+    Of one that is used up the reset is known, and nothing else is news.
+    """
+    return NARROW_POLL_S if left is not None and 0 < left <= NARROW else POLL_S
 
 
 def retry_at(

@@ -15,11 +15,9 @@ from msgspec import Struct
 from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.store import QuotaKey
 from sidecar.bounded import put_last
+from sidecar.core.freshness import poll_s
 from sidecar.services.quotas import Freshness, Quotas
 from sidecar.services.workspaces import Workspace
-
-LEAST_S: Final = 300.0
-"""What lies at least between two polls of a gateway."""
 
 JITTER: Final = 0.2
 """By how much an interval is longer at most, as a part of it."""
@@ -64,16 +62,18 @@ class Polling:
             return
         self._under_way.add(key)
         try:
-            interval_s = self._interval_s(place, gateway, key, await self._quotas.attempted_at(key))
+            interval_s = self._interval_s(place, gateway, key, *await self._quotas.last(key))
             timeout_s = place.config.settings.quota_timeout_s
             await self._quotas.read([gateway], Freshness(interval_s, patient=True, timeout_s=timeout_s))
         finally:
             self._under_way.discard(key)
 
-    def _interval_s(self, place: Workspace, gateway: Gateway, key: QuotaKey, attempted_at: float) -> float:
+    def _interval_s(
+        self, place: Workspace, gateway: Gateway, key: QuotaKey, attempted_at: float, left: float | None
+    ) -> float:
         known = self._intervals.get(key)
         if known is None or known.attempted_at != attempted_at:
-            least_s = max(LEAST_S, gateway.mapping.every_s, place.config.settings.quota_cache_s)
+            least_s = max(poll_s(left), gateway.mapping.every_s, place.config.settings.quota_cache_s)
             known = _Interval(attempted_at, least_s * (1 + JITTER * self._draw()))
             put_last(self._intervals, key, known, MOST_INTERVALS)
         return known.length_s

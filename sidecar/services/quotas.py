@@ -30,6 +30,7 @@ from sidecar.core.freshness import (
     still_counts,
     told_by,
 )
+from sidecar.core.headroom import headroom
 from sidecar.core.redaction import gives_away
 from sidecar.quota.mapping import Reading
 from sidecar.quota.windows import Window, renewed
@@ -79,9 +80,11 @@ class Quotas:
         listening = [row for provider_id in sorted(others) for row in config.listening_to(provider_id)]
         return configured + [part for row in listening for part in _parts(row, known, now)]
 
-    async def attempted_at(self, key: QuotaKey) -> float:
-        """Return when somebody asked last, in Unix seconds; 0: never."""
-        return (await self._store.load(self._clock())).quotas.get(key, _NEVER).attempted_at
+    async def last(self, key: QuotaKey) -> tuple[float, float | None]:
+        """Return when somebody asked last, in Unix seconds (0: never), and how much was left, in percent."""
+        now = self._clock()
+        snapshot = (await self._store.load(now)).quotas.get(key, _NEVER)
+        return snapshot.attempted_at, headroom(windows_that_count(snapshot, now))
 
     async def read(self, gateways: Sequence[Gateway], freshness: Freshness) -> dict[QuotaKey, QuotaSnapshot]:
         """Return the newest that can be had of *gateways*; all that are due are asked at once."""

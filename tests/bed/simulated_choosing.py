@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from sidecar.adapters.store import HourUsage, QuotaSnapshot
 from sidecar.core.choose import Candidate, Stay, Strategy, rank, tier_of
 from sidecar.core.forecast import follow
+from sidecar.core.freshness import poll_s
 from sidecar.core.headroom import headroom, pace, steady
 from sidecar.core.latency import is_proven, latency_of
 from sidecar.protocol import Target
@@ -20,8 +21,6 @@ from tests.bed.simulated_day import Call, Turn
 from tests.bed.simulated_month import BEGIN, DAYS, Subscription, subscriptions
 from tests.bed.simulated_providers import DAY_S, HOUR_S
 
-POLL_S: Final = 300.0
-"""How often those are asked what is left that don't tell with their answers."""
 REFUSES_S: Final = 0.3
 MODEL: Final = "claude-sonnet-4-5"
 
@@ -92,6 +91,11 @@ class Router:
         self._hours[name][row.hour] = replace(row, requests=row.requests + 1, failures=row.failures + 1)
         self._cooling[name] = until
 
+    def left(self, name: str, now: float) -> float | None:
+        """Return what it knows to be left."""
+        snapshot = self._snapshots.get(name)
+        return headroom(windows_that_count(snapshot, now)) if snapshot else None
+
     def _hour(self, name: str, now: float) -> HourUsage:
         hour = int(now // HOUR_S)
         return self._hours[name].get(hour, HourUsage(hour, name, MODEL, 0, 0))
@@ -157,11 +161,12 @@ class _Life:
         return any(plan.refuses_until(self._now) is None for plan in self._plans.values())
 
     def _polled(self, plan: Subscription) -> Waits:
-        """Ask what is left, again and again, while OpenCode runs."""
+        """Ask what is left of one whose answers don't tell, again and again, while OpenCode runs."""
         while True:
             if self._now / HOUR_S % 24 >= 8:
                 self._router.told(plan, self._now)
-            yield self._now + POLL_S * self._chance.uniform(1.0, 1.2)
+            least_s = poll_s(self._router.left(plan.name, self._now))
+            yield self._now + least_s * self._chance.uniform(1.0, 1.2)
 
     def _work(self, session: str, turns: Sequence[Turn]) -> Waits:
         last = ""
