@@ -28,7 +28,7 @@ from sidecar.application import Application
 from sidecar.core.choose import Strategy
 from sidecar.logs import configure_logging
 from sidecar.quota.windows import Window
-from sidecar.services.choices import UnknownModelError, find_model
+from sidecar.services.model_names import UnknownModelError, find_model
 from sidecar.services.status import UnknownGatewayError
 from sidecar.services.usage import usage as usage_of
 from sidecar.texts.decisions import CandidateReport

@@ -58,7 +58,7 @@ def _strategy(text: str) -> str:
 
 
 async def _print(arguments: argparse.Namespace) -> int:
-    from sidecar.services.choices import UnknownModelError, find_model
+    from sidecar.services.model_names import UnknownModelError, find_model
     from sidecar.texts.data import as_json
     from sidecar.texts.decisions import name
     from sidecar.texts.route_report import answer, render, report

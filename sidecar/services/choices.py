@@ -1,6 +1,6 @@
-"""`/route`: where the next turn of a model goes and why, found by what routes it; leaving a virtual model."""
+"""Where the next turn of a model goes and why, found by what routes it; leaving a virtual model."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
 from msgspec.structs import replace
@@ -9,7 +9,6 @@ from sidecar.adapters.store import PutSession, Store
 from sidecar.adapters.targets import Route
 from sidecar.core.choose import Candidate, Strategy
 from sidecar.core.decision import Decision, Reason, SessionRoute, follow
-from sidecar.core.models import canonical_id
 from sidecar.protocol import ROUTER, ModelRequest, Target
 from sidecar.services.destinations import NO_BODY, Turn, destination, virtual_destination
 from sidecar.services.look import Look, Looking
@@ -28,10 +27,6 @@ MOST_ROUTES: Final = 3
 
 NOBODY: Final = ""
 """The session of whoever asks from outside."""
-
-
-class UnknownModelError(LookupError):
-    """Somebody asked for a model that nobody has; the message names the nearest."""
 
 
 class Choices:
@@ -165,43 +160,6 @@ class Choices:
         rows = await self._store.decisions()
         models = (row.own for row in rows if row.session_id == session_id)
         return next((model for model in models if _is_virtual(place, model)), None)
-
-
-def find_model(place: Workspace, text: str) -> Target:
-    """Return the model that *text* names: a virtual one by its id, or `provider/model`.
-
-    Raises `UnknownModelError`.
-    """
-    virtual = place.config.virtual_models
-    provider_id, _, model_id = text.partition("/")
-    own = model_id if provider_id == ROUTER else text
-    if own in virtual:
-        return Target(ROUTER, own)
-    target = Target(provider_id, model_id)
-    if model_id and (place.catalogue.find(target) or _is_listed(place, target)):
-        return target
-    if (name := canonical_id(own)) in virtual:
-        return Target(ROUTER, name)
-    named = (offer for offer in place.catalogue.offers() if _is_named(text, offer.model.id))
-    if offer := next(named, None):
-        return Target(offer.provider_id, offer.model.id)
-    raise UnknownModelError(route_words.unknown_model(text, _known(place)))
-
-
-def _is_named(text: str, model_id: str) -> bool:
-    return text == model_id or canonical_id(text) == canonical_id(model_id)
-
-
-def _is_listed(place: Workspace, target: Target) -> bool:
-    """Say whether a route lists *target*, whatever the host offers."""
-    name = f"{target.provider_id}/{target.model_id}"
-    listed = (row for route in place.config.settings.routes for row in route.targets)
-    return any(name == (row if isinstance(row, str) else row.target) for row in listed)
-
-
-def _known(place: Workspace) -> Iterator[str]:
-    yield from place.config.virtual_models
-    yield from (f"{offer.provider_id}/{offer.model.id}" for offer in place.catalogue.offers())
 
 
 def _is_virtual(place: Workspace, model: Target) -> bool:

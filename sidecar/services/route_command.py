@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable
 
 from sidecar.core.decision import SessionRoute
 from sidecar.protocol import CommandExecuteParams, Target
-from sidecar.services.choices import Choices, UnknownModelError, find_model
+from sidecar.services.choices import Choices
+from sidecar.services.model_names import UnknownModelError, find_model
 from sidecar.services.workspaces import Workspace
 from sidecar.texts import command, route_report, route_words
 from sidecar.texts.command import as_answer
+from sidecar.texts.route_report import Choice
 
 Answer = Callable[[Workspace, SessionRoute, Target], Awaitable[str]]
 
@@ -38,9 +40,7 @@ class RouteCommand:
 
     async def _next(self, place: Workspace, session: SessionRoute, _: Target) -> str:
         choice = await self._choices.choice(place, session.chosen, session)
-        return as_answer(
-            command.ROUTED, route_report.render(choice, command.width(place.config.settings.width))
-        )
+        return _shown(place, choice)
 
     async def _why(self, place: Workspace, session: SessionRoute, _: Target) -> str:
         choice = await self._choices.choice(place, session.chosen, session)
@@ -56,6 +56,9 @@ class RouteCommand:
         session = await self._choices.session(params.session_id, params.target) if params.target else None
         is_its = session is not None and session.chosen == model
         choice = await self._choices.choice(place, model, session if is_its else None)
-        return as_answer(
-            command.ROUTED, route_report.render(choice, command.width(place.config.settings.width))
-        )
+        return _shown(place, choice)
+
+
+def _shown(place: Workspace, choice: Choice) -> str:
+    report = route_report.render(choice, command.width(place.config.settings.width))
+    return as_answer(command.ROUTED, report)
