@@ -13,6 +13,7 @@ from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot, Store
 from sidecar.application import Application
 from sidecar.core.decision import Decision
 from sidecar.protocol import (
+    ROUTER,
     BodyShape,
     CatalogueModel,
     CatalogueProvider,
@@ -67,6 +68,8 @@ class Flying:
         self.store: Store | None = None
         """For all who open after it is set; else the one on disk."""
         self.providers = providers or ("a", "b")
+        self.offers_router = True
+        """For all who open after it is set: the host has the virtual model."""
         entries: dict[str, Any] = {
             name: {
                 "npm": CHAT,
@@ -112,6 +115,8 @@ class Opencode:
             CatalogueProvider(name, [CatalogueModel(MODEL, npm=npm.get(name, CHAT))], name.upper())
             for name in self.bed.providers
         ]
+        if self.bed.offers_router:
+            offered.append(CatalogueProvider(ROUTER, [CatalogueModel(MODEL)]))
         self.application.workspaces.open(WorkspaceOpenParams(self.directory, offered))
         await self.application.workspaces.looked_at(self.directory)
 

@@ -109,6 +109,8 @@ class Looking:
         knowledge = self.knowledge(state)
         model = model_of(request, state.sessions)
         route = place.config.targets.route(model, place.catalogue)
+        if model != request.target and route.virtual is None:  # it is no more, or nobody has told of it yet
+            model, route = request.target, place.config.targets.route(request.target, place.catalogue)
         if request.wire == "other":
             own = tuple(row for row in route.targets if row.target == request.target)
             route = replace(route, targets=own)

@@ -60,9 +60,11 @@ class Turns:
         place = await self._place(params.directory, session)
         if place is None or not place.config.settings.enabled:
             return place and default(place, params.target)
+        if not place.has(session.chosen) and session.chosen != params.target:
+            session = SessionRoute(params.session_id, params.target, now)  # there is nothing to go back to
         found = destination(self._turn(place, session, state, now))
         target = found.target
-        if place.config.settings.dry_run:
+        if place.config.settings.dry_run and not found.first:  # a virtual model is nobody's own
             target = params.target if old is None else session.chosen
         moved_to = None if target == session.chosen else target
         new = replace(session, at=now, moved_to=moved_to)
@@ -111,12 +113,13 @@ class Turns:
         now = self._clock()
         state = self._store.state(now)
         old = state.sessions.get(params.session_id)
-        chosen = old.chosen if old else params.target
+        chosen = old.chosen if old and place.has(old.chosen) else params.target
         if params.went_by_us and chosen.provider_id != ROUTER:
             return None  # nothing more can be done for it
         if not params.went_by_us and not await self._learn(params, place, now):
             return None
-        session = replace(old or SessionRoute(params.session_id, chosen, now), at=now, moved_to=None)
+        kept = old if old and old.chosen == chosen else SessionRoute(params.session_id, chosen, now)
+        session = replace(kept, at=now, moved_to=None)
         turn = self._turn(place, session, self._store.state(now), now)
         target = destination(turn, by_turn_only=True).target
         may_resume = params.is_root and not place.config.settings.dry_run

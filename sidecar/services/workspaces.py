@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from sidecar.adapters.catalogue import NOTHING, Catalogue
 from sidecar.adapters.config import Config, ConfigLoader
-from sidecar.protocol import WorkspaceCloseParams, WorkspaceOpenParams
+from sidecar.protocol import ROUTER, Target, WorkspaceCloseParams, WorkspaceOpenParams
 from sidecar.services.errors import RelativeDirectoryError, UnknownWorkspaceError
 
 LOOK_AGAIN_S: Final = 2.0
@@ -32,6 +32,12 @@ class Workspace(Struct, frozen=True):
         labels = (row.label for row in self.config.gateways if row.provider_id == provider_id)
         hosts = self.catalogue.name(provider_id) or self.config.targets.names().get(provider_id)
         return next(labels, None) or hosts or provider_id
+
+    def has(self, model: Target) -> bool:
+        """Say whether a turn can be put on *model*: a virtual one may be gone, or unknown to the host."""
+        if model.provider_id != ROUTER or not self.catalogue.providers():
+            return True
+        return model.model_id in self.config.virtual_models and self.catalogue.find(model) is not None
 
 
 class Workspaces:
