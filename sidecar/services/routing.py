@@ -4,6 +4,7 @@ Both questions are answered from memory. The disk is asked what other processes 
 we have, for `DISK_S` at most; what takes longer goes on beside the answer.
 """
 
+from collections.abc import Collection
 from functools import partial
 from typing import Final
 
@@ -79,7 +80,12 @@ class Routing:
         if look.is_alone:
             return self._planned(look, look.own)
         flight = self._flights.of(request.request_id)
-        plan = self._planned(look, await first_of(look, flight, self._store, may_wait=True))
+        first = await first_of(look, flight, self._store, may_wait=True)
+        if first is None and look.own is None and unfit:
+            # Who refused what this session sent may take it by now, and there is nobody else to ask.
+            look = await self._looking.look(request, {}) or look
+            first = await first_of(look, flight, self._store, may_wait=True)
+        plan = self._planned(look, first)
         await self._lease(flight, look, plan)
         if isinstance(plan, ReplyPlan):  # nothing is sent, so nobody will tell that it is finished
             self._flights.end(request.request_id)
@@ -118,18 +124,25 @@ class Routing:
             return AgainPlan(failure.retry_after_s or 0.0, _timeout(look, target))
         flight = self._flights.of(params.request_id)
         if await self._is_offline(failure, params, look):
-            return refusals.given_up(look)
-        await self._remember(flight, look, target, failure)
-        plan = await self._next(flight, params, target, failure)
-        await self._lease(flight, look, plan)
+            plan = refusals.given_up(look)
+        else:
+            await self._remember(flight, look, target, failure)
+            plan = await self._next(flight, params, target, failure)
+        await self._lease(flight, look, plan, params.tried)
         return plan
 
-    async def _lease(self, flight: Flight, look: Look, plan: Plan) -> None:
-        """Count the request as under way where it goes, if that matters to anybody's choice."""
+    async def _lease(self, flight: Flight, look: Look, plan: Plan, tried: Collection[Target] = ()) -> None:
+        """Count the request as under way where it goes, if that matters to anybody's choice.
+
+        Left to the host's own target it goes there, unless that is one of those *tried*: then it is over.
+        """
         # A title is soon written, and its own session would be driven away from where that was.
         if look.is_compared and look.request.agent not in NOT_THE_TALK:
-            there = plan.target if isinstance(plan, SendPlan) else look.request.target
-            ended = isinstance(plan, ReplyPlan) or there.provider_id == ROUTER
+            is_sent = isinstance(plan, SendPlan)
+            there = plan.target if is_sent else look.request.target
+            ended = (
+                isinstance(plan, ReplyPlan) or there.provider_id == ROUTER or (not is_sent and there in tried)
+            )
             rows = flight.lease(look.request.request_id, None if ended else there.provider_id, look.now)
             await self._store.apply(rows, 0.0)
 
@@ -209,7 +222,8 @@ class Routing:
         """Remember where the session is now, and what to tell if that is elsewhere by choice."""
         state, was = look.knowledge.state, look.stay
         flight.session = self._sessions.went(look.request, look.model, first.target, state, look.now)
-        if reason == "routed" and was and was.target != first.target and look.route.virtual:
+        is_told = look.route.virtual and look.request.agent not in NOT_THE_TALK
+        if reason == "routed" and was and was.target != first.target and is_told:
             there = look.of(was.target)
             like = replace(there.candidate, unfit=None) if there else None  # it served, if not this request
             flight.moved = Moved(was.target, like, first.candidate, look.route.strategy)

@@ -48,11 +48,13 @@ class Sessions:
         self, request: ModelRequest, model: Target, target: Target, state: State, now: float
     ) -> SessionRoute | None:
         """Remember that *request* goes to *target*; return what is to be kept of it, if that is news."""
+        if request.agent in NOT_THE_TALK:
+            return None
         old = self.stay(request.session_id, model, state)
         stay = old if old and old.target == target else Stay(target, now)
         put_last(self._stays, (request.session_id, model), stay, MOST_SESSIONS)
         route = state.sessions.get(request.session_id)
-        if stay is old or request.agent in NOT_THE_TALK or (route and route.chosen != model):
+        if stay is old or (route and route.chosen != model):
             return None
         return replace(route or SessionRoute(request.session_id, model, now), stay=stay)
 

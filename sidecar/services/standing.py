@@ -169,9 +169,10 @@ def _standing(spec: TargetSpec, asking: Asking) -> Standing:
         tier, until = "limited", limit.until
     # What a session was refused there as another's stand-in holds no longer once the user chooses it.
     is_obeyed = is_own and out == "refused this session"
-    unfit = None if is_obeyed else out or (None if is_own else _unfit(spec, request))
-    if unfit is None and limit is not None and limits is not None and limits.hard:
-        unfit = "hard limit"
+    unfit = None if is_obeyed else out
+    if limit is not None and limits is not None and limits.hard:
+        unfit = unfit or "hard limit"  # before what a turn of the host's own can do without
+    unfit = unfit or (None if is_own else _unfit(spec, request))
     candidate = Candidate(
         target=spec.target,
         tier=tier,

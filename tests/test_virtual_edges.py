@@ -1,0 +1,131 @@
+"""Virtual models where something is missing: nobody is left, nothing is told, or the model is gone."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from sidecar.protocol import ROUTER, SessionErrorParams, SessionResumeParams
+from tests.flying import DAY_S, MODEL, NOW, Flying, Opencode, leave, target
+
+MESSAGES: Final = "@ai-sdk/anthropic"
+LOGIN: Final = "@ai-sdk/amazon-bedrock"
+"""A package whose wire is nobody's: only turns can be moved there."""
+HOUR: Final[dict[str, Any]] = {"headers": {"retry-after": "3600"}}
+GONE: Final = {"error_message": "fetch failed"}
+TOO_LONG: Final = '{"error":{"code":"context_length_exceeded","message":"prompt is too long"}}'
+
+
+async def refused_by_all(one: Opencode, **how: Any) -> None:
+    """Let every target refuse a request of a session for what it holds."""
+    request = one.request(ROUTER)
+    assert [await request.plan(), await request.refused(400, **how)] == ["a", "b"]
+    await request.failure(400, **how)
+    await request.finished(400, refused=True)
+
+
+def failure_at(provider_id: str, one: Opencode, *, went_by_us: bool) -> SessionErrorParams:
+    """Return that the session's turn has failed at a provider."""
+    where = (one.directory, "ses_1", "msg_1", "build", target(provider_id))
+    return SessionErrorParams(*where, is_root=True, went_by_us=went_by_us, status=401)
+
+
+async def test_a_session_whose_request_everybody_refused_may_ask_again(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        await refused_by_all(one)
+        assert await one.request(ROUTER).plan() == "b"
+
+
+async def test_a_session_that_has_grown_too_long_for_all_is_made_shorter(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        await refused_by_all(one, text=TOO_LONG)
+        assert await one.request(ROUTER, agent="compaction", size_bytes=4100).plan() == "b"
+
+
+async def test_a_session_goes_on_where_it_was_when_its_virtual_model_is_gone(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "b", "c") as bed:
+        one = await bed.opencode({"c": MESSAGES})
+        await leave(one, {"a": 40, "b": 30, "c": 80})
+        assert await one.turn(ROUTER) == "c"
+        bed.machine.write(bed.machine.ours, {"autoVirtualModels": False})
+        other = await bed.opencode({"c": MESSAGES})
+        assert await other.request("c", wire="anthropic-messages").plan() == "c"
+        error = failure_at("c", other, went_by_us=True)
+        assert await other.application.turns.failed(error) is None
+        assert await other.turn("c") is None
+        session = (await other.application.store.load(NOW)).sessions["ses_1"]
+        assert (session.chosen, session.moved_to) == (target("c"), None)
+
+
+async def test_a_turn_is_not_put_back_on_a_virtual_model_that_the_host_does_not_have(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "c") as bed:
+        one = await bed.opencode({"c": MESSAGES})
+        await leave(one, {"a": 40, "c": 80})
+        assert await one.turn(ROUTER) == "c"
+        await leave(one, {"a": 80, "c": 0})
+        bed.offers_router = False
+        other = await bed.opencode({"c": MESSAGES})
+        assert await other.turn("c") is None
+
+
+async def test_in_a_dry_run_a_virtual_turn_goes_where_only_a_turn_can(tmp_path: Path) -> None:
+    async with Flying(tmp_path, dryRun=True) as bed:
+        one = await bed.opencode({"a": LOGIN, "b": LOGIN})
+        await leave(one, {"a": 40, "b": 80})
+        assert await one.turn(ROUTER) == "b"
+        assert await one.turn("b") is None
+
+
+async def test_a_request_that_is_left_to_its_own_target_is_over(tmp_path: Path) -> None:
+    route = {"targets": [f"a/{MODEL}", f"b/{MODEL}"], "strategy": "headroom"}
+    async with Flying(tmp_path, routes=[route]) as bed:
+        one = await bed.opencode()
+        request = one.request("a")
+        assert [await request.plan(), await request.refused(400)] == ["a", "given up"]
+        assert one.application.store.state(NOW).leases == {}
+        offline = one.request("a")
+        steps = [await offline.plan(), await offline.refused(None, **GONE)]
+        assert [*steps, await offline.refused(None, **GONE)] == ["a", "b", "given up"]
+        assert one.application.store.state(NOW).leases == {}
+
+
+async def test_a_title_or_a_compaction_moves_nobody(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        await leave(one, {"a": 60, "b": 40})
+        served = list[str]()
+        for agent, left in (("build", (60, 40)), ("compaction", (40, 51)), ("build", (45, 51))):
+            await leave(one, dict(zip("ab", left, strict=True)))
+            request = one.request(ROUTER, agent=agent)
+            served.append(await request.plan())
+            await request.served()
+            bed.clock.now += 700
+        assert served == ["a", "b", "a"]
+        assert one.toasts == []
+
+
+async def test_no_turn_goes_to_who_is_at_a_hard_limit(tmp_path: Path) -> None:
+    limits = {"requestsPerDay": 1, "hard": True}
+    async with Flying(tmp_path, "a", "c", providers={"c": {"limits": limits}}) as bed:
+        one = await bed.opencode({"c": MESSAGES})
+        used = one.request("c", session="ses_2", wire="anthropic-messages")
+        await used.plan()
+        await used.served()
+        refused = one.request("a", session="ses_3")
+        await refused.plan()
+        await refused.refused(429, **HOUR)
+        assert await one.turn(ROUTER) is None
+        assert await one.request(ROUTER).plan() == "a"
+
+
+async def test_a_turn_that_failed_out_of_our_sight_is_done_again_on_the_virtual_model(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "c") as bed:
+        one = await bed.opencode({"c": LOGIN})
+        await leave(one, {"a": 40, "c": 80})
+        assert await one.turn(ROUTER) == "c"
+        error = failure_at("c", one, went_by_us=False)
+        resumed = SessionResumeParams(one.directory, "ses_1", "msg_1", target(ROUTER))
+        assert await one.application.turns.failed(error) == resumed
+        assert await one.request(ROUTER).plan() == "a"
+        bed.clock.now += DAY_S
+        assert await one.application.turns.failed(error) is None, "once for a message"
