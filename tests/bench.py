@@ -186,13 +186,19 @@ def _decision_rows(store: str, taken: Taken) -> list[Row]:
 
 def _choosing_rows() -> list[Row]:
     limits = {"nothing": "1 ms", "one account": "1 ms"}
-    return [
+    many = f"{choosing_spans.TARGETS} targets of 5 windows"
+    chosen = [
         (
-            f"choosing among {choosing_spans.TARGETS} targets of 5 windows, {what} read anew, p50",
+            f"choosing among {many}, {what} read anew, p50",
             _ms(statistics.median(taken)),
             limits.get(what, "-"),
         )
         for what, taken in choosing_spans.measure().items()
+    ]
+    routed = anyio.run(choosing_spans.measure_routed)
+    return chosen + [
+        (f"a virtual model of {many}, {what}, p50", _ms(statistics.median(taken)), "-")
+        for what, taken in routed.items()
     ]
 
 

@@ -1,17 +1,19 @@
 """How long choosing takes: a hundred targets, each an account of its own with five windows."""
 
+import tempfile
 import time
+from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
 
-from sidecar.adapters.store import QuotaSnapshot
+from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot
 from sidecar.core.account import Account, account_of
 from sidecar.core.choose import RESERVE, Candidate, Stay, rank
-from sidecar.protocol import Target
+from sidecar.protocol import ROUTER, Target
 from sidecar.quota.windows import Window
 from sidecar.services.remaining import Remaining
-from tests.flying import NOW
+from tests.flying import NOW, Flying, origin, target
 
 TARGETS: Final = 100
 TIMES: Final = 200
@@ -41,6 +43,30 @@ def measure() -> dict[str, list[float]]:
         what: sorted(after(anew, again) for again in range(1, TIMES))
         for what, anew in (("nothing", 0), ("one account", 1), ("every account", TARGETS))
     }
+
+
+async def measure_routed() -> dict[str, list[float]]:
+    """Return milliseconds of what a virtual model adds to a turn's start, and to each of its requests."""
+    names = [f"p{number}" for number in range(TARGETS)]
+    with tempfile.TemporaryDirectory() as folder:
+        async with Flying(Path(folder), *names) as bed:
+            one = await bed.opencode()
+            place = await one.application.workspaces.looked_at(one.directory)
+            assert place is not None
+            account = place.config.targets.account
+            keys = [QuotaKey(account(target(name), origin(name)), "url") for name in names]
+            rows = [PutQuota(key, _snapshot(number)) for number, key in enumerate(keys)]
+            await one.application.store.apply(rows)
+            spans: dict[str, list[float]] = {"turn/route": [], "request/plan": []}
+            for _ in range(TIMES):
+                began = time.perf_counter()
+                await one.turn(ROUTER)
+                spans["turn/route"].append((time.perf_counter() - began) * 1000)
+                request, began = one.request(ROUTER), time.perf_counter()
+                await request.plan()
+                spans["request/plan"].append((time.perf_counter() - began) * 1000)
+                await request.served()
+            return {what: sorted(taken) for what, taken in spans.items()}
 
 
 def _account(number: int) -> Account:
