@@ -12,8 +12,8 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from sidecar.core.alerts import Timed, counts, has_turned
-from sidecar.core.headroom import share
+from sidecar.core.alerts import counts, has_turned
+from sidecar.core.headroom import Timed, share
 
 APART_S: Final = 60.0
 """Readings are kept so far apart, but for the newest."""

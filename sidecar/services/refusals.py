@@ -58,10 +58,11 @@ def given_up(look: Look) -> Plan:
 
 def nobody_fits(look: Look) -> Plan:
     """Say why no target of a virtual model can take the request: there is nobody else whom to leave it to."""
-    rows: list[tuple[str, Unfit]] = []
-    for row in look.standings:
-        if row.candidate.unfit:
-            rows.append((look.place.label(row.target.provider_id), row.candidate.unfit))  # noqa: PERF401
+    rows: list[tuple[str, Unfit]] = [
+        (look.place.label(row.target.provider_id), unfit)
+        for row in look.standings
+        if (unfit := row.candidate.unfit)
+    ]
     return refusal(look.request.wire, 403, failover.nobody_fits(look.model.model_id, rows))
 
 

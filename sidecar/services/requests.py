@@ -17,7 +17,8 @@ from sidecar.adapters.store import (
 )
 from sidecar.bounded import put_last
 from sidecar.core.cooldown import Cooldown, binding
-from sidecar.protocol import ROUTER, CataloguePrices, MessageFinishedParams, RequestFinishedParams, Target
+from sidecar.core.price import cost_of
+from sidecar.protocol import ROUTER, MessageFinishedParams, RequestFinishedParams, Target
 from sidecar.services.answers import Answers
 from sidecar.services.flights import Flight, Flights
 from sidecar.services.routing import Routing
@@ -116,7 +117,7 @@ class Requests:
             target.provider_id,
             target.model_id,
             tokens,
-            _cost(params, model.prices if model else None),
+            cost_of(params, model.prices if model else None),
         )
         is_leased = request_id in self._store.state(self._clock()).leases
         with anyio.CancelScope(shield=True):
@@ -173,21 +174,3 @@ class Requests:
 def _merged(row: Cooldown, state: State) -> Cooldown:
     """Return the episode as all processes know it: another may have begun it a moment before."""
     return state.cooldowns.get(row.key, row)
-
-
-def _cost(params: MessageFinishedParams, prices: CataloguePrices | None) -> float | None:
-    """Return the cost in US dollars by the catalogue's prices per million tokens; None: unknown.
-
-    The host says 0 of a model whose prices nobody has told it.
-    """
-    if prices is None or not prices.input or not prices.output:
-        return None
-    read = prices.input if prices.cache_read is None else prices.cache_read
-    write = prices.input if prices.cache_write is None else prices.cache_write
-    parts = (
-        (params.input_tokens, prices.input),
-        (params.output_tokens, prices.output),
-        (params.cache_read_tokens, read),
-        (params.cache_write_tokens, write),
-    )
-    return sum(tokens * price for tokens, price in parts) / 1_000_000
