@@ -131,6 +131,22 @@ def test_a_reset_that_moves_with_the_clock_and_a_share_that_wobbles_are_no_new_p
     assert (len(trail.points), trail.resets_at) == (4, NOW + 15 * MINUTE + 5 * HOUR)
 
 
+def test_after_a_pause_only_the_last_three_tell_until_there_are_three_of_the_last_hour() -> None:
+    hourly = trail_of((0, 90), (2 * HOUR, 80), (4 * HOUR, 70), (6 * HOUR, 60), resets_at=None)
+    assert points(hourly) == [(2 * HOUR, 80), (4 * HOUR, 70), (6 * HOUR, 60)]
+    for after, left in ((6.5 * HOUR, 50), (6.8 * HOUR, 40)):
+        hourly = add(hourly, window(left, None), NOW + after)
+    assert points(hourly) == [(6 * HOUR, 60), (6.5 * HOUR, 50), (6.8 * HOUR, 40)]
+    assert points(add(hourly, window(30, None), NOW + 7.2 * HOUR)) == [
+        (6.5 * HOUR, 50), (6.8 * HOUR, 40), (7.2 * HOUR, 30),
+    ]  # fmt: skip
+
+
+def test_readings_a_minute_apart_are_kept_and_closer_ones_replace_each_other() -> None:
+    assert [at for at, _ in points(trail_of((0, 60), (60, 59), (120, 58)))] == [0, 60, 120]
+    assert [at for at, _ in points(trail_of((0, 60), (59, 59), (118, 58)))] == [0, 118]
+
+
 def test_windows_are_followed_by_their_names_and_only_those_that_count() -> None:
     minute = Window("rpm", "requests", percent_remaining=10.0, period_s=60.0)
     unlimited = Window("all", "requests", unlimited=True)

@@ -58,6 +58,8 @@ def problems(config: Config) -> list[tuple[str | None, str]]:
         ("accounts/fireworks/models/Kimi_K2", "kimi-k2"),
         ("z-ai/glm-4.6:free", "glm-4-6:free"),
         ("claude-opus-4-5-thinking", "claude-opus-4-5-thinking"),
+        ("vendor/", "vendor/"),
+        ("-latest", "-latest"),
     ],
 )
 def test_spellings_of_a_model_are_one(spelled: str, canonical: str) -> None:

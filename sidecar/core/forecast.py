@@ -122,7 +122,7 @@ def used_up_at(trail: Trail, now: float, resets_at: float | None) -> float | Non
         return None
     pairs = combinations(points, 2)
     pace = median((earlier[1] - later[1]) / max(later[0] - earlier[0], 1) for earlier, later in pairs)
-    if pace <= 0 or left <= 0:
+    if pace <= 0:
         return None
     at = last + left / pace
     end = now + FARTHEST_S if resets_at is None else min(resets_at, now + FARTHEST_S)
