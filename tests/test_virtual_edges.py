@@ -129,3 +129,34 @@ async def test_a_turn_that_failed_out_of_our_sight_is_done_again_on_the_virtual_
         assert await one.request(ROUTER).plan() == "a"
         bed.clock.now += DAY_S
         assert await one.application.turns.failed(error) is None, "once for a message"
+
+
+async def test_who_follows_after_a_refusal_is_told_nothing_new(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        await leave(one, {"a": 60, "b": 70})
+        for session in ("ses_1", "ses_2"):
+            request = one.request(ROUTER, session=session)
+            assert await request.plan() == "b"
+            await request.served()
+        refused = one.request(ROUTER)
+        assert [await refused.plan(), await refused.refused(429, **HOUR)] == ["b", "a"]
+        await refused.served()
+        following = one.request(ROUTER, session="ses_2")
+        assert await following.plan() == "a"
+        await following.served()
+        assert one.toasts == ["B refuses (quota used up) · back in 1h · going on at A"]
+
+
+async def test_a_move_within_a_turn_that_was_moved_is_told(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "b", "c", "d") as bed:
+        one = await bed.opencode({"c": MESSAGES, "d": MESSAGES})
+        await leave(one, {"a": 20, "b": 20, "c": 80, "d": 60})
+        assert await one.turn(ROUTER) == "c"
+        bed.clock.now += 700
+        await leave(one, {"a": 20, "b": 20, "c": 40, "d": 60})
+        request = one.request("c", wire="anthropic-messages")
+        assert await request.plan() == "d"
+        await request.served()
+        assert await one.turn("c") == "d"
+        assert one.toasts == ["qwen3-coder goes to D (60% left)\nno longer to C (40% left)"]

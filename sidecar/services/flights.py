@@ -57,6 +57,8 @@ class Flight(Struct):
 
     own: Target | None = None
     """The target that the user chose."""
+    virtual: Target | None = None
+    """The virtual model that the session is on, though the host may show where its turn was moved to."""
     asked_at: float = math.inf
     """When it was last said where it goes, in Unix seconds."""
     decisions: list[Callable[[], Decision]] = []

@@ -156,8 +156,8 @@ class Requests:
             return
         if ended and own.provider_id == ROUTER:
             await self._telling.is_back(place, ended, params.target)
-        elif flight.moved and flight.moved.to.target == params.target:
-            await self._telling.routed(place, own, flight.moved)
+        elif flight.virtual and flight.moved and flight.moved.to.target == params.target:
+            await self._telling.routed(place, flight.virtual, flight.moved)
         if own == params.target:  # of any other nobody was told that it refused
             if ended:
                 await self._telling.is_back(place, ended, own)
@@ -169,6 +169,7 @@ class Requests:
             refused = hit.target if hit else own
             merged = _merged(row, self._store.state(self._clock()))
             await self._telling.went_on(place, merged, refused, params.target)
+            self._telling.follows(flight.virtual, params.target)
 
 
 def _merged(row: Cooldown, state: State) -> Cooldown:

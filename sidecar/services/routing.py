@@ -211,6 +211,7 @@ class Routing:
 
     def _note(self, flight: Flight, look: Look, first: Standing | None, reason: Reason) -> None:
         flight.own = look.request.target
+        flight.virtual = look.model if look.route.virtual else None
         if first is not None and look.is_compared:
             self._went(flight, look, first, reason)
         hit = flight.hits[-1] if flight.hits else None
@@ -222,8 +223,8 @@ class Routing:
         """Remember where the session is now, and what to tell if that is elsewhere by choice."""
         state, was = look.knowledge.state, look.stay
         flight.session = self._sessions.went(look.request, look.model, first.target, state, look.now)
-        is_told = look.route.virtual and look.request.agent not in NOT_THE_TALK
-        if reason == "routed" and was and was.target != first.target and is_told:
+        is_told = flight.virtual is not None and look.request.agent not in NOT_THE_TALK
+        if reason in ("routed", "better") and was and was.target != first.target and is_told:
             there = look.of(was.target)
             like = replace(there.candidate, unfit=None) if there else None  # it served, if not this request
             flight.moved = Moved(was.target, like, first.candidate, look.route.strategy)

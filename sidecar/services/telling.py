@@ -89,6 +89,11 @@ class Telling:
         message = toasts.message([text])
         self.show(ToastShowParams(place.directory, message, "info", toasts.TITLE, toasts.STAYS_S))
 
+    def follows(self, model: Target | None, served: Target) -> None:
+        """Remember that it was told otherwise where requests of a virtual *model* go: a refusal sent them."""
+        if model:
+            put_last(self._routed, model, served, MOST_TOLD)
+
     async def all_gone(
         self, place: Workspace, row: Cooldown, target: Target, waiting: Sequence[failover.Waiting]
     ) -> None:
