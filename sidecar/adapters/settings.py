@@ -133,7 +133,7 @@ class Settings(Struct, frozen=True, rename="camel"):
     auto_virtual_models: Annotated[
         bool,
         Meta(
-            description="false: limit-router has the models of virtualModels only; "
+            description="false: limit-router has only the models that you list; "
             "true: also each that two providers or more have."
         ),
     ] = True
@@ -142,7 +142,7 @@ class Settings(Struct, frozen=True, rename="camel"):
     ] = "headroom"
     reserve: Annotated[
         float,
-        Meta(ge=0, le=50, description="Percent that are kept: who has no more than that comes after others."),
+        Meta(ge=0, le=50, description="Percent that are kept: who has no more comes after the unknown."),
     ] = 5.0
     auto_quota: Annotated[
         bool,
@@ -152,7 +152,11 @@ class Settings(Struct, frozen=True, rename="camel"):
         ),
     ] = True
     dry_run: Annotated[
-        bool, Meta(description="true: what would be done is only noted; every request goes where you chose.")
+        bool,
+        Meta(
+            description="true: what would be done is only noted; every request goes where you chose, "
+            "but for models of limit-router: somebody has to take those."
+        ),
     ] = False
     max_attempts: Annotated[MaxAttempts, Meta(description="Targets that one request is sent to at most.")] = 3
     headers_timeout_s: Annotated[

@@ -13,7 +13,8 @@ NOBODY: Final = 3
 
 EPILOG: Final = """\
 MODEL is a model of limit-router, with or without limit-router/ before it, any spelling of a model
-that some provider has, or provider/model, of which the answer is another only while that waits.
+that some provider has, or provider/model, of which the answer is another where that has to wait
+or where your routes prefer it.
 
   opencode run -m "$(quota-sidecar route claude-sonnet-4-5)" "fix the tests"
 
