@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import anyio
 
+from sidecar.adapters.memory_store import MemoryStore
 from sidecar.core.choose import Stay
 from sidecar.protocol import ROUTER, MessageFinishedParams, SendPlan, WorkspaceOpenParams
 from tests.flying import NOW, Flying, Opencode, leave, origin, target
@@ -247,6 +248,7 @@ async def test_a_subagent_is_routed_as_its_parent_is(tmp_path: Path) -> None:
 
 async def test_a_request_right_after_the_start_waits_for_what_the_host_offers(tmp_path: Path) -> None:
     async with Flying(tmp_path, strategy="priority") as bed:
+        bed.store = MemoryStore()
         one = await bed.opencode()
         await leave(one, {"a": 40, "b": 30})
         late = Opencode(bed)

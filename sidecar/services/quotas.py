@@ -168,9 +168,8 @@ class _Renewal(Struct):
 
     def _failed(self, last: QuotaSnapshot, error: QuotaFetchError) -> QuotaSnapshot:
         """Keep the last good values, and note the failure and when to ask again."""
-        if (
-            error.kind == EXPIRED
-        ):  # nobody was asked: the moment that OpenCode has renewed it, somebody may be
+        if error.kind == EXPIRED:
+            # Nobody was asked: the moment that OpenCode has renewed it, somebody may be.
             return msgspec.structs.replace(last, error=QuotaError(error.kind))
         log.info("quota.failed", provider=self.gateway.provider_id, kind=error.kind, status=error.status)
         now, mapping = self.clock(), self.gateway.mapping

@@ -61,10 +61,9 @@ class Routing:
     def plan_at_once(self, request: RequestPlanParams) -> Plan | None:
         """Answer as `plan` does, without waiting; None where the disk, or another process, must be asked."""
         look = self._looking.at_once(request, self._unfit(request))
-        # Others are to see at once that it is under way; and who stands behind a model may be told yet.
-        if look is None or look.is_compared or not look.standings:
+        if look is None or look.is_compared:  # others are to see at once that it is under way
             return None
-        first = best_of(look, may_wait=True)
+        first = best_of(look, may_wait=True)  # nobody: who stands behind a model may be told yet
         if first is None or (is_due(look.of(first.target)) and not look.is_alone):
             return None
         return self._planned(look, first)
@@ -161,9 +160,8 @@ class Routing:
         if first is not None:
             self._note(flight, look, first, "refused")
             return PassPlan() if settings.dry_run else self._plan_to(first, look)
-        if (
-            look.own and look.own.candidate.unfit is None
-        ):  # what we remember of it may be old: it is asked once
+        if look.own and look.own.candidate.unfit is None:
+            # What we remember of it may be old: it is asked once.
             self._note(flight, look, look.own, "nobody is left")
             return PassPlan()
         if not look.own and (hit := flight.told_hit()) and hit.failure.scope is None:

@@ -1,0 +1,59 @@
+"""Plans for virtual models: what has to be seen by all first, what a dry run can't leave, who may be back."""
+
+from pathlib import Path
+from typing import Final
+
+from sidecar.adapters.memory_store import MemoryStore
+from sidecar.protocol import ROUTER, SendPlan, SessionErrorParams
+from tests.flying import NOW, Flying, Opencode, leave, target
+
+MESSAGES: Final = "@ai-sdk/anthropic"
+
+
+def planned_at_once(one: Opencode, own: str) -> str | None:
+    """Return where a request goes that waits for nothing; None: it has to."""
+    plan = one.application.routing.plan_at_once(one.request(own).params)
+    return plan.target.provider_id if isinstance(plan, SendPlan) else None
+
+
+async def test_where_targets_are_compared_nothing_is_sent_before_others_can_see_it(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        bed.store = MemoryStore()
+        one = await bed.opencode()
+        await leave(one, {"a": 40, "b": 80})
+        assert planned_at_once(one, ROUTER) is None
+        assert await one.request(ROUTER).plan() == "b"
+        assert [lease.provider_id for lease in bed.store.state(NOW).leases.values()] == ["b"]
+
+
+async def test_by_the_users_order_nothing_is_waited_for_and_nothing_counted(tmp_path: Path) -> None:
+    async with Flying(tmp_path, strategy="priority") as bed:
+        bed.store = MemoryStore()
+        one = await bed.opencode()
+        await leave(one, {"a": 0, "b": 80})
+        assert planned_at_once(one, ROUTER) == "b"
+        assert bed.store.state(NOW).leases == {}
+
+
+async def test_in_a_dry_run_a_virtual_request_is_sent_all_the_same(tmp_path: Path) -> None:
+    async with Flying(tmp_path, dryRun=True) as bed:
+        one = await bed.opencode()
+        await leave(one, {"a": 40, "b": 80})
+        request = one.request(ROUTER)
+        assert await request.plan() == "b"
+        await request.served()
+        assert [(row.taken, row.dry_run) for row in await one.decisions()] == [(target("b"), True)]
+
+
+async def test_a_turn_goes_again_to_one_whose_wait_is_over(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "c") as bed:
+        one = await bed.opencode({"c": MESSAGES})
+        await leave(one, {"a": 40, "c": 80})
+        refused = SessionErrorParams(
+            one.directory, "ses_9", "msg_9", "build", target("c"), is_root=True, went_by_us=False, status=429
+        )
+        await one.application.turns.failed(refused)
+        assert await one.turn(ROUTER, "ses_2") is None
+        bed.clock.now += 1800
+        await leave(one, {"a": 40, "c": 80})
+        assert await one.turn(ROUTER, "ses_3") == "c"
