@@ -95,7 +95,9 @@ def test_latency_takes_the_fastest_that_is_healthy(one: Candidate, other: Candid
         (known("h", 3.0), known("o", 5.0), 0.0, True),  # of the last few percent each counts
         (known("h", 3.0), known("o", 4.9), HOUR, False),
         (known("h", 3.0), known("o", None), 0.0, True),
-        (known("h", None), known("o", 6.0), 0.0, True),
+        (known("h", None), known("o", 6.0), 0.0, False),  # it was left at 5, and will soon be
+        (known("h", None), known("o", 6.0), HOUR, True),
+        (known("h", None), known("o", 7.0), 0.0, True),
         (known("h", 0.0), known("o", 1.0), 0.0, True),
         (known("h", 0.0, steady=90.0), known("o", 20.0), 0.0, True),  # this minute's requests are used up
         (known("h", 1.0, steady=20.0), known("o", 29.0), HOUR, False),

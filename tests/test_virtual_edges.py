@@ -160,3 +160,19 @@ async def test_a_move_within_a_turn_that_was_moved_is_told(tmp_path: Path) -> No
         await request.served()
         assert await one.turn("c") == "d"
         assert one.toasts == ["qwen3-coder goes to D (60% left)\nno longer to C (40% left)"]
+
+
+async def test_a_window_that_fills_up_slowly_at_the_reserve_does_not_call_a_session_back_each_time(
+    tmp_path: Path,
+) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        served = ""
+        for left in (5.2, 4.8) * 8:
+            await leave(one, {"a": left, "b": None})
+            request = one.request(ROUTER)
+            served += await request.plan()
+            await request.served()
+            bed.clock.now += 60
+        assert served == "abbbbbbbbbbbabbb"
+        assert len(one.toasts) == 3

@@ -166,7 +166,8 @@ def _is_worth_it(
     was, will = (_lasting(row, reserve) for row in (here, other))
     tiers = _tier(was, strategy), _tier(will, strategy)
     if tiers[0] != tiers[1]:
-        return tiers[1] < tiers[0] and not _is_slight(was, will)
+        is_as_good = _is_slight(was, will) or (is_settled and _is_edge(was, will, reserve))
+        return tiers[1] < tiers[0] and not is_as_good
     if here.tier == "cooling":  # the other is back sooner
         return True
     if will.tier == "reserve":  # of the last few percent each counts more than a prompt cache
@@ -182,6 +183,12 @@ def _lasting(candidate: Candidate, reserve: float) -> Candidate:
     is_told = _is_held(candidate) or candidate.tier == "used up"
     tier = candidate.tier if is_told else tier_of(candidate.steady, reserve)
     return replace(candidate, headroom=candidate.steady, tier=tier)
+
+
+def _is_edge(here: Candidate, other: Candidate, reserve: float) -> bool:
+    """Say whether *other* may just have been left for being at the reserve, and fills up slowly."""
+    is_known = here.tier == "unknown" and other.tier == "healthy"
+    return is_known and (other.headroom or 0.0) - reserve < SLIGHT
 
 
 def _is_slight(one: Candidate, other: Candidate) -> bool:
