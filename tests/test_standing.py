@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from sidecar.adapters.store import HourUsage, QuotaError, QuotaKey, QuotaSnapshot, State
+from sidecar.adapters.store import HourUsage, Lease, QuotaError, QuotaKey, QuotaSnapshot, State
 from sidecar.core.account import account_of
 from sidecar.core.cooldown import Cooldown, CooldownKey
 from sidecar.core.failure import Failure
@@ -101,3 +101,13 @@ def test_a_limit_of_today_is_none_of_tomorrow_however_long_nothing_is_written() 
     assert found is not None
     assert found.until == tomorrow
     assert knowledge.reached(limits, "p", tomorrow) is None
+
+
+def test_under_way_is_what_others_ask_for_and_nobody_has_forgotten() -> None:
+    leases = {
+        "mine": Lease("p", NOW + 9), "one": Lease("p", NOW + 9), "two": Lease("p", NOW + 1),
+        "over": Lease("p", NOW), "there": Lease("q", NOW + 9),
+    }  # fmt: skip
+    knowledge = Knowledge(State({}, (), {}, leases=leases))
+    assert knowledge.in_flight(NOW, "mine") == {"p": 2, "q": 1}
+    assert knowledge.in_flight(NOW) == {"p": 3, "q": 1}

@@ -51,8 +51,7 @@ class Sessions:
         if request.agent in NOT_THE_TALK:
             return None
         old = self.stay(request.session_id, model, state)
-        stay = old if old and old.target == target else Stay(target, now)
-        put_last(self._stays, (request.session_id, model), stay, MOST_SESSIONS)
+        stay = self._stay_at(target, request.session_id, model, state, now)
         route = state.sessions.get(request.session_id)
         if stay is old or (route and route.chosen != model):
             return None
@@ -60,10 +59,14 @@ class Sessions:
 
     def moved(self, session: SessionRoute, target: Target, state: State, now: float) -> Stay:
         """Remember that a turn of *session* goes to *target*, and return that."""
-        old = self.stay(session.session_id, session.chosen, state)
-        stay = old if old and old.target == target else Stay(target, now)
-        put_last(self._stays, (session.session_id, session.chosen), stay, MOST_SESSIONS)
         put_last(self._homes, session.session_id, None, MOST_SESSIONS)  # by OpenCode's own way
+        return self._stay_at(target, session.session_id, session.chosen, state, now)
+
+    def _stay_at(self, target: Target, session_id: str, model: Target, state: State, now: float) -> Stay:
+        """Remember that the session is at *target*: since it first was, if it has been there all the time."""
+        old = self.stay(session_id, model, state)
+        stay = old if old and old.target == target else Stay(target, now)
+        put_last(self._stays, (session_id, model), stay, MOST_SESSIONS)
         return stay
 
     def is_at_home(self, request: ModelRequest, account: Account) -> bool:
