@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Final
 
+import anyio
+import pytest
+
 from sidecar.adapters.memory_store import MemoryStore
 from sidecar.protocol import ROUTER, SendPlan, SessionErrorParams
 from tests.flying import NOW, Flying, Opencode, leave, target
@@ -57,3 +60,38 @@ async def test_a_turn_goes_again_to_one_whose_wait_is_over(tmp_path: Path) -> No
         bed.clock.now += 1800
         await leave(one, {"a": 40, "c": 80})
         assert await one.turn(ROUTER, "ses_3") == "c"
+
+
+async def test_by_cost_a_plan_is_paid_already_and_an_unknown_price_is_the_dearest(tmp_path: Path) -> None:
+    async with Flying(tmp_path, strategy="cost") as bed:
+        one = await bed.opencode()
+        await leave(one, {"a": None, "b": 40})
+        request = one.request(ROUTER)
+        assert await request.plan() == "b"
+        await request.served()
+        candidates = (await one.decisions())[0].candidates
+        assert [(row.target, row.price) for row in candidates] == [(target("b"), 0.0), (target("a"), None)]
+        await leave(one, {"a": 90})
+        assert await one.request(ROUTER, session="ses_2").plan() == "a"
+
+
+async def test_a_lease_is_renewed_so_often_that_one_late_beat_does_no_harm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Flying(tmp_path) as bed:
+        bed.store = store = MemoryStore()
+        one = await bed.opencode()
+        await leave(one, {"a": 40, "b": 80})
+        await one.request(ROUTER).plan()
+        seen = list[bool]()
+
+        async def sleep(seconds: float) -> None:
+            if len(seen) == 12:
+                raise TimeoutError
+            bed.clock.now += 2 * seconds  # each beat comes as late as the one that was left out
+            seen.append([row.provider_id for row in store.state(bed.clock.now).leases.values()] == ["b"])
+
+        monkeypatch.setattr(anyio, "sleep", sleep)
+        with pytest.raises(TimeoutError):
+            await one.application.leases.run()
+        assert seen == [True] * 12

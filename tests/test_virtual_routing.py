@@ -208,7 +208,7 @@ async def test_what_a_provider_signed_is_sent_back_to_it_alone(tmp_path: Path) -
         assert [await edits("ses_1"), await edits("ses_1")] == [away, away]
 
 
-async def test_by_cost_the_cheapest_is_asked_and_by_latency_the_fastest(tmp_path: Path) -> None:
+async def test_by_latency_the_fastest_is_asked_and_by_priority_the_first(tmp_path: Path) -> None:
     for strategy, expected in (("latency", "b"), ("priority", "a")):
         async with Flying(tmp_path / strategy, strategy=strategy) as bed:
             one = await bed.opencode()
