@@ -259,6 +259,7 @@ class Server:
     async def _session_error(self, params: SessionErrorParams) -> None:
         if resume := await (await self._ready()).turns.failed(params):
             self._dispatcher.notify("session/resume", resume)
+            await (await self._ready()).turns.tell(params.session_id)
 
     async def _session_idle(self, params: SessionIdleParams) -> None:
         application = await self._ready()

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
+from sidecar.core.choose import Stay
 from sidecar.protocol import ROUTER, SessionErrorParams, SessionResumeParams
 from tests.flying import DAY_S, MODEL, NOW, Flying, Opencode, leave, target
 
@@ -176,3 +177,20 @@ async def test_a_window_that_fills_up_slowly_at_the_reserve_does_not_call_a_sess
             bed.clock.now += 60
         assert served == "abbbbbbbbbbbabbb"
         assert len(one.toasts) == 3
+
+
+async def test_a_turn_that_is_done_again_elsewhere_is_told_and_stays_there(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "c") as bed:
+        one = await bed.opencode({"c": MESSAGES})
+        await leave(one, {"a": 90, "c": 30})
+        assert await one.turn(ROUTER) is None
+        request = one.request(ROUTER)
+        assert [await request.plan(), await request.refused(429, **HOUR)] == ["a", "reply 403"]
+        resumed = SessionResumeParams(one.directory, "ses_1", "msg_1", target("c"))
+        error = failure_at(ROUTER, one, went_by_us=True)
+        assert await one.application.turns.failed(error) == resumed
+        await one.application.turns.tell("ses_1")
+        assert one.toasts == ["qwen3-coder goes to C (30% left)\nno longer to A (has to wait until 01:00)"]
+        session = (await one.application.store.load(NOW)).sessions["ses_1"]
+        assert (session.moved_to, session.stay) == (target("c"), Stay(target("c"), NOW))
+        assert await one.turn("c") is None

@@ -69,9 +69,7 @@ class Turns:
         moved_to = None if target == session.chosen else target
         new = replace(session, at=now, moved_to=moved_to)
         if found.first and moved_to:
-            stay = self._sessions.moved(session, moved_to, state, now)
-            self._note_routed(place, session, stay, found)
-            new = replace(new, stay=stay)
+            new = replace(new, stay=self._went(place, new, moved_to, state, found))
         mutations = _changes(old, new)
         if target != params.target:
             mutations.append(PutDecision(_decision(params, session, found, now)))
@@ -91,11 +89,17 @@ class Turns:
         stay = self._sessions.stay(session.session_id, session.chosen, state)
         return Turn(place, session, self._looking.knowledge(state), now, stay)
 
-    def _note_routed(self, place: Workspace, old: SessionRoute, stay: Stay, found: Destination) -> None:
-        if found.first and old.stay and old.stay.target != stay.target:
-            was = next((row for row in found.candidates if row.target == old.stay.target), None)
-            moved = Moved(old.stay.target, was, found.first, found.strategy)
-            self._note(old.session_id, partial(self._telling.routed, place, old.chosen, moved))
+    def _went(
+        self, place: Workspace, session: SessionRoute, to: Target, state: State, found: Destination
+    ) -> Stay:
+        """Remember that a turn goes *to* another place, and what to tell of it; return the stay there."""
+        was = self._sessions.stay(session.session_id, session.chosen, state)
+        stay = self._sessions.moved(session, to, state, session.at)
+        if found.first and was and was.target != to:
+            like = next((row for row in found.candidates if row.target == was.target), None)
+            moved = Moved(was.target, like, found.first, found.strategy)
+            self._note(session.session_id, partial(self._telling.routed, place, session.chosen, moved))
+        return stay
 
     def _note(self, session_id: str, tell: Callable[[], Awaitable[None]]) -> None:
         put_last(self._untold, session_id, tell, MOST_RESUMED)
@@ -120,14 +124,18 @@ class Turns:
             return None
         kept = old if old and old.chosen == chosen else SessionRoute(params.session_id, chosen, now)
         session = replace(kept, at=now, moved_to=None)
-        turn = self._turn(place, session, self._store.state(now), now)
-        target = destination(turn, by_turn_only=True).target
+        state = self._store.state(now)
+        found = destination(self._turn(place, session, state, now), by_turn_only=True)
+        target = found.target
         may_resume = params.is_root and not place.config.settings.dry_run
         if not may_resume or target == params.target or params.message_id in self._resumed:
             return None
         put_last(self._resumed, params.message_id, None, MOST_RESUMED)
         moved_to = None if target == session.chosen else target
-        await self._store.apply([PutSession(replace(session, moved_to=moved_to))], DISK_S)
+        new = replace(session, moved_to=moved_to)
+        if found.first and moved_to:
+            new = replace(new, stay=self._went(place, new, moved_to, state, found))
+        await self._store.apply([PutSession(new)], DISK_S)
         return SessionResumeParams(params.directory, params.session_id, params.message_id, target)
 
     async def _learn(self, params: SessionErrorParams, place: Workspace, now: float) -> bool:
