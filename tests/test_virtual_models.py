@@ -121,6 +121,17 @@ def test_our_file_says_which_there_are(machine: Machine, ours: Any, found: dict[
     assert (listed(config), config.problems) == (found, ())
 
 
+def test_what_is_listed_in_another_spelling_is_not_there_a_second_time(machine: Machine) -> None:
+    rows = {"claude-sonnet-4.5": {"name": "Sonnet"}, "GPT_5": {"enabled": False}}
+    assert listed(load(machine, {"virtualModels": rows})) == {
+        "claude-sonnet-4.5": [
+            "anthropic/claude-sonnet-4-5",
+            "github-copilot/claude-sonnet-4.5",
+            "openrouter/anthropic/claude-sonnet-4.5",
+        ]
+    }
+
+
 def test_opencodes_own_files_list_models_too(machine: Machine) -> None:
     rows = {
         "claude-sonnet-4-5": {"name": "Sonnet", "providers": ["github-copilot", "anthropic"]},

@@ -68,7 +68,8 @@ class VirtualModelReader(Struct, frozen=True):
                 models[model_id] = self._model(model_id, targets, entry)
                 hosts_found.extend((row.document, fault) for fault in faults)
         shared = self._shared(groups) if self.settings.auto_virtual_models else {}
-        for model_id in [name for name in shared if name not in models]:
+        listed = {self._group(model_id) for model_id in models}  # in whatever spelling
+        for model_id in [name for name in shared if self._group(name) not in listed]:
             models[model_id] = self._model(model_id, shared[model_id], None)
         return {model_id: model for model_id, model in models.items() if model}
 
