@@ -56,7 +56,7 @@ test.each([{}, { provider: {} }, { provider: { "limit-router": { name: "Mine" } 
 
 test("what the user wrote there comes before ours, but for who stands behind a model", () => {
   const written = {
-    ...{ name: "Mine", options: { timeout: 5 } },
+    ...{ name: "Mine", options: { timeout: 5, apiKey: "mine" } },
     models: {
       full: { name: "My full", providers: ["own", "other"], limit: { context: 7, output: 7 } },
       new: { name: "New", providers: ["own"] },
@@ -68,7 +68,10 @@ test("what the user wrote there comes before ours, but for who stands behind a m
   }
   expect(offer({ bare: BARE, full: FULL }, { provider: { "limit-router": written } })).toEqual({
     provider: {
-      "limit-router": { ...offered, name: "Mine", options: { ...offered.options, timeout: 5 }, models },
+      "limit-router": {
+        ...{ ...offered, name: "Mine", models },
+        options: { ...offered.options, timeout: 5, apiKey: "mine" },
+      },
     },
   })
 })
@@ -82,12 +85,15 @@ test("a turn that nobody routes goes to the model's default, and its session is 
   expect(router.chosenIn("s", OWN)).toEqual(OWN)
 })
 
-test("whoever picks anything else has left the model", () => {
-  const router = routerOf({ bare: BARE })
-  router.standIn("s", virtual("bare"))
-  expect(router.chosenIn("s", OTHER)).toEqual(OTHER)
-  expect(router.chosenIn("s", OWN)).toEqual(OWN)
-})
+test.each([OTHER, { ...OWN, modelId: "another" }, { ...OWN, providerId: "another" }])(
+  "whoever picks anything else, like %j, has left the model",
+  (picked) => {
+    const router = routerOf({ bare: BARE })
+    router.standIn("s", virtual("bare"))
+    expect(router.chosenIn("s", picked)).toEqual(picked)
+    expect(router.chosenIn("s", OWN)).toEqual(OWN)
+  },
+)
 
 test("a model without a known default stays where it is", () => {
   expect(routerOf().standIn("s", virtual("bare"))).toEqual(virtual("bare"))

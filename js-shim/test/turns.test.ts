@@ -82,10 +82,21 @@ test.each([undefined, {}, { target: undefined }, { target: "x" }, { target: { pr
   },
 )
 
-test("a sidecar that isn't healthy is not asked about a turn", async () => {
+test("a sidecar that isn't healthy is not asked about a turn, which stays though a virtual model has its id", async () => {
   const { turns, host, asked } = bed({ target: OTHER }, "suspect")
-  await turns.route(host, user() as never)
+  const message = user("u", { modelID: "v" })
+  await turns.route(host, message as never)
   expect(asked).toEqual([])
+  expect(message).toEqual(user("u", { modelID: "v" }))
+})
+
+test("of a subagent's turn is said who started it, once an event has told", async () => {
+  const { turns, host, asked, hear } = bed({})
+  const message = { ...user(), sessionID: "child" }
+  await turns.route(host, message as never)
+  await hear("session.created", { info: { id: "child", parentID: "s" } })
+  await turns.route(host, message as never)
+  expect(asked.map((one) => Object(one)[1].parentId)).toEqual([undefined, "s"])
 })
 
 const virtual = (id = "u", modelID = "v") => user(id, { providerID: "limit-router", modelID })

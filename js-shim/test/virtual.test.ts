@@ -36,7 +36,7 @@ test("after its last attempt the host gets the response of the first", async () 
 
 test("the first that is silent is waited for when nobody else is left", async () => {
   const [a, b] = [begins(), refuses()]
-  const { ask, clock, asked } = bed(timed(send(a.url)), PASS)
+  const { ask, clock, asked, told } = bed(timed(send(a.url)), PASS)
   const response = ask()
   await until(() => requests().length === 1)
   await clock.pass(90_000)
@@ -44,6 +44,9 @@ test("the first that is silent is waited for when nobody else is left", async ()
   await hear(clock, () => a.say(`HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n${CONTENT}`))
   const { status, body } = await response
   expect([status, requests().length, b.requests.length]).toEqual([200, 1, 0])
+  expect(told.map(({ status, ttfbS, refused }) => ({ status, ttfbS, refused }))).toEqual([
+    { status: 200, ttfbS: 90, refused: undefined },
+  ])
   await body?.cancel()
 })
 
