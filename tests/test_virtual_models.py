@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sidecar.adapters.catalogue import Catalogue
 from sidecar.adapters.config import Config
 from sidecar.adapters.host_models import host_models
+from sidecar.adapters.virtual_models import MOST
 from sidecar.core.models import canonical_id
 from sidecar.host_json import HostModel
 from sidecar.protocol import ROUTER, CatalogueLimits, CatalogueModel, Target
@@ -232,6 +233,25 @@ def test_a_virtual_model_speaks_what_most_of_its_targets_do(
 def test_one_that_nobody_can_serve_is_not_offered(machine: Machine) -> None:
     config = load(machine, {"virtualModels": {"x": {"targets": ["gone/m"]}}, "autoVirtualModels": False})
     assert host_models(config.virtual_models, config.targets, OFFERED) == {}
+
+
+def test_one_that_is_switched_off_counts_for_nothing(machine: Machine) -> None:
+    offered = catalogue(
+        a=[model("m", name="Em", limits=CatalogueLimits(8000, None))],
+        b=[model("m", name="M", limits=CatalogueLimits(128_000, None))],
+    )
+    host = {"provider": {key: provider(CHAT, f"https://{key}.example/v1") for key in "ab"}}
+    ours = {"virtualModels": {"m": {"targets": ["a", "b"]}}, "providers": {"a": {"enabled": False}}}
+    config = load(machine, ours, host, offered)
+    (found,) = host_models(config.virtual_models, config.targets, offered).values()
+    assert (found.provider_id, found.context) == ("b", 128_000)
+
+
+def test_of_very_many_those_that_the_most_providers_have_are_there(machine: Machine) -> None:
+    rows = [model(f"m{number}") for number in range(MOST + 9)]
+    config = load(machine, offered=catalogue(a=rows, b=rows, c=rows[-9:]))
+    assert len(config.virtual_models) == MOST
+    assert {row.id for row in rows[-9:]} < config.virtual_models.keys()
 
 
 def test_a_virtual_model_stands_in_for_nobody(machine: Machine) -> None:
