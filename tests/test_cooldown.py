@@ -91,6 +91,16 @@ def test_a_key_that_was_refused_waits_a_quarter_of_an_hour_at_once() -> None:
     assert row.until - NOW == 900
 
 
+def test_a_login_that_is_refused_again_and_again_is_looked_at_more_and_more_seldom() -> None:
+    refused = Failure("auth", "status 401", "account")
+    waits, row, now = list[float](), None, NOW
+    for _ in range(5):
+        row = first(refused, now, row)
+        waits.append(row.until - now)
+        now = row.until
+    assert waits == [900, 3600, 4 * 3600, 6 * 3600, 6 * 3600]
+
+
 @given(st.floats(0.001, 31 * 86400))
 def test_a_stated_reset_is_kept_to_the_second(seconds: float) -> None:
     row = first(stated(seconds))

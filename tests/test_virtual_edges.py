@@ -194,3 +194,16 @@ async def test_a_turn_that_is_done_again_elsewhere_is_told_and_stays_there(tmp_p
         session = (await one.application.store.load(NOW)).sessions["ses_1"]
         assert (session.moved_to, session.stay) == (target("c"), Stay(target("c"), NOW))
         assert await one.turn("c") is None
+
+
+async def test_a_login_that_is_refused_costs_few_turns(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode({"a": LOGIN, "b": LOGIN})
+        await leave(one, {"a": 90, "b": 10})
+        failed = 0
+        for quarter in range(24 * 4):
+            if await one.turn(ROUTER, f"ses_{quarter}") == "a":
+                failed += 1
+                await one.application.turns.failed(failure_at("a", one, went_by_us=False))
+            bed.clock.now += 900
+        assert failed == 7

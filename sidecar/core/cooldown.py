@@ -18,6 +18,9 @@ LONGEST_GUESS_S: Final = 900.0
 AUTH_S: Final = 900.0
 """A key that was refused: nothing heals it but another key, which is another account."""
 
+LONGEST_AUTH_S: Final = 6 * 3600.0
+"""A login that is refused again and again costs each who looks a turn; one that is back does not tell."""
+
 NETWORK_S: Final = 30.0
 """An origin that can't be reached; always as short, as networks come back without telling."""
 
@@ -117,7 +120,7 @@ def begin(
 
 def _guess(kind: FailureClass, strikes: int) -> float:
     if kind == "auth":
-        return AUTH_S
+        return min(AUTH_S * 4.0 ** min(strikes - 1, 10), LONGEST_AUTH_S)
     if kind == "network":
         return NETWORK_S
     return min(FIRST_GUESS_S * 2.0 ** min(strikes - 1, 10), LONGEST_GUESS_S)
