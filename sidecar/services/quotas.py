@@ -43,7 +43,7 @@ _NEVER: Final = QuotaSnapshot()
 HEARD_MODELS: Final = 12
 """Of one that listens, so many models are told of, those of the newest answers."""
 
-POLL_S: Final = 0.04
+WINNER_S: Final = 0.04
 """How often a process that lost the claim looks for the winner's row."""
 
 log = structlog.get_logger()
@@ -139,7 +139,7 @@ class _Renewal(Struct):
             while not await self.store.claim(claim, owner, FETCH_CLAIM_S, self.clock()):
                 if self.freshness.patient:
                     return
-                await anyio.sleep(POLL_S)
+                await anyio.sleep(WINNER_S)
                 if not await self._is_due_still():
                     return
             try:
