@@ -130,7 +130,15 @@ def test_our_own_move_in_the_picker_still_means_what_the_user_chose() -> None:
     assert follow(moved, "s", B, 5.0) == moved
 
 
+def test_a_picker_that_does_not_follow_back_still_means_what_the_user_chose() -> None:
+    back = SessionRoute("s", A, 1.0, shown=B)
+    assert follow(back, "s", B, 5.0) == back
+    elsewhere = SessionRoute("s", A, 1.0, moved_to=C, shown=B)
+    assert [follow(elsewhere, "s", shown, 5.0) for shown in (B, C)] == [elsewhere] * 2
+
+
 def test_a_user_who_picks_something_else_is_obeyed() -> None:
+    assert follow(SessionRoute("s", A, 1.0, shown=B), "s", C, 5.0) == SessionRoute("s", C, 5.0)
     assert follow(SessionRoute("s", A, 1.0, moved_to=B), "s", C, 5.0) == SessionRoute("s", C, 5.0)
 
 

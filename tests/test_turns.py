@@ -65,6 +65,17 @@ async def test_it_stays_there_and_returns_when_the_first_choice_is_back(tmp_path
         assert other.application.store.state(NOW).sessions["ses_1"].moved_to is None
 
 
+async def test_a_picker_that_stays_where_a_turn_was_moved_does_not_undo_the_return(tmp_path: Path) -> None:
+    async with bed_of(tmp_path) as bed:
+        one = await bed.opencode(npm=NPM)
+        await cool(one, "a", 3600)
+        assert [await one.turn("a"), await one.turn("b")] == ["b", None]
+        bed.clock.now += 3600
+        assert [await one.turn("b") for _ in range(3)] == ["a"] * 3
+        other = await bed.opencode(npm=NPM)
+        assert [await other.turn("b"), await other.turn("login"), await other.turn("b")] == ["a", None, None]
+
+
 async def test_a_user_who_picks_by_hand_is_obeyed(tmp_path: Path) -> None:
     async with bed_of(tmp_path) as bed:
         one = await bed.opencode(npm=NPM)

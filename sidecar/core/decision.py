@@ -66,16 +66,18 @@ class SessionRoute(Struct, frozen=True, omit_defaults=True):
     """Where its requests are served, if its model is routed by a strategy that takes account of that."""
     left: Target | None = None
     """The virtual model that the user has left by a command, though the picker may still show it."""
+    shown: Target | None = None
+    """An earlier move of ours, where the picker has stayed."""
 
 
 def follow(old: SessionRoute | None, session_id: str, shown: Target, now: float) -> SessionRoute:
     """Return whose model a session uses, given what the host's picker shows at a new turn.
 
-    The picker follows our moves: what shows our own move still means what the user had chosen, and so does
-    a virtual model that the user has left.
+    The picker may follow our moves, and need not follow them back: what shows our own move, or the same as at
+    the last turn, still means what the user had chosen, and so does a virtual model that the user has left.
     """
-    if old is None or shown not in (old.chosen, old.moved_to, old.left):
+    if old is None or shown not in (old.chosen, old.moved_to, old.left, old.shown):
         return SessionRoute(session_id, shown, now)
-    if shown in (old.moved_to, old.left):
+    if shown != old.chosen:
         return old
-    return replace(old, at=now, moved_to=None, left=None)
+    return replace(old, at=now, moved_to=None, left=None, shown=None)

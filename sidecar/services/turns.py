@@ -67,7 +67,8 @@ class Turns:
         if place.config.settings.dry_run and not found.first:  # a virtual model is nobody's own
             target = params.target if old is None else session.chosen
         moved_to = None if target == session.chosen else target
-        new = replace(session, at=now, moved_to=moved_to)
+        shown = session.shown if params.target in (session.chosen, moved_to) else params.target
+        new = replace(session, at=now, moved_to=moved_to, shown=shown)
         if found.first and moved_to:
             new = replace(new, stay=self._went(place, new, moved_to, state, found))
         mutations = _changes(old, new)
@@ -132,7 +133,7 @@ class Turns:
             return None
         put_last(self._resumed, params.message_id, None, MOST_RESUMED)
         moved_to = None if target == session.chosen else target
-        new = replace(session, moved_to=moved_to)
+        new = replace(session, moved_to=moved_to, shown=kept.moved_to or kept.shown)
         if found.first and moved_to:
             new = replace(new, stay=self._went(place, new, moved_to, state, found))
         await self._store.apply([PutSession(new)], DISK_S)
