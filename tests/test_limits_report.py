@@ -241,7 +241,7 @@ def test_decisions_are_explained_with_everybody_who_was_considered() -> None:
   1.  openrouter/openai/gpt-5-mini  healthy · 62% left
   2.  together/gpt-5-mini           unknown · priority 5
   3.  campus/gpt-5-mini             cooling until 10:06 · yours
-  -   groq/x                        out: other wire
+  -   groq/x                        out within a turn: other wire
 
 2026-11-21 09:58:40, 3 min ago · title · ses_2 · priority
   campus/gpt-5-mini → nobody · everybody refused

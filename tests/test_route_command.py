@@ -196,7 +196,7 @@ The route of this session:
     The last answer came from B (qwen3-coder). What was decided last in this
     session:
 
-    2026-11-21 00:00:00, 1 min ago · build · ses_1 · headroom
+    2026-11-21 00:00:00, 1 min ago · build · headroom
       limit-router/qwen3-coder → b/qwen3-coder · has the most left
       1.  b/qwen3-coder
           healthy · 80% left · used slower than its time (+37)
@@ -212,6 +212,42 @@ The route of this session:
     Nothing was decided in this session yet: its requests go where you
     chose."""
         )
+
+
+async def test_why_tells_of_a_moved_turn_what_moved_it(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "c") as bed:
+        one = await bed.opencode({"c": "@ai-sdk/anthropic"})
+        await leave(one, {"a": 20, "c": 80})
+        assert await one.turn(ROUTER) == "c"
+        request = one.request("c", wire="anthropic-messages")
+        assert await request.plan() == "c"
+        await request.served()
+        title = one.request(ROUTER, agent="title")
+        assert await title.plan() == "a"
+        await title.served()
+        assert (await route(one, "why", "c")).split("\n\n")[2] == (
+            """\
+    2026-11-21 00:00:00, just now · build · headroom
+      limit-router/qwen3-coder → c/qwen3-coder · has the most left
+      1.  c/qwen3-coder
+          healthy · 80% left · used slower than its time (+37)
+          paid already
+      2.  a/qwen3-coder
+          healthy · 20% left · used faster than its time (-23)
+          paid already"""
+        )
+
+
+async def test_a_picker_that_stays_at_a_move_leaves_no_virtual_model(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "c") as bed:
+        one = await bed.opencode({"c": "@ai-sdk/anthropic"})
+        await leave(one, {"a": 20, "c": 80})
+        assert await one.turn(ROUTER) == "c"
+        await leave(one, {"a": 80, "c": 1})
+        assert [await one.turn("c") for _ in range(3)] == [ROUTER] * 3
+        assert (await first(one, shown="c")).startswith("The next turn goes to A (qwen3-coder)")
+        assert await one.turn("a") is None, "that is another one, picked by hand"
+        assert (await route(one, "off", "a")).endswith("there is nothing to leave.")
 
 
 LEFT: Final = (

@@ -213,7 +213,7 @@ def test_why_tells_who_answered_last_and_what_was_decided() -> None:
 The last answer came from Anthropic (claude-sonnet-4-5). What was decided
 last in this session:
 
-2026-11-21 10:02:00, 1 min ago · build · ses_1 · headroom
+2026-11-21 10:02:00, 1 min ago · build · headroom
   limit-router/claude-sonnet-4-5 → github-copilot/claude-sonnet-4.5
     has the most left
   1.  github-copilot/claude-sonnet-4.5

@@ -15,6 +15,7 @@ from sidecar.services.look import Look, Looking
 from sidecar.services.probes import best_of
 from sidecar.services.quotas import Freshness, Quotas
 from sidecar.services.reasons import decision_of, reason_of
+from sidecar.services.sessions import NOT_THE_TALK
 from sidecar.services.standing import Asking, standings
 from sidecar.services.workspaces import Workspace
 from sidecar.texts import route_words
@@ -77,6 +78,7 @@ class Choices:
         state = await self._store.load(now)
         session = session or SessionRoute(NOBODY, model, now)
         stay = self._looking.sessions.stay(session.session_id, model, state)
+        served = self._last_served(session.session_id)
         turn = Turn(place, replace(session, chosen=model), self._looking.knowledge(state), now, stay)
         route = place.config.targets.route(model, place.catalogue)
         if strategy:
@@ -86,10 +88,10 @@ class Choices:
             route = replace(route, targets=offered)
         return Choice(
             _virtual(turn, route) if route.virtual else _real(turn, route),
-            labels=_labels(place, route, model),
+            labels=_labels(place, route, model, served),
             stay=stay if route.strategy != "priority" else None,
             left=session.left,
-            served=self._last_served(session.session_id),
+            served=served,
             is_enabled=place.config.settings.enabled,
         )
 
@@ -116,10 +118,16 @@ class Choices:
         old = (await self._store.load(now)).sessions.get(session_id)
         return follow(old, session_id, shown, now)
 
-    async def last(self, session_id: str) -> Decision | None:
-        """Return the last decision of a session, if it is one of those that are kept."""
-        rows = await self._store.decisions()
-        return next((row for row in rows if row.session_id == session_id), None)
+    async def last(self, session: SessionRoute) -> Decision | None:
+        """Return the last decision about the talk of *session*, if it is one of those that are kept.
+
+        Of a turn that was moved it is the one that moved it: its requests are just left where they are.
+        """
+        kept = await self._store.decisions()
+        rows = [row for row in kept if row.session_id == session.session_id and row.agent not in NOT_THE_TALK]
+        moved_to = session.moved_to
+        told = (row for row in rows if moved_to is None or (row.own, row.reason) != (moved_to, "as chosen"))
+        return next(told, None)
 
     async def leave(self, place: Workspace, session: SessionRoute, shown: Target) -> str:
         """Let *session* go on without its virtual model, and say where."""
@@ -212,6 +220,6 @@ def _decision(
     )
 
 
-def _labels(place: Workspace, route: Route, model: Target) -> dict[str, str]:
-    names = (model.provider_id, *(row.target.provider_id for row in route.targets))
-    return {name: place.label(name) for name in names}
+def _labels(place: Workspace, route: Route, *others: Target | None) -> dict[str, str]:
+    targets = (*(row.target for row in route.targets), *others)
+    return {row.provider_id: place.label(row.provider_id) for row in targets if row}

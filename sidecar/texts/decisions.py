@@ -135,7 +135,11 @@ _ROUTED: dict[Strategy, str] = {
 
 def why(row: DecisionReport) -> str:
     """Return why it was decided so, in a few words."""
-    return _ROUTED[row.strategy] if row.reason == "routed" else _REASONS[row.reason]
+    if row.reason != "routed":
+        return _REASONS[row.reason]
+    left = {found.target: found.headroom_percent for found in row.candidates}
+    is_unknown = row.strategy == "headroom" and row.taken in left and left[row.taken] is None
+    return "how much is left there is not known" if is_unknown else _ROUTED[row.strategy]
 
 
 def sentence(row: DecisionReport) -> list[str]:
@@ -206,8 +210,13 @@ def _refusal(row: RefusedReport, now: float) -> list[str]:
     return parts
 
 
+def _out(unfit: Unfit) -> str:
+    # A turn can be moved there before it begins; a request that is on its way can't.
+    return f"out within a turn: {unfit}" if unfit == "other wire" else f"out: {unfit}"
+
+
 def _facts(row: CandidateReport, now: float) -> list[str]:
-    parts = [f"out: {row.unfit}"] if row.unfit else [row.tier]
+    parts = [_out(row.unfit)] if row.unfit else [row.tier]
     if row.unfit is None and row.until_at is not None:
         parts[0] += f" {lasting(row.until_at, now)}"
     if row.headroom_percent is not None:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from sidecar.core.choose import Unfit
 from sidecar.core.failure import FailureClass
 from sidecar.core.limits import Kind, Reached
+from sidecar.core.models import canonical_id
 from sidecar.protocol import Target
 from sidecar.texts.figures import duration
 from sidecar.texts.routing import OUT
@@ -68,7 +69,7 @@ def names(labels: tuple[str, str], first: Target, then: Target) -> tuple[str, st
     """Return what to call two targets, whose providers have *labels*: with the model where that changes."""
     if first.provider_id == then.provider_id:
         return _target(first), _target(then)
-    is_same = _model(first) == _model(then)
+    is_same = canonical_id(first.model_id) == canonical_id(then.model_id)
     return labels[0], labels[1] if is_same else _target(then)
 
 
@@ -160,11 +161,6 @@ def _refuses(label: str, why: FailureClass) -> str:
 
 def _target(target: Target) -> str:
     return f"{target.provider_id}/{target.model_id}"
-
-
-def _model(target: Target) -> str:
-    """Return a model's id without whose it is: routers write `anthropic/claude-x`."""
-    return target.model_id.rpartition("/")[2]
 
 
 def _back(until: float, stated: bool, now: float) -> Sentence:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sidecar.core.choose import Candidate, Stay, Strategy
 from sidecar.core.decision import Decision, Reason
@@ -178,7 +179,8 @@ def last(decision: Decision | None, choice: Choice, now: float, width: int) -> s
     if decision is None:
         return _joined([wrap([f"{served} {_NOTHING}".lstrip()], "", "", width)])
     said = f"{served} What was decided last in this session:".lstrip()
-    block = decisions.explain([decisions.report(decision)], now, width)
+    # Whose session it is, is known where this is read.
+    block = decisions.explain([replace(decisions.report(decision), session_id="")], now, width)
     return _joined([wrap([said], "", "", width), block.split("\n")])
 
 

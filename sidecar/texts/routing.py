@@ -7,6 +7,9 @@ from sidecar.texts.figures import amount, percent
 from sidecar.texts.times import lasting
 from sidecar.texts.toasts import Sentence, short
 
+_AT_ONCE_S: Final = 0.05
+"""What would be written as 0.0."""
+
 _IN_STEP: Final = 1.0
 """Points of pace that nobody needs to know of."""
 
@@ -77,6 +80,8 @@ def price(dollars: float) -> str:
 
 def latency(seconds: float) -> str:
     """Write how long a first byte is waited for."""
+    if seconds < _AT_ONCE_S:
+        return "answers at once"
     return f"answers in {seconds:.1f} s" if seconds < 10 else f"answers in {seconds:.0f} s"
 
 
