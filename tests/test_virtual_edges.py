@@ -207,3 +207,42 @@ async def test_a_login_that_is_refused_costs_few_turns(tmp_path: Path) -> None:
                 await one.application.turns.failed(failure_at("a", one, went_by_us=False))
             bed.clock.now += 900
         assert failed == 7
+
+
+async def test_who_follows_to_one_that_is_back_is_told_nothing_new(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        served = ""
+        for session in ("ses_1", "ses_2", "ses_2"):
+            await leave(one, {"a": 90, "b": 50})
+            request = one.request(ROUTER, session=session)
+            served += await request.plan()
+            served += "" if len(served) > 1 else await request.refused(429, **HOUR)
+            await request.served()
+        bed.clock.now += 3601
+        await leave(one, {"a": 90, "b": 50})
+        for session in ("ses_1", "ses_2"):
+            request = one.request(ROUTER, session=session)
+            served += await request.plan()
+            await request.served()
+        assert served == "abbbaa"
+        assert one.toasts == [
+            "A refuses (quota used up) · back in 1h · going on at B", "A is back · going on there"
+        ]  # fmt: skip
+
+
+async def test_a_move_by_priority_is_told(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "c", strategy="priority") as bed:
+        one = await bed.opencode({"c": MESSAGES})
+        shown = ROUTER
+        for left in (40, 0, 40):
+            await leave(one, {"a": left, "c": 80})
+            shown = await one.turn(shown) or shown
+            if shown == ROUTER:
+                request = one.request(ROUTER)
+                await request.plan()
+                await request.served()
+        assert one.toasts == [
+            "qwen3-coder goes to C (80% left)\nno longer to A (0% left)",
+            "qwen3-coder goes to A (40% left)\nno longer to C (80% left)",
+        ]

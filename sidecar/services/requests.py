@@ -156,6 +156,7 @@ class Requests:
             return
         if ended and own.provider_id == ROUTER:
             await self._telling.is_back(place, ended, params.target)
+            self._telling.follows(flight.virtual, params.target)
         elif flight.virtual and flight.moved and flight.moved.to.target == params.target:
             await self._telling.routed(place, flight.virtual, flight.moved)
         if own == params.target:  # of any other nobody was told that it refused

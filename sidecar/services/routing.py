@@ -210,7 +210,7 @@ class Routing:
     def _note(self, flight: Flight, look: Look, first: Standing | None, reason: Reason) -> None:
         flight.own = look.request.target
         flight.virtual = look.model if look.route.virtual else None
-        if first is not None and look.is_compared:
+        if first is not None and (look.is_compared or flight.virtual):
             self._went(flight, look, first, reason)
         hit = flight.hits[-1] if flight.hits else None
         said = (look.request.agent, look.request.target, first.target if first else None, reason)
@@ -219,7 +219,8 @@ class Routing:
 
     def _went(self, flight: Flight, look: Look, first: Standing, reason: Reason) -> None:
         """Remember where the session is now, and what to tell if that is elsewhere by choice."""
-        state, was = look.knowledge.state, look.stay
+        state = look.knowledge.state
+        was = self._sessions.stay(look.request.session_id, look.model, state)
         flight.session = self._sessions.went(look.request, look.model, first.target, state, look.now)
         is_told = flight.virtual is not None and look.request.agent not in NOT_THE_TALK
         if reason in ("routed", "better") and was and was.target != first.target and is_told:

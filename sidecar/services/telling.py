@@ -90,7 +90,7 @@ class Telling:
         self.show(ToastShowParams(place.directory, message, "info", toasts.TITLE, toasts.STAYS_S))
 
     def follows(self, model: Target | None, served: Target) -> None:
-        """Remember that it was told otherwise where requests of a virtual *model* go: a refusal sent them."""
+        """Remember that it was told otherwise where requests of a virtual *model* go."""
         if model:
             put_last(self._routed, model, served, MOST_TOLD)
 
