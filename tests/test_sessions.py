@@ -1,11 +1,13 @@
 """Where the requests of a session are served, and what holds of its past there."""
 
+from msgspec.structs import replace
+
 from sidecar.adapters.store import State
 from sidecar.core.account import account_of
 from sidecar.core.choose import Stay
 from sidecar.core.decision import SessionRoute
 from sidecar.protocol import BodyShape, ModelRequest, Target
-from sidecar.services.sessions import Sessions
+from sidecar.services.sessions import Sessions, model_of
 from tests.flying import NOW, target
 
 MODEL, OTHER = Target("limit-router", "m"), Target("limit-router", "n")
@@ -69,3 +71,15 @@ def test_a_title_is_at_home_where_its_session_is_and_says_nothing_of_that() -> N
     assert sessions.is_at_home(request(), B)
     assert [sessions.is_at_home(request(agent="title"), account) for account in (A, B)] == [False, True]
     assert sessions.is_at_home(request(has_answers=True), B)
+
+
+def test_a_request_where_we_moved_its_turn_is_for_the_virtual_model_and_any_other_for_its_own() -> None:
+    moved = replace(request(), target=target("b"))
+    for chosen, moved_to, model in (
+        (MODEL, target("b"), MODEL),
+        (MODEL, target("c"), target("b")),
+        (MODEL, None, target("b")),
+        (target("a"), target("b"), target("b")),
+    ):
+        assert model_of(moved, {"ses": SessionRoute("ses", chosen, NOW, moved_to)}) == model
+    assert model_of(moved, {}) == target("b")

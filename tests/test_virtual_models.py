@@ -243,8 +243,15 @@ def test_one_that_is_switched_off_counts_for_nothing(machine: Machine) -> None:
     host = {"provider": {key: provider(CHAT, f"https://{key}.example/v1") for key in "ab"}}
     ours = {"virtualModels": {"m": {"targets": ["a", "b"]}}, "providers": {"a": {"enabled": False}}}
     config = load(machine, ours, host, offered)
-    (found,) = host_models(config.virtual_models, config.targets, offered).values()
-    assert (found.provider_id, found.context) == ("b", 128_000)
+    assert host_models(config.virtual_models, config.targets, offered) == {
+        "m": HostModel("Em (limit-router)", CHAT, "b", "m", 128_000)
+    }
+
+
+def test_of_several_ids_of_a_provider_the_closest_is_meant(machine: Machine) -> None:
+    for ids in (["m-20250929", "m"], ["m", "m-20250929"]):
+        offered = catalogue(a=[model(model_id) for model_id in ids], b=[model("x/m")])
+        assert listed(load(machine, offered=offered)) == {"m": ["a/m", "b/x/m"]}
 
 
 def test_of_very_many_those_that_the_most_providers_have_are_there(machine: Machine) -> None:

@@ -7,8 +7,17 @@ import anyio
 import pytest
 
 from sidecar.adapters.memory_store import MemoryStore
-from sidecar.protocol import ROUTER, SendPlan, SessionErrorParams
-from tests.flying import NOW, Flying, Opencode, leave, target
+from sidecar.adapters.store import LEASE_S
+from sidecar.protocol import (
+    ROUTER,
+    CatalogueModel,
+    CatalogueProvider,
+    SendPlan,
+    SessionErrorParams,
+    WorkspaceOpenParams,
+)
+from sidecar.services.flights import LONGEST_S, Flight
+from tests.flying import CHAT, MODEL, NOW, Flying, Opencode, leave, target
 
 MESSAGES: Final = "@ai-sdk/anthropic"
 
@@ -95,3 +104,42 @@ async def test_a_lease_is_renewed_so_often_that_one_late_beat_does_no_harm(
         with pytest.raises(TimeoutError):
             await one.application.leases.run()
         assert seen == [True] * 12
+
+
+async def test_a_lease_ends_with_its_request_or_when_no_host_waits_any_more(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        bed.store = store = MemoryStore()
+        one = await bed.opencode()
+        await leave(one, {"a": 40, "b": 80})
+        await one.request(ROUTER).plan()
+        for age in range(0, int(LONGEST_S), 10):
+            bed.clock.now = NOW + age
+            await one.application.leases.beat()
+        assert [row.until for row in store.state(bed.clock.now).leases.values()] == [bed.clock.now + LEASE_S]
+        bed.clock.now = NOW + LONGEST_S
+        await one.application.leases.beat()
+        assert store.state(NOW + LONGEST_S + LEASE_S - 10).leases == {}
+    assert Flight().lease("r", None, NOW) == []
+
+
+async def test_the_host_speaks_for_a_virtual_model_what_it_was_told_at_its_start(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "b", "c") as bed:
+        one = await bed.opencode({"b": MESSAGES, "c": MESSAGES})
+        await leave(one, {"a": 40, "b": 80, "c": 30})
+        assert await one.turn(ROUTER) is None, "most speak as the best one does"
+        packages = {"a": CHAT, "b": MESSAGES, "c": MESSAGES, ROUTER: CHAT}
+        offered = [
+            CatalogueProvider(name, [CatalogueModel(MODEL, npm=npm)]) for name, npm in packages.items()
+        ]
+        one.application.workspaces.open(WorkspaceOpenParams(one.directory, offered))
+        await leave(one, {"a": 40, "b": 80, "c": 30})
+        assert await one.turn(ROUTER, "ses_2") == "b"
+
+
+async def test_no_turn_goes_to_a_provider_that_the_host_does_not_have(tmp_path: Path) -> None:
+    targets = [f"a/{MODEL}", f"gone/{MODEL}"]
+    async with Flying(tmp_path, "a", virtualModels={MODEL: {"targets": targets}}) as bed:
+        one = await bed.opencode()
+        await leave(one, {"a": 0})
+        assert await one.turn(ROUTER) is None
+        assert await one.request(ROUTER).plan() == "a"
