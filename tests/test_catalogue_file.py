@@ -59,7 +59,7 @@ def test_it_is_written_only_when_it_says_something_else(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "ruin",
-    [b"", b"{", b'{"providers": [{"id": "a"}]}', b"[" * 200_000, b'{"providers": []}\xff', b"\xff\xfe"],
+    [b"", b"{", b'{"providers": [{"id": "a"}]}', b'{"x":' * 100_000, b'{"providers": []}\xff', b"\xff\xfe"],
 )
 def test_a_ruin_is_nothing(tmp_path: Path, ruin: bytes) -> None:
     (tmp_path / NAME).write_bytes(ruin)
