@@ -123,7 +123,12 @@ class PlannedRequest {
     const { signal } = this.#request
     if (signal?.aborted || !(await this.#canAsk(method))) return PASS
     const reply = await this.#sidecar.ask(method, params, ms, signal)
-    return reply ? this.#stepOf(readPlan(Object(reply.result).plan)) : PASS
+    if (reply) return this.#stepOf(readPlan(Object(reply.result).plan))
+    // It ended before it had answered: whoever comes after it has everything to read first.
+    const hasEnded = this.#sidecar.state === "dead" || this.#sidecar.state === "starting"
+    return hasEnded && method === "request/failed" && ms < START_MS
+      ? this.#ask(method, params, START_MS)
+      : PASS
   }
 
   /** Without one nothing can leave: a sidecar that starts, ends or is replaced meanwhile is worth a wait. */

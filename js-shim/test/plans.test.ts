@@ -60,6 +60,26 @@ test("a refusal waits for a sidecar that is being started", async () => {
   expect(asked.map(({ method }) => method)).toEqual(["request/failed"])
 })
 
+test("one that dies of the question about a refusal is replaced, and asked again once", async () => {
+  const [a, b] = [refuses(), answers()]
+  const dies = () => {
+    sidecar.state = "dead"
+  }
+  const { ask, asked, sidecar } = world(PASS, dies, send(b.url), PASS, dies, dies)
+  sidecar.isReady = async () => {
+    sidecar.state = "healthy"
+    return true
+  }
+  expect(await (await ask(a.url)).text()).toBe(ROLE + CONTENT)
+  expect(asked.map(({ method, ms }) => [method, ms])).toEqual([
+    ["request/plan", 250],
+    ["request/failed", 3_000],
+    ["request/failed", 10_000],
+  ])
+  expect((await ask(a.url)).status).toBe(429)
+  expect(asked.length).toBe(6)
+})
+
 test.each(["dead", "starting", "stopped"])("a sidecar that stays %s is not asked", async (state) => {
   const a = refuses()
   const { ask, asked, sidecar } = world()
