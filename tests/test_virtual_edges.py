@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
+from sidecar.adapters.store import LEASE_S, Lease
 from sidecar.core.choose import Stay
 from sidecar.protocol import ROUTER, SessionErrorParams, SessionResumeParams
 from tests.flying import DAY_S, MODEL, NOW, Flying, Opencode, leave, target
@@ -245,4 +246,23 @@ async def test_a_move_by_priority_is_told(tmp_path: Path) -> None:
         assert one.toasts == [
             "qwen3-coder goes to C (80% left)\nno longer to A (0% left)",
             "qwen3-coder goes to A (40% left)\nno longer to C (80% left)",
+        ]
+
+
+async def test_an_answer_that_is_long_in_writing_counts_until_it_is_written(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        await leave(one, {"a": 60, "b": 60})
+        request = one.request(ROUTER)
+        assert await request.plan() == "a"
+        await request.served()
+        for _ in range(12):
+            bed.clock.now += 10
+            await one.application.leases.beat()
+        other = await bed.opencode()
+        assert await other.request(ROUTER, session="ses_2").plan() == "b"
+        await request.used()
+        await one.application.leases.beat()
+        assert list((await other.application.store.load(bed.clock())).leases.values()) == [
+            Lease("b", bed.clock() + LEASE_S)
         ]

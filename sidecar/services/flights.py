@@ -117,6 +117,8 @@ class Flights:
         self._unfit: dict[str, dict[Target, int]] = {}
         """By session, who refused what it sends, and from how many bytes on."""
         self._said: dict[str, object] = {}
+        self._answering: dict[str, tuple[str, float]] = {}
+        """By request: the provider that is writing its answer, and since when."""
 
     def of(self, request_id: str) -> Flight:
         """Return the flight of *request_id*, a new one if it isn't known."""
@@ -128,13 +130,21 @@ class Flights:
 
     def leases(self, now: float) -> list[Mutation]:
         """Return what counts those that are under way for another while."""
-        rows = ((request_id, row, row.leased) for request_id, row in self._flights.items())
+        asked = [(name, row.leased, row.asked_at) for name, row in self._flights.items() if row.leased]
+        answering = [(name, *row) for name, row in self._answering.items()]
         return [
-            mutation
-            for request_id, row, leased in rows
-            if leased and row.asked_at > now - LONGEST_S
-            for mutation in row.lease(request_id, leased, now)
+            PutLease(request_id, Lease(provider_id, now + LEASE_S))
+            for request_id, provider_id, since in (*asked, *answering)
+            if since > now - LONGEST_S
         ]
+
+    def answering(self, request_id: str, provider_id: str, now: float) -> None:
+        """Remember that a provider writes the answer to a request that counts as under way."""
+        put_last(self._answering, request_id, (provider_id, now), MOST_FLIGHTS)
+
+    def answered(self, request_id: str) -> bool:
+        """Forget that its answer is being written; return whether it was."""
+        return self._answering.pop(request_id, None) is not None
 
     def is_news(self, session_id: str, said: object) -> bool:
         """Say whether something else was decided for the session last; what is repeated isn't kept."""

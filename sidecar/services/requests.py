@@ -81,8 +81,10 @@ class Requests:
             )
             mutations += heard
         if flight.leased and not params.refused:
-            there = params.target.provider_id if is_served else None  # its answer is still to be written
+            there = params.target.provider_id if is_served else None
             mutations += flight.lease(params.request_id, there, self._clock())
+            if there:  # its answer is still to be written
+                self._flights.answering(params.request_id, there, self._clock())
         ended: tuple[Cooldown, ...] = ()
         if is_served and place:
             self._routing.reached(params.origin)
@@ -119,7 +121,7 @@ class Requests:
             tokens,
             cost_of(params, model.prices if model else None),
         )
-        is_leased = request_id in self._store.state(self._clock()).leases
+        is_leased = self._flights.answered(request_id)
         with anyio.CancelScope(shield=True):
             await self._store.apply([count, DropLease(request_id)] if is_leased else [count])
 
