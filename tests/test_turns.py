@@ -129,6 +129,16 @@ async def test_a_turn_that_failed_is_done_again_where_its_requests_could_have_go
         assert found == SessionResumeParams(one.directory, "ses_1", "msg_1", target("b"))
 
 
+async def test_a_dry_run_puts_back_what_was_moved_before_it(tmp_path: Path) -> None:
+    async with bed_of(tmp_path) as bed:
+        one = await bed.opencode(npm=NPM)
+        await cool(one, "a", 3600)
+        assert await one.turn("a") == "b"
+        bed.machine.write(bed.machine.ours, {"dryRun": True})
+        other = await bed.opencode(npm=NPM)
+        assert [await other.turn("b"), await other.turn("a")] == ["a", None]
+
+
 async def test_a_dry_run_moves_nothing(tmp_path: Path) -> None:
     async with bed_of(tmp_path, dryRun=True) as bed:
         one = await bed.opencode(npm=NPM)

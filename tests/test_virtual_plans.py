@@ -12,10 +12,13 @@ from sidecar.protocol import (
     ROUTER,
     CatalogueModel,
     CatalogueProvider,
+    PassPlan,
     SendPlan,
     SessionErrorParams,
+    WorkspaceCloseParams,
     WorkspaceOpenParams,
 )
+from sidecar.services import turns
 from sidecar.services.flights import LONGEST_S, Flight
 from tests.flying import CHAT, MODEL, NOW, Flying, Opencode, leave, target
 
@@ -136,10 +139,24 @@ async def test_the_host_speaks_for_a_virtual_model_what_it_was_told_at_its_start
         assert await one.turn(ROUTER, "ses_2") == "b"
 
 
-async def test_no_turn_goes_to_a_provider_that_the_host_does_not_have(tmp_path: Path) -> None:
+async def test_no_turn_goes_where_nobody_has_said_that_the_host_can_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "FIRST_TOLD_S", 0.0)
     targets = [f"a/{MODEL}", f"gone/{MODEL}"]
     async with Flying(tmp_path, "a", virtualModels={MODEL: {"targets": targets}}) as bed:
         one = await bed.opencode()
         await leave(one, {"a": 0})
+        one.application.workspaces.close(WorkspaceCloseParams(one.directory))
+        one.application.workspaces.open(WorkspaceOpenParams(one.directory))
         assert await one.turn(ROUTER) is None
-        assert await one.request(ROUTER).plan() == "a"
+
+
+async def test_a_request_that_is_to_blame_itself_is_told_so_though_others_could_still_be_asked(
+    tmp_path: Path,
+) -> None:
+    async with Flying(tmp_path, "a", "b", "c", maxAttempts=2) as bed:
+        one = await bed.opencode()
+        request = one.request(ROUTER)
+        assert [await request.plan(), await request.refused(400)] == ["a", "b"]
+        assert await request.failure(429) == PassPlan()
