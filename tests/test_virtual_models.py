@@ -255,7 +255,7 @@ def test_of_several_ids_of_a_provider_the_closest_is_meant(machine: Machine) -> 
 
 
 def test_of_very_many_those_that_the_most_providers_have_are_there(machine: Machine) -> None:
-    rows = [model(f"m{number}") for number in range(MOST + 9)]
+    rows = [model(f"m{number:03}") for number in range(MOST + 9)]
     config = load(machine, offered=catalogue(a=rows, b=rows, c=rows[-9:]))
     assert len(config.virtual_models) == MOST
     assert {row.id for row in rows[-9:]} < config.virtual_models.keys()

@@ -160,3 +160,15 @@ async def test_a_request_that_is_to_blame_itself_is_told_so_though_others_could_
         request = one.request(ROUTER)
         assert [await request.plan(), await request.refused(400)] == ["a", "b"]
         assert await request.failure(429) == PassPlan()
+
+
+async def test_a_move_is_not_told_that_ended_where_the_session_was(tmp_path: Path) -> None:
+    async with Flying(tmp_path) as bed:
+        one = await bed.opencode()
+        for left, path in (({"a": 60, "b": 40}, ["a"]), ({"a": 20, "b": 80}, ["b", "a"])):
+            await leave(one, left)
+            request = one.request(ROUTER)
+            assert [await request.plan(), *[await request.refused(400) for _ in path[1:]]] == path
+            await request.served()
+            bed.clock.now += 700
+        assert one.toasts == []

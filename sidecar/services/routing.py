@@ -108,8 +108,6 @@ class Routing:
 
     async def failed(self, params: RequestFailedParams) -> Plan:
         """Remember the failure of the last attempt, and say where the request goes on."""
-        if not params.tried and params.target.provider_id == ROUTER:
-            return await self.plan(params)  # it was sent nowhere yet
         await self._workspaces.told(params.directory, CATALOGUE_S)
         out = self._out(params)
         look = self._looking.at_once(params, out) or await self._looking.look(params, out)
