@@ -74,7 +74,7 @@ async def test_without_asking_only_what_is_known_counts(two: Two) -> None:
 
 async def test_an_unknown_model_raises(two: Two) -> None:
     with pytest.raises(
-        api.UnknownModelError, match=r"^There is no model 'qwen-coder'\. Did you mean qwen3-coder"
+        api.UnknownModelError, match=r"^There is no model 'qwen-coder'\. Did you mean \'qwen3-coder\'"
     ):
         await api.choose("qwen-coder", environ=two.home.env)
 

@@ -175,7 +175,7 @@ def test_an_unknown_model_is_answered_with_the_nearest(two: Two) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "quota-sidecar: There is no model 'qwen-coder'. "
-        "Did you mean qwen3-coder or campus/qwen3-coder or lab/qwen/qwen3.coder?\n"
+        "Did you mean 'qwen3-coder' or 'campus/qwen3-coder' or 'lab/qwen/qwen3.coder'?\n"
     )
 
 

@@ -59,9 +59,7 @@ LIMIT = Reached("requests_per_day", 500, 500, NOW + 14 * HOUR - 120)
         (failover.is_back("Campus gateway"), "Campus gateway is back · going on there"),
         (
             failover.moved("Campus gateway", "OpenRouter", "quota-exhausted-long", NOW + 20000, True, NOW),
-            "Campus gateway has to wait (quota used up)\n"
-            "back in 5h 33m\n"
-            "this turn goes to OpenRouter, as the picker shows",
+            "Campus gateway has to wait (quota used up)\nback in 5h 33m · this turn goes to OpenRouter",
         ),
         (
             failover.own_limit("Campus gateway", LIMIT, "OpenRouter", NOW),

@@ -41,7 +41,7 @@ def test_the_next_turn_begins_at_a_provider_of_another_wire_and_says_so(three: S
     assert turn == Turn(ANSWERS[BETA], users=2)
     assert asked_of(three, turn) == BETA_ELSEWHERE
     assert three.calls() == [1, 1, 0]
-    assert "as the picker shows" in three.wait_for_toasts(1)[-1]
+    assert "this turn goes to" in three.wait_for_toasts(1)[-1]
 
 
 def test_a_moved_session_comes_back_at_a_new_turn(three: Scene) -> None:

@@ -129,7 +129,8 @@ The route of this model:
       2.  b/qwen3-coder  healthy · 80% left"""
         )
         assert await route(one, "qwen-coder") == (
-            "There is no model 'qwen-coder'. Did you mean qwen3-coder or b/qwen3-coder or a/qwen3-coder?"
+            "There is no model 'qwen-coder'. "
+            "Did you mean 'qwen3-coder' or 'b/qwen3-coder' or 'a/qwen3-coder'?"
         )
 
 

@@ -240,7 +240,7 @@ last in this session:
         (
             "claude-sonet-4-5",
             ["claude-sonnet-4-5", "claude-haiku-4-5", "gpt-5"],
-            "There is no model 'claude-sonet-4-5'. Did you mean claude-sonnet-4-5 or claude-haiku-4-5?",
+            "There is no model 'claude-sonet-4-5'. Did you mean 'claude-sonnet-4-5' or 'claude-haiku-4-5'?",
         ),
         ("x", ["gpt-5"], "There is no model 'x'; `opencode models` lists them."),
         (

@@ -90,7 +90,7 @@ def moved(
 ) -> Sentence:
     """Say that a turn begins elsewhere: a warning."""
     what = f"{short(label_from)} has to wait ({WHY[why]})"
-    return what, *_back(until, stated, now), f"this turn goes to {short(label_to)}, as the picker shows"
+    return what, *_back(until, stated, now), f"this turn goes to {short(label_to)}"
 
 
 def own_limit(label: str, reached: Reached, next_label: str, now: float) -> Sentence:
@@ -147,7 +147,7 @@ def nobody_fits(model_id: str, rows: Sequence[tuple[str, Unfit]]) -> str:
     lines = [f"Nobody can take this as {_harmless(model_id)}, a model of limit-router."]
     lines += [f"{_harmless(label)}: {OUT[why]}." for label, why in rows]
     if not rows:
-        lines.append("It has no targets any more; `opencode models limit-router` lists those that have.")
+        lines.append("It has no targets; `quota-sidecar doctor` says why.")
     return "\n".join([*lines, "/route says more; any other model of the picker goes on."])
 
 

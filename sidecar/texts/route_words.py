@@ -51,7 +51,7 @@ def unknown_model(text: str, known: Iterable[str]) -> str:
     names = list(known)
     near = get_close_matches(text, names, 3, 0.5)
     if near:
-        return f"There is no model {quoted(text)}. Did you mean {' or '.join(near)}?"
+        return f"There is no model {quoted(text)}. Did you mean {' or '.join(map(quoted, near))}?"
     if names:
         return f"There is no model {quoted(text)}; `opencode models` lists them."
     return (
