@@ -112,6 +112,8 @@ class CatalogueProvider(Struct, frozen=True, rename="camel", omit_defaults=True)
     id: str
     models: list[CatalogueModel]
     name: str | None = None
+    source: str | None = None
+    """Where the host has it from, in its own words: `config` is a file, a project's perhaps."""
 
 
 class WorkspaceOpenParams(Struct, frozen=True, rename="camel", omit_defaults=True):

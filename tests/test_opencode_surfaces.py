@@ -132,7 +132,8 @@ def test_neither_key_nor_prompt_crosses_the_wire(configured: Home, wiretap: Wire
         "prices": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
     }  # fmt: skip
     providers = [
-        {"id": wire, "name": wire, "models": [model | {"npm": wires.NPM[wire]}]} for wire in wires.WIRES
+        {"id": wire, "name": wire, "source": "config", "models": [model | {"npm": wires.NPM[wire]}]}
+        for wire in wires.WIRES
     ]
     version = run_program(configured, opencode_binary(), "--version").stdout.strip()
     directory = {"directory": str(configured.project)}

@@ -13,7 +13,7 @@ from sidecar.adapters.host_models import host_models
 from sidecar.adapters.virtual_models import MOST
 from sidecar.core.models import canonical_id
 from sidecar.host_json import HostModel
-from sidecar.protocol import ROUTER, CatalogueLimits, CatalogueModel, Target
+from sidecar.protocol import ROUTER, CatalogueLimits, CatalogueModel, CatalogueProvider, Target
 from tests.machine import Machine
 from tests.offers import CHAT, MESSAGES, RESPONSES, catalogue, model, name
 
@@ -268,3 +268,25 @@ def test_a_virtual_model_stands_in_for_nobody(machine: Machine) -> None:
     found = config.targets.route(Target("a", "m"), offered)
     assert [name(spec.target) for spec in found.targets] == ["a/m", "b/m"]
     assert config.targets.names() == {"a": None, "b": None}
+
+
+def test_a_provider_that_only_a_project_names_gets_nothing_of_another(machine: Machine) -> None:
+    names = ("a", "b", "evil")
+    rows = [CatalogueProvider(key, [model("m")], source="config") for key in names]
+    offered = Catalogue([*rows, CatalogueProvider("login", [model("m")], source="custom")])
+    host = {"provider": {key: provider(CHAT, f"https://{key}.example/v1") for key in "ab"}}
+    config = load(machine, {}, host, offered)
+    assert listed(config) == {"m": ["a/m", "b/m", "login/m"]}
+
+    def by_turn(config: Config, own: Target) -> list[str]:
+        return [name(row.target) for row in config.targets.route(own, offered).targets if row.by_turn]
+
+    assert by_turn(config, Target("a", "m")) == ["a/m", "b/m", "login/m"]
+    chosen = load(machine, {"virtualModels": {"m": {"targets": ["a/m", "evil/m"]}}}, host, offered)
+    assert by_turn(chosen, Target(ROUTER, "m")) == ["a/m", "evil/m"]
+    assert by_turn(load(machine, {"providers": {"evil": {}}}, host, offered), Target("a", "m")) == [
+        "a/m",
+        "b/m",
+        "evil/m",
+        "login/m",
+    ]

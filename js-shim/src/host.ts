@@ -143,9 +143,9 @@ export class Host {
   }
 }
 
-function projectProvider({ id, name, models }: Loose) {
+function projectProvider({ id, name, source, models }: Loose) {
   const projected = Object.values<Loose>(Object(models)).map(projectModel)
-  return { id: String(id), models: projected, name: text(name) }
+  return { id: String(id), models: projected, name: text(name), source: text(source) }
 }
 
 function projectModel(model: Loose) {

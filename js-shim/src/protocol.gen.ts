@@ -110,6 +110,7 @@ export interface CatalogueProvider {
   id: string;
   models: CatalogueModel[];
   name?: string;
+  source?: string;
 }
 /**
  * A model as the host lists it.

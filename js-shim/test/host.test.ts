@@ -112,7 +112,7 @@ test("of a provider and its models only what the sidecar may know crosses", asyn
   }
   expect(JSON.parse(JSON.stringify(facts))).toEqual({
     providers: [
-      { id: "p", name: "P", models: [crossed] },
+      { id: "p", name: "P", source: "env", models: [crossed] },
       { id: "q", models: [{ id: "n", limits: {}, inputModalities: [], prices: {} }] },
     ],
   })

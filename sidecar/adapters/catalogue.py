@@ -28,10 +28,13 @@ class Catalogue:
         """What the host calls its providers, by id; only of those that have a name."""
         self._models: dict[str, dict[str, CatalogueModel]] = {}
         self._real: dict[str, None] = {}
+        self._written: set[str] = set()
         self._offers: defaultdict[str, list[Offer]] = defaultdict(list)
         for provider in providers:
             if provider.name:
                 self.names[provider.id] = provider.name
+            if provider.source == "config":
+                self._written.add(provider.id)
             self._models[provider.id] = {model.id: model for model in provider.models}
             if provider.id == ROUTER:
                 continue  # its models are nobody's: they stand for those of others
@@ -48,6 +51,10 @@ class Catalogue:
     def providers(self) -> Set[str]:
         """Return the ids of all real providers; none before the host has told."""
         return self._real.keys()
+
+    def is_written(self, provider_id: str) -> bool:
+        """Say whether a configuration file names the provider: which one, the host doesn't tell."""
+        return provider_id in self._written
 
     def offers(self) -> Iterable[Offer]:
         """Return every model of every real provider."""

@@ -102,7 +102,7 @@ class ConfigLoader:
         routes = _routes(RouteReader(placeholders, catalogue, host.providers), ours, settings, problems)
         settings = msgspec.structs.replace(settings, routes=[row.entry for row in routes.rows])
         problems.extend(providers.problems(routes.providers()))
-        reader = VirtualModelReader(catalogue, settings, routes.aliases)
+        reader = VirtualModelReader(catalogue, settings, routes.aliases, host.providers)
         virtual = _virtual_models(reader, host, ours, problems)
         hooks = read_hooks(ours, placeholders, problems)
         patterns = read_patterns(ours, problems)

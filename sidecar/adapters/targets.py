@@ -85,11 +85,18 @@ class Targets:
     ) -> None:
         """Route by *settings* and *routes*, with what *providers* knows of addresses and keys."""
         self._virtual = virtual
+        listed = (target.provider_id for row in virtual.values() if row.is_listed for target in row.targets)
         if providers:
             wires()  # from here on in memory: `route` is called where nothing may block
         self._settings = settings or Settings()
         self._listed = routes or Routes()
         self._providers = providers or Providers()
+        self._named = {
+            *self._providers.names(),
+            *self._settings.providers,
+            *self._listed.providers(),
+            *listed,
+        }
         self._catalogue = NOTHING
         self._routes: dict[Target, Route] = {}
 
@@ -167,7 +174,7 @@ class Targets:
             abilities=_abilities(listed, model),
             place=place,
             why_not=self._why_not(provider, wire, is_on=is_on),
-            by_turn=is_on and model is not None,
+            by_turn=is_on and model is not None and self._is_users(target.provider_id),
             prices=model.prices if model else None,
             is_paid=provider.is_paid,
         )
@@ -187,6 +194,10 @@ class Targets:
         return msgspec.structs.replace(
             spec, url=provider.url(spec.wire), headers=headers, edits=edits, edits_at_home=at_home
         )
+
+    def _is_users(self, provider_id: str) -> bool:
+        """Say whether the user has it from elsewhere than a project's file: that sends nothing anywhere."""
+        return not self._catalogue.is_written(provider_id) or provider_id in self._named
 
     def _is_offered(self, provider_id: str) -> bool:
         """Say whether the host has the provider: who disables one for a project wants no prompt there."""

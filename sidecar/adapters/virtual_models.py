@@ -3,7 +3,7 @@
 First what our file lists, then what OpenCode's own files list, then every model that several providers have.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -43,6 +43,8 @@ class VirtualModelReader(Struct, frozen=True):
     catalogue: Catalogue
     settings: Settings
     aliases: Mapping[str, tuple[str, ...]]
+    named: Container[str] = ()
+    """The providers of OpenCode's own global files: any other that a file names may be a project's."""
 
     def read(
         self,
@@ -131,6 +133,8 @@ class VirtualModelReader(Struct, frozen=True):
         """Return by one name for each model who offers it: of each provider the id that is closest."""
         groups: dict[str, dict[str, Offer]] = {}
         for offer in self.catalogue.offers():
+            if self.catalogue.is_written(offer.provider_id) and offer.provider_id not in self.named:
+                continue
             name = self._group(offer.model.id)
             rows = groups.setdefault(name, {})
             if offer.provider_id not in rows or offer.model.id == name:
