@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import anyio
 import pytest
+import structlog
 from msgspec.structs import replace
 
 from sidecar import api
@@ -19,6 +20,13 @@ from tests.test_cli_route import Two
 README: Final = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def unlogged() -> Iterator[None]:
+    """Let the tests after these log as if nobody had called the API, which sets that up where nobody has."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
