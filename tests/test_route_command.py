@@ -251,6 +251,23 @@ async def test_a_picker_that_stays_at_a_move_leaves_no_virtual_model(tmp_path: P
         assert (await route(one, "off", "a")).endswith("there is nothing to leave.")
 
 
+async def test_the_one_that_is_back_first_may_speak_another_wire(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "c") as bed:
+        one = await bed.opencode({"c": "@ai-sdk/anthropic"})
+        params = CommandExecuteParams(
+            one.directory, "ses_1", "msg_9", "rate_limit_status", "", target(ROUTER)
+        )
+        request = one.request(ROUTER)
+        await request.plan()
+        await request.refused(429, headers={"retry-after": "3600"})
+        assert "Every provider refuses" not in (await one.application.commands.execute(params)).text
+        moved = one.request("c", wire="anthropic-messages")
+        await moved.plan()
+        await moved.refused(429, headers={"retry-after": "7200"})
+        told = (await one.application.commands.execute(params)).text
+        assert "! Every provider refuses · first back: A at 01:00, in 1h" in told
+
+
 LEFT: Final = (
     "This session has left limit-router/qwen3-coder: its next turn goes to B (qwen3-coder), "
     "and the ones after it too. /route on goes back."

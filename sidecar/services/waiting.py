@@ -1,13 +1,18 @@
 """Who has to wait, by provider, as reports tell it."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from sidecar.core.account import Account
+from sidecar.core.choose import Unfit
 from sidecar.core.cooldown import Cooldown, CooldownKey
 from sidecar.core.decision import Decision
 from sidecar.protocol import Target
 from sidecar.services.workspaces import Workspace
 from sidecar.texts.waits import GoneReport, ProviderWait, WaitReport
+
+_ASKED: Final[tuple[Unfit | None, ...]] = (None, "tried", "other wire")
+"""Who may answer the next turn: in another wire than a request it can begin."""
 
 Waits = dict[str, tuple[WaitReport, ...]]
 """By provider; what binds an origin of which no provider is known is by that origin."""
@@ -37,7 +42,7 @@ def gone(decisions: list[Decision], waits: Waits, place: Workspace, now: float) 
     considered = decisions[0].candidates if decisions else ()
     found: list[GoneReport] = []
     for row in considered:
-        if row.unfit not in (None, "tried"):
+        if row.unfit not in _ASKED:
             continue
         name = row.target.provider_id
         until = _until(waits.get(name, ()), row.target.model_id)
