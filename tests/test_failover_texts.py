@@ -1,12 +1,14 @@
 """What is said when somebody refuses: whole texts, and that no final one makes the host try again."""
 
 import re
+from typing import get_args
 
 import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from sidecar.core.choose import Unfit
 from sidecar.core.limits import KINDS, Reached
 from sidecar.protocol import ReplyPlan, Target, Wire
 from sidecar.services.refusals import refusal
@@ -172,6 +174,14 @@ def test_no_final_refusal_makes_the_host_try_again(rows: list[Waiting], wire: Wi
     message = failover.gone(rows, NOW)
     assert not RETRIED.search(message)
     assert not RETRIED.search(refusal(wire, 403, message).body)
+
+
+@given(st.lists(waiting, min_size=1), names, st.sampled_from(get_args(Unfit)))
+def test_no_refusal_of_a_virtual_model_makes_the_host_try_again(
+    rows: list[Waiting], label: str, why: Unfit
+) -> None:
+    assert not RETRIED.search(failover.elsewhere(rows, label, NOW))
+    assert not RETRIED.search(failover.nobody_fits(label, [(row.label, why) for row in rows]))
 
 
 @given(names, st.sampled_from(KINDS), st.floats(0, 1e9), instants)

@@ -1,5 +1,6 @@
 """Virtual models: each request and turn goes where the most is left, and a session stays where it is."""
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -7,7 +8,7 @@ import anyio
 
 from sidecar.adapters.memory_store import MemoryStore
 from sidecar.core.choose import Stay
-from sidecar.protocol import ROUTER, MessageFinishedParams, SendPlan, WorkspaceOpenParams
+from sidecar.protocol import ROUTER, MessageFinishedParams, ReplyPlan, SendPlan, WorkspaceOpenParams
 from tests.flying import NOW, Flying, Opencode, leave, origin, target
 
 MESSAGES: Final = "@ai-sdk/anthropic"
@@ -317,3 +318,19 @@ async def test_a_title_says_nothing_of_where_a_session_is(tmp_path: Path) -> Non
         assert one.application.requests.last_served("ses_9") is None
         assert one.application.requests.last_served("ses_1") == target("a")
         assert "ses_9" not in one.application.store.state(NOW).sessions
+
+
+async def test_where_another_wire_is_free_the_host_is_told_so(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "a", "b", "c") as bed:
+        one = await bed.opencode({"c": MESSAGES})
+        await leave(one, {"a": 60, "b": 30, "c": 20})
+        request = one.request(ROUTER)
+        assert [await request.plan(), await request.refused(429, **HOUR)] == ["a", "b"]
+        plan = await request.failure(429, **HOUR)
+        assert isinstance(plan, ReplyPlan)
+        assert (plan.status, json.loads(plan.body)["error"]["message"]) == (
+            403,
+            "Everyone whom this turn's requests can reach refuses.\n"
+            "First back: A (quota used up), at 01:00, in about an hour.\n"
+            "C is free: the turn is done again there, or your next prompt goes there.",
+        )

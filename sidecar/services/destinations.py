@@ -118,8 +118,7 @@ def _wire(place: Workspace, route: Route) -> Wire:
 def _for_a_turn(row: Standing, reserve: float) -> Candidate:
     """Return a target as it stands for a turn: the host's own requests go where none of ours can."""
     candidate = row.after_probe(reserve).candidate if row.candidate.tier == "due" else row.candidate
-    is_way = row.spec.by_turn and candidate.unfit in ("other wire", "no key", "no address")
-    return replace(candidate, unfit=None) if is_way else candidate
+    return replace(candidate, unfit=None) if row.is_by_turn else candidate
 
 
 def _is_request_target(spec: TargetSpec, route: Route) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from sidecar.core.choose import Unfit
 from sidecar.core.cooldown import Cooldown
 from sidecar.core.failure import FailureClass
-from sidecar.protocol import PassPlan, Plan, ReplyPlan, Wire
+from sidecar.protocol import ROUTER, PassPlan, Plan, ReplyPlan, Target, Wire
 from sidecar.services.flights import Flight
 from sidecar.services.look import Look
 from sidecar.services.standing import Standing
@@ -77,11 +77,20 @@ def all_gone(look: Look, flight: Flight) -> Plan:
     if is_alone and (own.failure.reset_at is None or wait_s <= COUNTED_DOWN_S):
         return PassPlan()  # the host's own way with a refusal is as good
     rows = [_waiting(row, look) for row in waiting]
-    flight.gone = rows
     if wait_s <= COUNTED_DOWN_S:
+        flight.gone = rows
         countdown = {"retry-after-ms": f"{max(1, round(wait_s * 1000))}"}
         return _told(look, 429, failover.busy(rows, look.now), countdown)
+    if other := _elsewhere(look):
+        return _told(look, 403, failover.elsewhere(rows, look.place.label(other.provider_id), look.now))
+    flight.gone = rows
     return _told(look, 403, failover.gone(rows, look.now))
+
+
+def _elsewhere(look: Look) -> Target | None:
+    """Return where a virtual model's turn is done again, as no request of it can go on."""
+    free = (row.target for row in look.standings if row.is_by_turn and not row.is_waiting)
+    return next(free, None) if look.model.provider_id == ROUTER else None
 
 
 def _is_used_up(standing: Standing) -> bool:

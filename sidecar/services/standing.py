@@ -43,6 +43,11 @@ class Standing(Struct, frozen=True):
         """A wait is not over, or nobody has looked yet since it was."""
         return self.candidate.tier in ("due", "cooling")
 
+    @property
+    def is_by_turn(self) -> bool:
+        """A turn can go there, by the host's own requests, though none of ours can."""
+        return self.spec.by_turn and self.candidate.unfit in ("other wire", "no key", "no address")
+
     def after_probe(self, reserve: float) -> "Standing":
         """Return it as one that may be asked to find out whether it is back."""
         return self._as(self.left.tier(reserve))

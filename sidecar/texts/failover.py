@@ -118,6 +118,16 @@ def gone(rows: Sequence[Waiting], now: float) -> str:
     )
 
 
+def elsewhere(rows: Sequence[Waiting], label: str, now: float) -> str:
+    """Return the final refusal where a turn can go on at *label*, and no request of it."""
+    first = _by_end(rows)[0]
+    return (
+        "Everyone whom this turn's requests can reach refuses.\n"
+        f"First back: {_waiting(first, now)}.\n"
+        f"{_harmless(label)} is free: the turn is done again there, or your next prompt goes there."
+    )
+
+
 def busy(rows: Sequence[Waiting], now: float) -> str:
     """Return the refusal of a short wait, beside which the host counts down and then asks again."""
     first, *others = _by_end(rows)
