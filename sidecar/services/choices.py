@@ -118,14 +118,16 @@ class Choices:
         old = (await self._store.load(now)).sessions.get(session_id)
         return follow(old, session_id, shown, now)
 
-    async def last(self, session: SessionRoute) -> Decision | None:
-        """Return the last decision about the talk of *session*, if it is one of those that are kept.
+    async def last(self, session_id: str) -> Decision | None:
+        """Return the last decision about the talk of a session, if it is one of those that are kept.
 
-        Of a turn that was moved it is the one that moved it: its requests are just left where they are.
+        Of a turn that was moved it is the one that moved it, whatever the picker shows since: its requests
+        are just left where they are.
         """
         kept = await self._store.decisions()
-        rows = [row for row in kept if row.session_id == session.session_id and row.agent not in NOT_THE_TALK]
-        moved_to = session.moved_to
+        rows = [row for row in kept if row.session_id == session_id and row.agent not in NOT_THE_TALK]
+        session = (await self._store.load(self._clock())).sessions.get(session_id)
+        moved_to = session and session.moved_to
         told = (row for row in rows if moved_to is None or (row.own, row.reason) != (moved_to, "as chosen"))
         return next(told, None)
 

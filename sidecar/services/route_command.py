@@ -44,7 +44,7 @@ class RouteCommand:
 
     async def _why(self, place: Workspace, session: SessionRoute, _: Target) -> str:
         choice = await self._choices.choice(place, session.chosen, session)
-        last, now = await self._choices.last(session), choice.decision.at
+        last, now = await self._choices.last(session.session_id), choice.decision.at
         told = route_report.last(last, choice, now, command.width(place.config.settings.width))
         return as_answer(command.DECIDED, told)
 
