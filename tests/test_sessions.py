@@ -25,12 +25,16 @@ def request(session_id: str = "ses", agent: str = "build", *, has_answers: bool 
 
 def test_a_session_stays_since_it_first_was_there_and_only_a_move_is_kept() -> None:
     sessions, state = Sessions(), stored()
+    assert sessions.kept("ses", MODEL, NOW, state) is None
     first = SessionRoute("ses", MODEL, NOW, stay=Stay(target("a"), NOW))
-    assert sessions.went(request(), MODEL, target("a"), state, NOW) == first
-    assert sessions.went(request(), MODEL, target("a"), state, NOW + 9) is None
+    sessions.went(request(), MODEL, target("a"), state, NOW)
+    assert sessions.kept("ses", MODEL, NOW, state) == first
+    sessions.went(request(), MODEL, target("a"), state, NOW + 9)
+    assert sessions.kept("ses", MODEL, NOW + 9, stored(ses=first)) is None
     assert sessions.stay("ses", MODEL, state) == first.stay
-    moved = SessionRoute("ses", MODEL, NOW + 20, stay=Stay(target("b"), NOW + 20))
-    assert sessions.went(request(), MODEL, target("b"), state, NOW + 20) == moved
+    sessions.went(request(), MODEL, target("b"), state, NOW + 20)
+    moved = replace(first, stay=Stay(target("b"), NOW + 20))
+    assert sessions.kept("ses", MODEL, NOW + 20, stored(ses=first)) == moved
 
 
 def test_what_others_have_kept_holds_until_this_process_knows_better() -> None:
@@ -45,7 +49,8 @@ def test_what_others_have_kept_holds_until_this_process_knows_better() -> None:
 
 def test_of_a_model_that_is_not_the_sessions_own_nothing_is_kept() -> None:
     sessions, state = Sessions(), stored(ses=SessionRoute("ses", OTHER, NOW))
-    assert sessions.went(request(), MODEL, target("a"), state, NOW) is None
+    sessions.went(request(), MODEL, target("a"), state, NOW)
+    assert sessions.kept("ses", MODEL, NOW, state) is None
     assert sessions.stay("ses", MODEL, state) == Stay(target("a"), NOW)
 
 

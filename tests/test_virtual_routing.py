@@ -334,3 +334,19 @@ async def test_where_another_wire_is_free_the_host_is_told_so(tmp_path: Path) ->
             "First back: A (quota used up), at 01:00, in about an hour.\n"
             "C is free: the turn is done again there, or your next prompt goes there.",
         )
+
+
+async def test_a_turn_that_begins_while_a_request_is_under_way_is_not_undone_by_its_end(
+    tmp_path: Path,
+) -> None:
+    async with Flying(tmp_path, "a", "b", "c") as bed:
+        one = await bed.opencode({"c": MESSAGES})
+        await leave(one, {"a": 60, "b": 30, "c": 50})
+        request = one.request(ROUTER)
+        assert await request.plan() == "a"
+        await leave(one, {"a": 4, "b": 3, "c": 50})
+        assert await one.turn(ROUTER) == "c"
+        await request.served()
+        session = one.application.store.state(NOW).sessions["ses_1"]
+        assert (session.chosen, session.moved_to) == (target(ROUTER), target("c"))
+        assert await one.turn("c") is None

@@ -15,6 +15,7 @@ from sidecar.adapters.store import (
     PutLease,
     PutSession,
     ReleaseClaim,
+    State,
 )
 from sidecar.bounded import put_last
 from sidecar.core.choose import Candidate, Strategy, Unfit
@@ -72,15 +73,15 @@ class Flight(Struct):
     """As `held`: a limit that the user has set."""
     gone: list[Waiting] | None = None
     """Whom everybody waits for: nobody was left."""
-    session: SessionRoute | None = None
-    """Where its session is from now on; to be kept when there is time."""
+    session: Callable[[State], SessionRoute | None] | None = None
+    """What is to be kept of where its session is, when there is time: a turn may begin in it meanwhile."""
     moved: Moved | None = None
     """It goes elsewhere than its session's last request, though nobody refused."""
     leased: str | None = None
     """The provider where it is counted as under way."""
 
-    def drain(self, request_id: str, refused: Target | None) -> list[Mutation]:
-        """Return what is to be kept of it, and the claims to give back; once.
+    def drain(self, request_id: str, refused: Target | None, state: State) -> list[Mutation]:
+        """Return what is to be kept of it beside *state*, and the claims to give back; once.
 
         After *refused* only the claim on that target, unless it is asked again: no hit is noted then.
         """
@@ -89,9 +90,9 @@ class Flight(Struct):
         kept: list[Mutation] = [ReleaseClaim(self.probes.pop(target), request_id) for target in over]
         kept += [PutDecision(decided()) for decided in self.decisions]
         self.decisions = []
-        if self.session:
-            kept.append(PutSession(self.session))
-            self.session = None
+        if self.session and (route := self.session(state)):
+            kept.append(PutSession(route))
+        self.session = None
         return kept
 
     def lease(self, request_id: str, provider_id: str | None, now: float) -> list[Mutation]:

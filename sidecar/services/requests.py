@@ -72,7 +72,8 @@ class Requests:
         with anyio.CancelScope(shield=True):  # a host often ends right after its last request
             place = await self._workspaces.at_hand(params.directory)
             heard = [] if params.aborted else await self._answers.heard(params)
-        mutations = flight.drain(params.request_id, params.target if params.refused else None)
+        refused = params.target if params.refused else None
+        mutations = flight.drain(params.request_id, refused, self._store.state(self._clock()))
         if not params.aborted:
             target = params.target
             ttfb_s = params.ttfb_s if is_served else None

@@ -88,7 +88,7 @@ class Routing:
         await self._lease(flight, look, plan)
         if isinstance(plan, ReplyPlan):  # nothing is sent, so nobody will tell that it is finished
             self._flights.end(request.request_id)
-            await self._store.apply(flight.drain(request.request_id, None), DISK_S)
+            await self._store.apply(flight.drain(request.request_id, None, look.knowledge.state), DISK_S)
         return plan
 
     def _planned(self, look: Look, first: Standing | None) -> Plan:
@@ -219,7 +219,8 @@ class Routing:
         """Remember where the session is now, and what to tell if that is elsewhere by choice."""
         state = look.knowledge.state
         was = self._sessions.stay(look.request.session_id, look.model, state)
-        flight.session = self._sessions.went(look.request, look.model, first.target, state, look.now)
+        self._sessions.went(look.request, look.model, first.target, state, look.now)
+        flight.session = partial(self._sessions.kept, look.request.session_id, look.model, look.now)
         is_told = flight.virtual is not None and look.request.agent not in NOT_THE_TALK
         if reason in ("routed", "better") and was and was.target != first.target and is_told:
             there = look.of(was.target)

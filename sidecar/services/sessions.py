@@ -44,18 +44,17 @@ class Sessions:
         route = state.sessions.get(session_id)
         return known or (route.stay if route and route.chosen == model else None)
 
-    def went(
-        self, request: ModelRequest, model: Target, target: Target, state: State, now: float
-    ) -> SessionRoute | None:
-        """Remember that *request* goes to *target*; return what is to be kept of it, if that is news."""
-        if request.agent in NOT_THE_TALK:
+    def went(self, request: ModelRequest, model: Target, target: Target, state: State, now: float) -> None:
+        """Remember that *request* goes to *target*."""
+        if request.agent not in NOT_THE_TALK:
+            self._stay_at(target, request.session_id, model, state, now)
+
+    def kept(self, session_id: str, model: Target, now: float, state: State) -> SessionRoute | None:
+        """Return what *state* is yet to hold of where a session's requests for *model* go; None: nothing."""
+        stay, route = self._stays.get((session_id, model)), state.sessions.get(session_id)
+        if stay is None or (route and (route.chosen != model or route.stay == stay)):
             return None
-        old = self.stay(request.session_id, model, state)
-        stay = self._stay_at(target, request.session_id, model, state, now)
-        route = state.sessions.get(request.session_id)
-        if stay is old or (route and route.chosen != model):
-            return None
-        return replace(route or SessionRoute(request.session_id, model, now), stay=stay)
+        return replace(route or SessionRoute(session_id, model, now), stay=stay)
 
     def moved(self, session: SessionRoute, target: Target, state: State, now: float) -> Stay:
         """Remember that a turn of *session* goes to *target*, and return that."""
