@@ -7,7 +7,7 @@ GATEWAYS := .venv-gateways
 NPM_BIN := js-shim/node_modules/.bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-gateways check bench simulate schema
+.PHONY: help setup demo test test-gateways check build bench simulate schema
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,11 @@ check: setup ## lint, types and schema drift, in seconds
 	@cd js-shim && node_modules/.bin/tsc
 	@cd js-shim && node_modules/.bin/biome ci --error-on-warnings
 	@$(BIN)/python -m tests.schema_drift
+
+build: setup ## make the wheel, and the npm package that carries it, in dist/
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build --target wheel --directory dist
+	@js-shim/node_modules/.bin/bun js-shim/pack.ts dist
 
 bench: setup ## measure the budgets and print them as a table
 	@$(BIN)/python -m tests.bench

@@ -14,7 +14,7 @@ class HostCommand(Struct, frozen=True, rename="camel"):
 
 
 class HostProblem(Struct, frozen=True, rename="camel"):
-    """One way in which there is no sidecar to ask. `{detail}` in either text is replaced."""
+    """One way in which there is no sidecar to ask. `{detail}` and `{command}` are replaced."""
 
     reason: str
     cure: str
@@ -37,6 +37,17 @@ class HostProblems(Struct, frozen=True, rename="camel"):
     """Another major of the protocol; `{detail}` is its version."""
     failed: HostProblem
     """It answered with an error; `{detail}` is that error's message."""
+    preparing: HostProblem
+    """An installed plugin is making its Python environment."""
+    no_python: HostProblem
+    """From here on: it can't be made. `{command}` is what mends it, or tries again."""
+    old_python: HostProblem
+    no_venv: HostProblem
+    no_index: HostProblem
+    no_packages: HostProblem
+    not_writable: HostProblem
+    disk_full: HostProblem
+    not_prepared: HostProblem
 
 
 class HostTexts(Struct, frozen=True, rename="camel"):
@@ -45,7 +56,15 @@ class HostTexts(Struct, frozen=True, rename="camel"):
     down: str
     """The answer to a command without a sidecar; `{reason}`, `{cure}` and `{log}` are replaced."""
     not_routed: str
-    """The answer to a request of a virtual model without a sidecar; `{reason}` and `{cure}` are replaced."""
+    """The answer to a request of a virtual model without a sidecar; `{reason}` and `{cure}` as above."""
+    not_prepared: str
+    """The toast that an environment can't be made; `{reason}` and `{cure}` are replaced."""
+    prepared: str
+    """The toast that the first environment is there."""
+    updated: str
+    """The toast that the environment of another version has taken its place; `{version}` is replaced."""
+    installers: dict[str, str]
+    """By a program's name: how its users install Python. The first that is there counts."""
     router: str
     """What the provider of the virtual models is called."""
     problems: HostProblems

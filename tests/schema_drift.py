@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sidecar import __version__
 from sidecar.protocol import MAX_LINE_BYTES, PROTOCOL_MAJOR, ROUTER, ErrorCode
 from sidecar.schema import documents
 
@@ -45,6 +46,7 @@ def _typescript(schema: str) -> str:
     codes = "".join(f"  {code.name}: {code.value},\n" for code in ErrorCode)
     return (
         f"{types}\nexport const PROTOCOL_MAJOR = {PROTOCOL_MAJOR}\n"
+        f'export const VERSION = "{__version__}"\n'
         f"export const MAX_LINE_BYTES = {MAX_LINE_BYTES}\n"
         f'export const ROUTER = "{ROUTER}"\n'
         f"export const ErrorCode = {{\n{codes}}} as const\n"

@@ -3,16 +3,9 @@
  * an answer or `undefined`, never an exception and never a wait beyond the deadline given.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
-import manifest from "../package.json" with { type: "json" }
 import { showsToasts } from "./host.ts"
-import type { Launch, Note } from "./launch.ts"
-import {
-  ErrorCode,
-  type HostProblems,
-  type InitializeResult,
-  type Methods,
-  PROTOCOL_MAJOR,
-} from "./protocol.gen.ts"
+import type { Launch, Note, Problem } from "./launch.ts"
+import { ErrorCode, type InitializeResult, type Methods, PROTOCOL_MAJOR, VERSION } from "./protocol.gen.ts"
 import type { Clock, NotificationMethod, Reply, RequestMethod } from "./rpc.ts"
 import { Peer, systemClock, within } from "./rpc.ts"
 
@@ -27,13 +20,13 @@ const STDERR_PAUSE_MS = 10
 const NOISE_MS = 10_000
 const MAX_NOISY_LINES = 100
 const MAX_UNSENT_BYTES = 8 * 1024 * 1024
+const NEVER = Number.POSITIVE_INFINITY
 
-export type State = "stopped" | "starting" | "healthy" | "suspect" | "dead"
-export type Problem = { kind: keyof HostProblems; detail?: string }
+export type State = "stopped" | "preparing" | "starting" | "healthy" | "suspect" | "dead"
 
 export type SidecarEvents = {
-  /** What starts it, asked anew before each start. */
-  launch(): Launch
+  /** What starts it, asked anew before each start; the last one may have ended before it said a word. */
+  launch(hasFailed: boolean): Launch
   /** The handshake is done, nobody has asked anything yet. */
   ready(): void
   notified(method: string, params: unknown): void
@@ -55,6 +48,7 @@ export class Sidecar {
   #readyAt = 0
   #timer: (() => void) | undefined
   #startEnded = Promise.withResolvers<void>()
+  #prepared: Promise<void> = Promise.resolve()
   readonly #events: SidecarEvents
   readonly #directory: string
   readonly #clock: Clock
@@ -78,16 +72,23 @@ export class Sidecar {
   start() {
     if (this.#life) return
     this.#setTimer(undefined)
+    const launch = this.#events.launch(this.#failures > 0 && this.#readyAt === NEVER)
+    if ("problem" in launch) return this.#waitFor(launch)
     this.#startEnded = Promise.withResolvers()
     this.problem = { kind: "starting" }
-    this.#readyAt = Number.POSITIVE_INFINITY
-    const launch = this.#events.launch()
-    if ("notFound" in launch) return this.#died({ kind: "notFound", detail: launch.notFound }, "for good")
+    this.#readyAt = NEVER
     try {
       this.#live(launch)
     } catch (error) {
       this.#died({ kind: "notStarted", detail: String(Object(error).message) })
     }
+  }
+
+  /** Replaces it: what it is started from has changed. */
+  async restart() {
+    const ended = this.stop()
+    this.start()
+    await ended
   }
 
   /** Ends it: asked and EOF first, SIGKILL if it is still there a second later, or at once if it didn't answer anyway. */
@@ -102,9 +103,17 @@ export class Sidecar {
     if (!hasExited) life.child.kill("SIGKILL")
   }
 
-  /** Waits at most `ms` until it can be asked, and wakes a dead one; `false`: `problem` says why not. */
-  async isReady(ms: number, signal?: AbortSignal): Promise<boolean> {
+  /**
+   * Waits at most `ms` until it can be asked, and wakes a dead one; `false`: `problem` says why not. What has to
+   * be prepared first, which may take a minute, is only waited for by those who say so.
+   */
+  async isReady(ms: number, signal?: AbortSignal, orPrepared?: "or prepared"): Promise<boolean> {
+    const askedAt = this.#clock.now()
     if (this.state === "dead") this.start()
+    if (this.state === "preparing" && orPrepared) {
+      await within(this.#clock, this.#prepared, ms, signal)
+      return this.isReady(Math.max(0, ms - (this.#clock.now() - askedAt)), signal)
+    }
     if (this.state === "starting") await within(this.#clock, this.#startEnded.promise, ms, signal)
     return this.state === "healthy" || this.state === "suspect"
   }
@@ -128,6 +137,16 @@ export class Sidecar {
 
   tell<M extends NotificationMethod>(method: M, params: Methods[M]["params"]) {
     if (this.state === "healthy" || this.state === "suspect") this.#life?.peer.notify(method, params)
+  }
+
+  #waitFor({ problem, until }: Extract<Launch, { problem: Problem }>) {
+    if (!until) return this.#died(problem, "for good")
+    this.problem = problem
+    if (this.state === "preparing") return
+    this.state = "preparing"
+    this.#prepared = until.then(() => {
+      if (this.state === "preparing") this.start()
+    })
   }
 
   #live(launch: Extract<Launch, { argv: string[] }>) {
@@ -169,7 +188,7 @@ export class Sidecar {
 
   async #greet(life: Life) {
     this.#killUnlessAnswered(life, HELLO_MS)
-    const params = { protocolMajor: PROTOCOL_MAJOR, shimVersion: manifest.version, showsToasts }
+    const params = { protocolMajor: PROTOCOL_MAJOR, shimVersion: VERSION, showsToasts }
     const reply = await life.peer.call("initialize", params).reply
     if (life !== this.#life || !reply) return
     const detail = reply.error?.message ?? "initialize"

@@ -3,8 +3,9 @@
  * dropped from every later turn. The words are the sidecar's; without it, those of `host.json`.
  */
 import type { Hooks } from "@opencode-ai/plugin"
-import type { Problem, Sidecar } from "./child.ts"
+import type { Sidecar } from "./child.ts"
 import type { HostFacts } from "./host-file.ts"
+import type { Problem } from "./launch.ts"
 import { setBounded, type Tag } from "./tagged-fetch.ts"
 
 const COMMAND_MS = 15_000
@@ -104,7 +105,7 @@ export class Commands {
     const { command, arguments: words } = typed
     const params = { directory: host.directory, sessionId, messageId, command, arguments: words, target }
     const askedAt = performance.now()
-    const ready = await this.#sidecar.isReady(COMMAND_MS, signal)
+    const ready = await this.#sidecar.isReady(COMMAND_MS, signal, "or prepared")
     const left = Math.max(0, COMMAND_MS - (performance.now() - askedAt))
     const reply = ready ? await this.#sidecar.ask("command/execute", params, left, signal) : undefined
     signal?.throwIfAborted()

@@ -3,9 +3,9 @@
  * or none that makes sense, the copy that we came with stands in.
  */
 import { join } from "node:path"
-import { isTexts, type Problem } from "./child.ts"
+import { isTexts } from "./child.ts"
 import builtIn from "./host.gen.json" with { type: "json" }
-import { readBounded } from "./launch.ts"
+import { type Problem, readBounded } from "./launch.ts"
 import type { HostFile, HostModel, HostTexts } from "./protocol.gen.ts"
 
 const MAX_BYTES = 1024 * 1024
@@ -29,11 +29,12 @@ export class HostFacts {
   }
 
   /** A text with the reason and the cure of the problem. */
-  say(text: keyof HostTexts & ("down" | "notRouted"), { kind, detail = "" }: Problem, more = {}): string {
+  say(text: keyof HostTexts & ("down" | "notRouted" | "notPrepared"), problem: Problem, more = {}): string {
+    const { kind, detail = "", command = "" } = problem
     const { problems, ...texts } = this.content.texts
-    const { reason, cure } = problems[kind]
-    const filled = { reason: fill(reason, { detail }), cure: fill(cure, { detail }), ...more }
-    return fill(texts[text], filled)
+    const { reason, cure } = problems[kind] ?? problems.notPrepared
+    const known = { detail, command }
+    return fill(texts[text], { reason: fill(reason, known), cure: fill(cure, known), ...more })
   }
 }
 

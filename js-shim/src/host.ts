@@ -1,7 +1,7 @@
 /**
  * OpenCode's side: every call to it and every shape that we take from it. A second host is a second file.
  */
-import type { PluginInput } from "@opencode-ai/plugin"
+import type { Hooks, PluginInput } from "@opencode-ai/plugin"
 import type {
   MessageFinishedParams,
   SessionErrorParams,
@@ -14,6 +14,7 @@ import { setBounded } from "./tagged-fetch.ts"
 
 type Loose = Record<string, unknown>
 export type Event = { type: string; properties: unknown }
+type Headers = Parameters<NonNullable<Hooks["chat.headers"]>>
 type Facts = Omit<WorkspaceOpenParams, "directory">
 /** How a turn ended. */
 export type TurnError = Pick<SessionErrorParams, "errorName" | "errorMessage" | "status">
@@ -141,6 +142,13 @@ export class Host {
     const body = { noReply: true, agent, model, parts }
     await this.#client.session.prompt({ path: { id: sessionId }, body })
   }
+}
+
+/** What a request to a model is for, as `chat.headers` has it. On 1.2 and 1.3 the agent comes whole, not by name. */
+export function purposeOf({ sessionID, agent, model, message }: Headers[0]) {
+  const name = Object(agent).name ?? agent
+  const target = { providerId: model.providerID, modelId: model.id }
+  return { sessionId: sessionID, messageId: message.id, agent: String(name), target }
 }
 
 function projectProvider({ id, name, source, models }: Loose) {

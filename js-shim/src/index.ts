@@ -7,10 +7,11 @@ import type { Hooks, Plugin } from "@opencode-ai/plugin"
 import { sendPlanned } from "./attempts.ts"
 import { isTexts, Sidecar } from "./child.ts"
 import { Commands } from "./commands.ts"
-import { Host } from "./host.ts"
+import { Host, purposeOf } from "./host.ts"
 import { HostFacts } from "./host-file.ts"
-import { findLaunch, Log, stateDirectory } from "./launch.ts"
-import type { SessionResumeParams, ToastShowParams } from "./protocol.gen.ts"
+import { checkoutLaunch, findLaunch, Log, ownWheel, stateDirectory } from "./launch.ts"
+import { Preparation, type PreparationEvents } from "./prepare.ts"
+import { type SessionResumeParams, type ToastShowParams, VERSION } from "./protocol.gen.ts"
 import { replyTo, wireOf } from "./replies.ts"
 import { Router } from "./router.ts"
 import { systemClock } from "./rpc.ts"
@@ -20,6 +21,8 @@ import { Turns } from "./turns.ts"
 const WORLD = Symbol.for("opencode-quota-sidecar.world.1")
 const OPEN_MS = 5_000
 const REPORT_S = 30
+const SETUP_S = 15
+const NAME = "Quota sidecar"
 
 type Workspace = { host: Host; options: unknown; ours: Set<string> }
 
@@ -37,10 +40,12 @@ class World {
   constructor() {
     const directory = stateDirectory(process.env)
     this.log = new Log(join(directory, "logs"))
+    const wheel = ownWheel()
+    const preparation = wheel ? new Preparation(wheel, this.#preparing(), directory) : undefined
     const events = {
-      launch: () => {
+      launch: (hasFailed: boolean) => {
         const commands = [...this.#workspaces].map(({ options }) => Object(options).command)
-        return findLaunch(commands, this.log.note)
+        return findLaunch(commands, () => preparation?.launch(hasFailed) ?? checkoutLaunch(), this.log.note)
       },
       ready: () => this.#workspaces.forEach((workspace) => void this.#tell(workspace)),
       notified: (method: string, params: unknown) => {
@@ -56,6 +61,23 @@ class World {
     this.router = new Router(this.#sidecar, this.facts)
     this.turns = new Turns(this.#sidecar, this.router)
     replaceFetch(this.tags, (request) => this.#handle(request))
+  }
+
+  #preparing(): PreparationEvents {
+    const say = (message: string, variant: "success" | "error") => {
+      this.#toast({ directory: "", title: NAME, message, variant, durationS: SETUP_S })
+    }
+    return {
+      made: (isFirst) => {
+        const { prepared, updated } = this.facts.content.texts
+        say(isFirst ? prepared : updated.replace("{version}", VERSION), "success")
+        if (this.#sidecar.isRunning) void this.#sidecar.restart()
+      },
+      failed: (problem) => say(this.facts.say("notPrepared", problem), "error"),
+      projects: () => [...this.#workspaces].map(({ host }) => host.directory),
+      installers: () => this.facts.content.texts.installers,
+      note: this.log.note,
+    }
   }
 
   /** Returns at once; the process comes by itself. */
@@ -151,9 +173,8 @@ function hooksOf(world: World, workspace: Workspace): Hooks {
     "chat.message": guard("chat.message", async (_, output) => {
       if (!commands.markMessage(output)) await turns.route(workspace.host, output.message)
     }),
-    "chat.headers": guard("chat.headers", ({ sessionID, agent, model, message }, output) => {
-      const target = { providerId: model.providerID, modelId: model.id }
-      const tag = { host: workspace.host, sessionId: sessionID, messageId: message.id, agent, target }
+    "chat.headers": guard("chat.headers", (input, output) => {
+      const tag = { host: workspace.host, ...purposeOf(input) }
       Object.assign(output.headers, headerFor(tags, tag))
     }),
     "experimental.chat.messages.transform": guard("messages.transform", (_, output) =>

@@ -19,13 +19,19 @@ import { homedir, tmpdir } from "node:os"
 import { dirname, isAbsolute, join, parse } from "node:path"
 import { fileURLToPath } from "node:url"
 import { isDeepStrictEqual } from "node:util"
+import { type HostProblems, VERSION } from "./protocol.gen.ts"
 
 export type Env = Readonly<Record<string, string | undefined>>
+/** Why there is nobody to ask; the words are in `host.json`. */
+export type Problem = { kind: keyof HostProblems; detail?: string; command?: string }
+/** How the sidecar is started, or why it can't be, yet or at all. */
 export type Launch =
-  | { argv: string[]; source: "environment" | "options" | "checkout" }
-  | { notFound: string; source?: never }
+  | { argv: string[]; source: "environment" | "options" | "checkout" | "prepared" }
+  | { problem: Problem; until?: Promise<void> }
 export type Note = (event: string, fields?: Record<string, unknown>) => void
 
+/** Where this program is: in a checkout, or in an installed package beside the sidecar's wheel. */
+export const OWN_FOLDER = dirname(fileURLToPath(import.meta.url))
 const NAME = "opencode-quota-sidecar"
 const MAX_LOG_BYTES = 1024 * 1024
 const KEPT_LOGS = 10
@@ -42,6 +48,12 @@ export function stateDirectory(env: Env, home = homedir()): string {
   } catch {
     return attempt(() => mkdtempSync(join(tmpdir(), `${NAME}-`))) ?? parse(tmpdir()).root
   }
+}
+
+/** What is made once for many runs, like the environment of an installed plugin; it need not be there. */
+export function dataDirectory(env: Env, home = homedir()): string {
+  const xdg = env.XDG_DATA_HOME
+  return join(xdg && isAbsolute(xdg) ? xdg : join(home, ".local", "share"), NAME)
 }
 
 /** The file's text, unless it is missing, unreadable or larger than anything we would believe. */
@@ -90,13 +102,16 @@ export class Log {
   }
 }
 
-/** Which command starts the sidecar. `wanted` are those of the plugin's options, and may come from a project. */
+/**
+ * Which command starts the sidecar. `wanted` are those of the plugin's options, and may come from a project;
+ * without any it is what we came with.
+ */
 export function findLaunch(
   wanted: unknown[],
+  own: () => Launch,
   note: Note,
   env: Env = process.env,
   home = homedir(),
-  packageDirectory = dirname(dirname(fileURLToPath(import.meta.url))),
 ): Launch {
   const fromEnvironment = words(env.QUOTA_SIDECAR_COMMAND)
   if (fromEnvironment) return { argv: fromEnvironment, source: "environment" }
@@ -105,15 +120,27 @@ export function findLaunch(
     if (argv && isInGlobalConfig(command, env, home)) return { argv, source: "options" }
     note("command_ignored", { why: argv ? "no global opencode.json holds it" : "not a command" })
   }
-  const python = checkoutPython(packageDirectory)
-  if (!existsSync(python)) return { notFound: python }
-  return { argv: [python, "-I", "-m", "sidecar", "serve"], source: "checkout" }
+  return own()
 }
 
-function checkoutPython(packageDirectory: string): string {
+/** From the environment of the checkout that the plugin's folder is in. */
+export function checkoutLaunch(packageDirectory = dirname(OWN_FOLDER)): Launch {
   const inside = process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]
   const real = attempt(() => realpathSync(packageDirectory)) ?? packageDirectory
-  return join(dirname(real), ".venv", ...inside)
+  const python = join(dirname(real), ".venv", ...inside)
+  if (!existsSync(python)) return { problem: { kind: "notFound", detail: python } }
+  return { argv: serve(python), source: "checkout" }
+}
+
+/** The wheel that an installed package brings along; a checkout has none. */
+export function ownWheel(folder = OWN_FOLDER): string | undefined {
+  const wheel = join(folder, `opencode_quota_sidecar-${VERSION}-py3-none-any.whl`)
+  return existsSync(wheel) ? wheel : undefined
+}
+
+/** Isolated: no folder, variable or user's packages have a say in what is imported. */
+export function serve(python: string): string[] {
+  return [python, "-I", "-m", "sidecar", "serve"]
 }
 
 /** A command as its words: an array of strings, the same as JSON, or words with blanks between them. */
@@ -142,7 +169,7 @@ function parseJsonc(text: string): unknown {
 }
 
 /** A disk that refuses costs a log or a check, never a turn. */
-function attempt<T>(work: () => T): T | undefined {
+export function attempt<T>(work: () => T): T | undefined {
   try {
     return work()
   } catch {

@@ -425,6 +425,12 @@ export interface HostCommand {
 export interface HostTexts {
   down: string;
   notRouted: string;
+  notPrepared: string;
+  prepared: string;
+  updated: string;
+  installers: {
+    [k: string]: string;
+  };
   router: string;
   problems: HostProblems;
 }
@@ -439,9 +445,18 @@ export interface HostProblems {
   noAnswer: HostProblem;
   otherProtocol: HostProblem;
   failed: HostProblem;
+  preparing: HostProblem;
+  noPython: HostProblem;
+  oldPython: HostProblem;
+  noVenv: HostProblem;
+  noIndex: HostProblem;
+  noPackages: HostProblem;
+  notWritable: HostProblem;
+  diskFull: HostProblem;
+  notPrepared: HostProblem;
 }
 /**
- * One way in which there is no sidecar to ask. `{detail}` in either text is replaced.
+ * One way in which there is no sidecar to ask. `{detail}` and `{command}` are replaced.
  */
 export interface HostProblem {
   reason: string;
@@ -464,6 +479,7 @@ export interface HostModel {
 }
 
 export const PROTOCOL_MAJOR = 1
+export const VERSION = "0.1.0"
 export const MAX_LINE_BYTES = 4194304
 export const ROUTER = "limit-router"
 export const ErrorCode = {

@@ -22,7 +22,7 @@ function sidecarWith(...scripts: (object | Launch)[]) {
   const events = {
     launch: (): Launch => {
       const script = scripts[Math.min(lives++, scripts.length - 1)] ?? {}
-      if ("argv" in script || "notFound" in script) return script as Launch
+      if ("argv" in script || "problem" in script) return script as Launch
       const fake = join(import.meta.dir, "fake-sidecar.ts")
       return { argv: [process.execPath, fake, JSON.stringify(script)], source: "checkout" }
     },
@@ -183,7 +183,7 @@ test("a command wakes a dead one instead of waiting for its turn", async () => {
 })
 
 test("nothing to start, and nothing that starts, is told at once", async () => {
-  const missing = sidecarWith({ notFound: "/x/python" })
+  const missing = sidecarWith({ problem: { kind: "notFound", detail: "/x/python" } })
   missing.sidecar.start()
   expect([await missing.sidecar.isReady(15_000), missing.sidecar.problem]).toEqual([
     false,

@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test"
-import type { Problem, Sidecar } from "../src/child.ts"
+import type { Sidecar } from "../src/child.ts"
 import { Commands } from "../src/commands.ts"
 import builtIn from "../src/host.gen.json"
 import type { Host } from "../src/host.ts"
 import { HostFacts } from "../src/host-file.ts"
+import type { Problem } from "../src/launch.ts"
 import type { Tag } from "../src/tagged-fetch.ts"
 
 type Turns = Parameters<Commands["forget"]>[0]["messages"]

@@ -11,7 +11,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { findLaunch, Log, stateDirectory } from "../src/launch.ts"
+import { checkoutLaunch, findLaunch, Log, stateDirectory } from "../src/launch.ts"
 
 function machine(globalConfig?: string) {
   const root = mkdtempSync(join(tmpdir(), "launch-"))
@@ -19,8 +19,9 @@ function machine(globalConfig?: string) {
   mkdirSync(config, { recursive: true })
   if (globalConfig) writeFileSync(join(config, "opencode.jsonc"), globalConfig)
   const notes: string[] = []
+  const own = () => checkoutLaunch(join(root, "js-shim"))
   const find = (wanted: unknown[] = [], env = {}) =>
-    findLaunch(wanted, (event) => notes.push(event), env, root, join(root, "js-shim"))
+    findLaunch(wanted, own, (event) => notes.push(event), env, root)
   return { root, config, notes, find }
 }
 
@@ -45,9 +46,9 @@ test("a command in the options counts if a global file holds the same value", ()
 
 test("a command that only a project holds never runs, and that is noted", () => {
   const { root, find, notes } = machine(inGlobal(["my", "sidecar"]))
-  const python = join(root, ".venv", "bin", "python")
-  expect(find([["evil"]])).toEqual({ notFound: python })
-  expect(find([{ not: "a command" }])).toEqual({ notFound: python })
+  const problem = { kind: "notFound" as const, detail: join(root, ".venv", "bin", "python") }
+  expect(find([["evil"]])).toEqual({ problem })
+  expect(find([{ not: "a command" }])).toEqual({ problem })
   expect(notes).toEqual(["command_ignored", "command_ignored"])
 })
 
@@ -58,7 +59,7 @@ test("OPENCODE_CONFIG_DIR and XDG_CONFIG_HOME are global places, a broken file i
   writeFileSync(join(root, "xdg", "opencode", "opencode.json"), inGlobal("c"))
   expect(find(["c"], { XDG_CONFIG_HOME: join(root, "xdg") })).toEqual(at as never)
   expect(find(["c"], { OPENCODE_CONFIG_DIR: join(root, "xdg", "opencode") })).toEqual(at as never)
-  expect(find(["c"])).toHaveProperty("notFound")
+  expect(find(["c"])).toHaveProperty("problem.kind", "notFound")
   expect(existsSync(config)).toBe(true)
 })
 

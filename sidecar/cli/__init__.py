@@ -19,6 +19,7 @@ from sidecar.cli import (
     explain,
     limits,
     map_reply,
+    prepare,
     presets,
     reset,
     route,
@@ -27,6 +28,7 @@ from sidecar.cli import (
     status,
     usage,
 )
+from sidecar.preparation.places import use_environment
 
 COMMANDS: Final = {
     "status": status,
@@ -39,6 +41,7 @@ COMMANDS: Final = {
     "presets": presets,
     "map": map_reply,
     "classify": classify,
+    "prepare": prepare,
     "serve": serve,
     "schema": schema,
 }
@@ -50,6 +53,7 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that can't show a bar still gets the words
+    _environment = use_environment()  # held until the end
     arguments = _parser().parse_args()
     try:
         code = arguments.run(arguments)

@@ -3,6 +3,13 @@
 from typing import Final
 
 from sidecar.host_json import HostCommand, HostFile, HostProblem, HostProblems, HostTexts
+from sidecar.texts.preparation import INSTALLERS, TROUBLES
+
+
+def _trouble(kind: str) -> HostProblem:
+    reason, cure = TROUBLES[kind]
+    return HostProblem(reason=reason, cure=cure)
+
 
 HOST_FILE: Final = HostFile(
     commands={
@@ -24,6 +31,10 @@ HOST_FILE: Final = HostFile(
         ),
         not_routed="Nobody can say where limit-router sends this. {reason} {cure}",
         router="Limit router",
+        not_prepared="{reason} {cure}",
+        prepared="All is set up. /quota_status says what is left.",
+        updated="Now at version {version}.",
+        installers=INSTALLERS,
         problems=HostProblems(
             not_found=HostProblem(
                 reason="There is no program to start: looked for {detail}.",
@@ -54,6 +65,18 @@ HOST_FILE: Final = HostFile(
                 reason="It answered with an error: {detail}.",
                 cure="Ask again; if it stays so, the log's last lines say why.",
             ),
+            preparing=HostProblem(
+                reason="It is being set up, which is done once and takes up to a minute.",
+                cure="Ask again in a few seconds; a note says when it is done.",
+            ),
+            no_python=_trouble("noPython"),
+            old_python=_trouble("oldPython"),
+            no_venv=_trouble("noVenv"),
+            no_index=_trouble("noIndex"),
+            no_packages=_trouble("noPackages"),
+            not_writable=_trouble("notWritable"),
+            disk_full=_trouble("diskFull"),
+            not_prepared=_trouble("notPrepared"),
         ),
     ),
 )

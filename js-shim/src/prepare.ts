@@ -1,0 +1,205 @@
+/**
+ * The environment of an installed plugin: started from if it is there, else made in the background by the
+ * sidecar's own wheel, for which a Python is looked for here. Whether and how it is made is decided over there.
+ */
+import { spawn } from "node:child_process"
+import { createHash } from "node:crypto"
+import { accessSync, constants, existsSync, readFileSync, realpathSync } from "node:fs"
+import { homedir } from "node:os"
+import { basename, delimiter, isAbsolute, join, relative } from "node:path"
+import type { Env, Launch, Note, Problem } from "./launch.ts"
+import { attempt, dataDirectory, readBounded, serve } from "./launch.ts"
+import { type HostProblems, VERSION } from "./protocol.gen.ts"
+
+const MAX_BYTES = 64 * 1024
+/** Who asks sooner after the last try gets its outcome again. */
+const AGAIN_MS = 30_000
+const UNIX_NAMES = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"]
+const WINDOWS_NAMES = ["py.exe", "python.exe", "python3.exe"]
+const ASK_UV = ["python", "find", "--no-project", "--no-python-downloads", ">=3.11"]
+/** Apple's stand-in opens a window that offers to install a Python, which is too old for us anyway. */
+const APPLES_OWN = "/usr/bin/python3"
+
+type Outcome = { kind: string; detail?: string; command?: string }
+type Ended = { output: string; how: string }
+
+export type PreparationEvents = {
+  /** There is a new environment; `isFirst`: there was none before. */
+  made(isFirst: boolean): void
+  /** There is none, or none of this version. */
+  failed(problem: Problem): void
+  /** What the open projects may have put there is not run. */
+  projects(): string[]
+  /** By a program's name: how its users install Python. */
+  installers(): Record<string, string>
+  note: Note
+}
+
+export class Preparation {
+  #running: Promise<void> | undefined
+  #problem: Problem | undefined
+  #endedAt = Number.NEGATIVE_INFINITY
+  readonly #wheel: string
+  readonly #digest: string | undefined
+  readonly #events: PreparationEvents
+  readonly #cwd: string
+  readonly #env: Env
+  readonly #home: string
+
+  constructor(
+    wheel: string,
+    events: PreparationEvents,
+    cwd: string,
+    env: Env = process.env,
+    home = homedir(),
+  ) {
+    this.#wheel = wheel
+    this.#digest = attempt(() => createHash("sha256").update(readFileSync(wheel)).digest("hex"))
+    this.#events = events
+    this.#cwd = cwd
+    this.#env = env
+    this.#home = home
+  }
+
+  /** From what is there, even if it is of another version; what isn't as it should be is made meanwhile. */
+  launch(hasFailed: boolean): Launch {
+    const current = this.#current()
+    if (!current || current.wheel !== this.#digest || hasFailed) this.#begin(!current)
+    if (current) return { argv: serve(current.python), source: "prepared" }
+    if (this.#running) return { problem: { kind: "preparing" }, until: this.#running }
+    const detail = `nothing is in ${dataDirectory(this.#env, this.#home)}`
+    return { problem: this.#problem ?? { kind: "notPrepared", detail, command: this.#byHand("python3") } }
+  }
+
+  #current(): { python: string; wheel: unknown } | undefined {
+    const pointer = join(dataDirectory(this.#env, this.#home), "current.json")
+    const { python, wheel } = Object(attempt(() => JSON.parse(readBounded(pointer, MAX_BYTES) ?? "")))
+    return typeof python === "string" && isAbsolute(python) && existsSync(python)
+      ? { python, wheel }
+      : undefined
+  }
+
+  #begin(isFirst: boolean) {
+    if (this.#running || performance.now() - this.#endedAt < AGAIN_MS) return
+    this.#events.note("preparation_began", { version: VERSION })
+    this.#running = this.#prepare().then(({ kind, ...more }) => {
+      this.#running = undefined
+      this.#endedAt = performance.now()
+      this.#events.note("preparation_ended", { kind, ...more })
+      this.#problem =
+        kind === "made" || kind === "ready" ? undefined : { kind: kind as keyof HostProblems, ...more }
+      if (kind === "made") this.#events.made(isFirst)
+      if (this.#problem) this.#events.failed(this.#problem)
+    })
+  }
+
+  /** With the first Python that can; never rejects. */
+  async #prepare(): Promise<Outcome> {
+    const seen: Outcome[] = []
+    const folders = this.#folders()
+    for await (const [program = "", ...args] of pythonsIn(folders, (uv) =>
+      this.#run([uv, ...ASK_UV], folders),
+    )) {
+      const { output, how } = await this.#run(
+        [program, ...args, "-I", join(this.#wheel, "sidecar"), "prepare", "--json"],
+        folders,
+      )
+      const outcome = outcomeOf(output)
+      if (outcome && outcome.kind !== "oldPython") return outcome
+      const detail = `${program} ended with ${how}`
+      seen.push(outcome ?? { kind: "notPrepared", detail, command: this.#byHand(program) })
+    }
+    const [told = { kind: "noPython" }] = seen.toSorted((one, other) => other.kind.localeCompare(one.kind))
+    return { command: this.#installer(folders), ...told }
+  }
+
+  /** In a session of its own: it goes on when OpenCode ends, be it after a single turn. */
+  #run(argv: string[], folders: string[]): Promise<Ended> {
+    const [command = "", ...args] = argv
+    const { promise, resolve } = Promise.withResolvers<Ended>()
+    let output = ""
+    try {
+      const env = { ...this.#env, [pathName(this.#env)]: folders.join(delimiter) }
+      const stdio: ["ignore", "pipe", "ignore"] = ["ignore", "pipe", "ignore"]
+      const child = spawn(command, args, { cwd: this.#cwd, env, stdio, detached: true, windowsHide: true })
+      child.stdout.on("data", (chunk: Uint8Array) => {
+        if (output.length < MAX_BYTES) output += Buffer.from(chunk).toString()
+      })
+      child.on("error", ({ message }) => resolve({ output: "", how: message }))
+      child.on("close", (code, signal) => resolve({ output, how: String(signal ?? code) }))
+      child.unref()
+    } catch (error) {
+      resolve({ output: "", how: String(Object(error).message) })
+    }
+    return promise
+  }
+
+  /** The folders of PATH, but for relative ones and those of a project: whose code would that be? */
+  #folders(): string[] {
+    const homes = real(this.#home)
+    const projects = this.#events
+      .projects()
+      .map(real)
+      .filter((project) => !isInside(homes, project))
+    return (this.#env[pathName(this.#env)] ?? "").split(delimiter).filter((folder) => {
+      return isAbsolute(folder) && !projects.some((project) => isInside(real(folder), project))
+    })
+  }
+
+  #installer(folders: string[]): string {
+    const installers = this.#events.installers()
+    const isThere = (name: string) => name === "" || find(folders, name) || find(folders, `${name}.exe`)
+    return installers[Object.keys(installers).find(isThere) ?? ""] ?? ""
+  }
+
+  #byHand(python: string): string {
+    return `${quoted(python)} -I ${quoted(join(this.#wheel, "sidecar"))} prepare`
+  }
+}
+
+/** Every Python that might do, as words to start it with, the usual one first; uv may know one more. */
+async function* pythonsIn(folders: string[], ask: (uv: string) => Promise<Ended>): AsyncGenerator<string[]> {
+  for (const name of process.platform === "win32" ? WINDOWS_NAMES : UNIX_NAMES) {
+    const python = find(folders, name)
+    if (python && !(process.platform === "darwin" && python === APPLES_OWN))
+      yield basename(python) === "py.exe" ? [python, "-3"] : [python]
+  }
+  const uv = find(folders, process.platform === "win32" ? "uv.exe" : "uv")
+  const known = uv ? (await ask(uv)).output.trim() : ""
+  if (isAbsolute(known)) yield [known]
+}
+
+function find(folders: string[], name: string): string | undefined {
+  const paths = folders.map((folder) => join(folder, name))
+  return paths.find((path) => {
+    return attempt(() => {
+      accessSync(path, constants.X_OK)
+      return true
+    })
+  })
+}
+
+function outcomeOf(output: string): Outcome | undefined {
+  const { kind, detail, command } = Object(attempt(() => JSON.parse(output.trim().split("\n").at(-1) ?? "")))
+  return typeof kind === "string"
+    ? { kind, ...(detail && { detail }), ...(command && { command }) }
+    : undefined
+}
+
+function isInside(path: string, folder: string): boolean {
+  const way = relative(folder, path)
+  return !way.startsWith("..") && !isAbsolute(way)
+}
+
+function real(path: string): string {
+  return attempt(() => realpathSync(path)) ?? path
+}
+
+/** Windows spells it Path, and a copy of the environment no longer minds the case. */
+function pathName(env: Env): string {
+  return Object.keys(env).find((name) => name.toUpperCase() === "PATH") ?? "PATH"
+}
+
+function quoted(word: string): string {
+  return /^[\w/.:@%+=,~\\-]+$/.test(word) ? word : JSON.stringify(word)
+}

@@ -1,0 +1,43 @@
+"""`quota-sidecar prepare`: what an installed plugin runs once, straight out of its wheel.
+
+Here, and in all that it imports, there is nothing but Python's own library: nothing else is installed yet.
+"""
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from sidecar.preparation.preparing import prepare
+from sidecar.texts.preparation import DONE, failed
+
+HELP: Final = "make the environment that OpenCode starts the sidecar from, as its first start does by itself"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take the shape of the answer."""
+    parser.add_argument("--json", action="store_true", help="one line of JSON, for the plugin")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prepare, and say how it went; 3 if it could not be done."""
+    wheel = next((folder for folder in Path(__file__).parents if folder.suffix == ".whl"), None)
+    if wheel is None:
+        sys.stderr.write("It runs out of the plugin's wheel: python3 -I PATH/TO/NAME.whl/sidecar prepare\n")
+        return 3
+    outcome = prepare(wheel, os.environ, (lambda _: None) if arguments.json else _progress)
+    if arguments.json:
+        sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
+    elif outcome.kind in DONE:
+        sys.stdout.write(DONE[outcome.kind] + "\n")
+    else:
+        sys.stdout.write(failed(outcome.kind, outcome.detail, outcome.command) + "\n")
+    return 0 if outcome.kind in DONE else 3
+
+
+def _progress(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()

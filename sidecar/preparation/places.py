@@ -1,0 +1,136 @@
+"""Where prepared environments are, which of them is current, and who is using one."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from sidecar.adapters.file_lock import FileLock
+
+NAME: Final = "opencode-quota-sidecar"
+_IN_USE: Final = "in-use"
+"""In an environment: locked by everybody who runs from it."""
+
+
+def data_folder(environ: Mapping[str, str]) -> Path:
+    """Return our folder for data: `$XDG_DATA_HOME/opencode-quota-sidecar`, by default in `~/.local/share`."""
+    named = Path(environ.get("XDG_DATA_HOME", ""))
+    home = Path(environ.get("HOME") or environ.get("USERPROFILE") or Path.home())
+    return (named if named.is_absolute() else home / ".local" / "share") / NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """The environment that is started, as `current.json` says it. The shim reads that file, too."""
+
+    version: str
+    wheel: str
+    """SHA-256 of the wheel that it was made of, in hex."""
+    environment: str
+    python: str
+    """The program to start, in *environment*."""
+
+
+class Places:
+    """The data folder: `current.json`, `environments/`, `bin/quota-sidecar`, a lock and a log."""
+
+    def __init__(self, root: Path) -> None:
+        """Use *root*, which need not be there yet."""
+        self.root = root
+        self.lock = root / "prepare.lock"
+        self.log = root / "prepare.log"
+        self.launcher = root / "bin" / ("quota-sidecar.cmd" if os.name == "nt" else "quota-sidecar")
+        self._pointer = root / "current.json"
+        self._environments = root / "environments"
+
+    def make(self) -> None:
+        """Make the folders, for their owner alone; OSError where that can't be."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.root.chmod(0o700)
+        for folder in (self._environments, self.launcher.parent):
+            folder.mkdir(exist_ok=True)
+
+    def new_environment(self, version: str) -> Path:
+        """Return a fresh folder, never one of before: who was killed may still be writing into his."""
+        return Path(tempfile.mkdtemp(prefix=f"{version}-", dir=self._environments))
+
+    def current(self) -> Current | None:
+        """Return what `current.json` says, or None where it says nothing that makes sense."""
+        try:
+            data = json.loads(self._pointer.read_bytes())
+            return Current(**{name: str(data[name]) for name in Current.__dataclass_fields__})
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def point_to(self, current: Current) -> None:
+        """Make *current* what is started from now on, and what `bin/quota-sidecar` runs."""
+        _replace(self._pointer, json.dumps(asdict(current), indent=2) + "\n")
+        _replace(self.launcher, _launcher(current.python), 0o700)
+
+    def remove_unused(self) -> None:
+        """Remove every environment but the current one and those that somebody runs from."""
+        current = self.current()
+        with suppress(OSError):
+            for folder in self._environments.iterdir():
+                if current is None or folder != Path(current.environment):
+                    _remove_if_unused(folder)
+
+
+def use_environment() -> FileLock | None:
+    """Keep the prepared environment that this process runs from, if it does, until the lock is closed."""
+    mark = Path(sys.prefix) / _IN_USE
+    if not mark.exists():
+        return None
+    lock = FileLock(mark)
+    lock.share()
+    return lock
+
+
+def mark_usable(environment: Path) -> None:
+    """Let those who run from it say so."""
+    (environment / _IN_USE).touch(mode=0o600)
+
+
+def command_line(words: list[str]) -> str:
+    """Write a command as a person types it."""
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def _remove_if_unused(folder: Path) -> None:
+    lock = FileLock(folder / _IN_USE)
+    try:
+        is_free = lock.take_alone()
+    except OSError:  # it isn't a folder of ours
+        return
+    finally:
+        lock.close()
+    if is_free:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _launcher(python: str) -> str:
+    if os.name == "nt":
+        return f'@"{python}" -I -m sidecar %*\r\n'
+    return f'#!/bin/sh\nexec {shlex.quote(python)} -I -m sidecar "$@"\n'
+
+
+def _replace(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write *path* whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        Path(name).chmod(mode)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise

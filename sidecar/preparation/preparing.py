@@ -1,0 +1,109 @@
+"""One preparation from beginning to end: once among all who begin at a time, whole or not at all."""
+
+import hashlib
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from sidecar import __version__
+from sidecar.adapters.file_lock import FileLock
+from sidecar.preparation.places import Current, Places, command_line, data_folder, mark_usable
+from sidecar.preparation.programs import MAX_S, Programs, Say
+from sidecar.preparation.reasons import Kind, PreparationError, of_error
+
+_MAX_LOG: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended, as the shim reads it."""
+
+    kind: Literal["ready", "made"] | Kind
+    """`made`: there is a new environment; `ready`: there was nothing to do."""
+    detail: str = ""
+    command: str = ""
+    """What the user can run to mend it, or to see more of it."""
+
+
+def prepare(wheel: Path, environ: Mapping[str, str], tell: Say) -> Outcome:
+    """Make the environment of *wheel* the current one, unless it is; *tell* gets the progress."""
+    places = Places(data_folder(environ))
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        tell(text)
+
+    try:
+        places.make()
+        return _prepare(places, wheel, Programs(environ, places.root, say))
+    except (PreparationError, OSError) as error:
+        failure = of_error(error) if isinstance(error, OSError) else error
+        say(f"{failure.kind}: {failure.detail}\n")
+        return Outcome(failure.kind, failure.detail, _cure(failure.kind, wheel, environ))
+    finally:
+        _keep(places.log, "".join(said))
+
+
+def _prepare(places: Places, wheel: Path, programs: Programs) -> Outcome:
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    lock = FileLock(places.lock)
+    try:
+        # Without it, on a file system that has no locks, nothing breaks: it is only done twice.
+        is_alone = lock.take_alone(MAX_S)
+        if _is_done(places.current(), digest, programs):
+            return Outcome("ready")
+        if is_alone:
+            places.remove_unused()
+        current = _make(places, wheel, digest, programs)
+        places.point_to(current)
+        if is_alone:
+            places.remove_unused()
+        return Outcome("made")
+    finally:
+        lock.close()
+
+
+def _make(places: Places, wheel: Path, digest: str, programs: Programs) -> Current:
+    environment = places.new_environment(__version__)
+    try:
+        python = programs.make(environment, wheel)
+        programs.check(python)
+        mark_usable(environment)
+    except BaseException:
+        shutil.rmtree(environment, ignore_errors=True)
+        raise
+    return Current(__version__, digest, str(environment), str(python))
+
+
+def _is_done(current: Current | None, digest: str, programs: Programs) -> bool:
+    """Say whether *current* will do: of this wheel, or of a later version, and it runs."""
+    if current is None or (current.wheel != digest and _order(current.version) <= _order(__version__)):
+        return False
+    try:
+        programs.check(Path(current.python))
+    except PreparationError:
+        return False
+    return True
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) if part.isdecimal() else -1 for part in version.split("."))
+
+
+def _cure(kind: Kind, wheel: Path, environ: Mapping[str, str]) -> str:
+    if kind == "noVenv" and shutil.which("apt-get", path=environ.get("PATH")):
+        return f"sudo apt install python{sys.version_info.major}.{sys.version_info.minor}-venv"
+    return command_line([sys.executable, "-I", str(wheel / "sidecar"), "prepare"])
+
+
+def _keep(log: Path, text: str) -> None:
+    """Keep the last preparation's words; a disk that refuses costs nothing but them."""
+    try:
+        log.write_bytes(text.encode("utf-8", "replace")[-_MAX_LOG:])
+        log.chmod(0o600)
+    except OSError:
+        return

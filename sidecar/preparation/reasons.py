@@ -1,0 +1,84 @@
+"""Why an environment could not be made: from what uv, venv and pip print to a reason that has a cure."""
+
+import errno
+import re
+from typing import Final, Literal
+
+Kind = Literal["noVenv", "noIndex", "noPackages", "notWritable", "diskFull", "notPrepared"]
+"""As in `HostProblems`, where each has its words."""
+
+_SIGNS: Final[dict[Kind, str]] = {
+    "diskFull": r"no space left|disk quota exceeded|not enough space on the disk|os error (28|112|122)\b",
+    "noVenv": r"ensurepip is not available|no module named '?(ensurepip|venv)",
+    "noIndex": (
+        r"failed to establish a new connection|connection (refused|reset|aborted|timed out)|timed out"
+        r"|name or service not known|name resolution|dns error|nodename nor servname|getaddrinfo failed"
+        r"|network is unreachable|no route to host|invalid peer certificate|certificate verify failed"
+        r"|cannot connect to proxy|tunnel|40[137] (client error|unauthorized|forbidden|proxy)|unauthorized"
+        r"|forbidden|50[0234] server error|error sending request|network connectivity is disabled"
+    ),
+    "noPackages": r"no matching distribution|could not find a version|no solution found|package registry",
+    "notWritable": r"permission denied|read-only file system|access is denied|os error (5|13|30)\b",
+}
+"""The first that is found counts: pip says that it could not connect, then that there is no such version."""
+
+_ERROR: Final = re.compile(
+    r"^(?:error|fatal|caused by|cause|\w*Error|[\u00d7\u2570\u251c][\u2500\u25b6]*)[:\s]\s*(.+)", re.I
+)
+_USER_INFO: Final = re.compile(r"://[^/\s@]*@")
+_INDEX: Final = re.compile(r"https?://(?:…@)?([^/\s'\"`)]+)")
+MAX_DETAIL: Final = 240
+
+
+class PreparationError(Exception):
+    """The environment could not be made."""
+
+    def __init__(self, kind: Kind, detail: str) -> None:
+        """Take the reason, and a sentence about it without its full stop."""
+        super().__init__(detail)
+        self.kind: Final[Kind] = kind
+        self.detail: Final = detail
+
+
+def of_output(output: str) -> PreparationError:
+    """Return what *output*, all that a program printed before it ended with an error, says about why."""
+    text = without_secrets(output)
+    for kind, sign in _SIGNS.items():
+        if found := re.search(rf"(?:{sign})[^\n'\")]*", text, re.IGNORECASE):
+            return PreparationError(
+                kind, _short(_reached(text, found[0]) if kind == "noIndex" else _telling(text))
+            )
+    return PreparationError("notPrepared", _short(_telling(text)))
+
+
+def of_error(error: OSError) -> PreparationError:
+    """Return what the operating system's refusal means."""
+    kinds: dict[int | None, Kind] = {
+        **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "diskFull"),
+        **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST), "notWritable"),
+    }
+    where = f"{error.filename}: " if error.filename else ""
+    return PreparationError(kinds.get(error.errno, "notPrepared"), f"{where}{error.strerror or error}")
+
+
+def without_secrets(text: str) -> str:
+    """Take user names and passwords out of the URLs in *text*: an index may be named with its token."""
+    return _USER_INFO.sub("://…@", text)
+
+
+def _reached(text: str, what: str) -> str:
+    """Say which index could not be reached, and *what* was in the way."""
+    index = _INDEX.search(text)
+    return f"{index[1]}: {what}" if index else what
+
+
+def _telling(text: str) -> str:
+    """Return the last line that names an error, else the last of all."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [found[1] for line in lines if (found := _ERROR.match(line))]
+    return (errors or lines or ["it printed nothing"])[-1]
+
+
+def _short(line: str) -> str:
+    line = line.strip().rstrip(".")
+    return line if len(line) <= MAX_DETAIL else f"{line[: MAX_DETAIL - 1]}…"

@@ -1,0 +1,76 @@
+"""What is said of preparing the environment of an installed plugin. `{detail}` and `{command}` are replaced.
+
+It is also read straight out of the wheel, before anything is installed: Python's own library only.
+"""
+
+from typing import Final, NamedTuple
+
+
+class Trouble(NamedTuple):
+    """Why there is no environment, and what helps."""
+
+    reason: str
+    cure: str
+
+
+_AGAIN: Final = "To try again and see more, run `{command}`; or restart OpenCode."
+
+TROUBLES: Final = {
+    "noPython": Trouble(
+        "It needs Python 3.11 or newer, and there is none on this machine.",
+        "Install it: {command}; then restart OpenCode.",
+    ),
+    "oldPython": Trouble(
+        "It needs Python 3.11 or newer, and here is only {detail}.",
+        "Install a newer one: {command}; then restart OpenCode.",
+    ),
+    "noVenv": Trouble(
+        "This Python can't make environments: {detail}.",
+        "Run `{command}`, or install uv; then restart OpenCode.",
+    ),
+    "noIndex": Trouble(
+        "Its Python packages could not be fetched: {detail}.",
+        "Check the network, and pip's or uv's settings of index, proxy and certificates. " + _AGAIN,
+    ),
+    "noPackages": Trouble(
+        "The package index lacks what it needs: {detail}.",
+        "Check which index pip or uv is set to. " + _AGAIN,
+    ),
+    "notWritable": Trouble(
+        "Its folder can't be written: {detail}.",
+        "Make it writable, or set XDG_DATA_HOME to a folder that is. " + _AGAIN,
+    ),
+    "diskFull": Trouble(
+        "The disk is full: {detail}.",
+        "Free 100 MB. " + _AGAIN,
+    ),
+    "notPrepared": Trouble(
+        "Its Python environment could not be made: {detail}.",
+        _AGAIN,
+    ),
+}
+"""By the kind of an outcome."""
+
+INSTALLERS: Final = {
+    "uv": "uv python install",
+    "brew": "brew install python",
+    "apt-get": "sudo apt install python3 python3-venv",
+    "dnf": "sudo dnf install python3",
+    "pacman": "sudo pacman -S python",
+    "zypper": "sudo zypper install python3",
+    "apk": "sudo apk add python3",
+    "winget": "winget install Python.Python.3.13",
+    "": "https://www.python.org/downloads",
+}
+"""The first program that is there says how its users install Python."""
+
+DONE: Final = {
+    "made": "The sidecar is ready. OpenCode uses it from the next /quota_status on.",
+    "ready": "The sidecar was ready already.",
+}
+
+
+def failed(kind: str, detail: str, command: str) -> str:
+    """Say in a terminal why there is no environment."""
+    reason, cure = (text.format(detail=detail, command=command) for text in TROUBLES[kind])
+    return f"{reason}\n{cure}"
