@@ -128,14 +128,14 @@ def test_several_replies_stand_one_after_another_or_under_their_names(
          "stdin starts with headers; leave out curl's -i, and give them with --headers"),
         (("--preset", "neutral", "--headers", "empty"), "{}", 3,
          "empty: it holds no headers; curl -D writes them as `name: value` lines"),
-        (("--mapping", "json.toml"), "{}", 3, "json.toml: it is not TOML: Invalid statement (at line 1, "
-         "column 1); this is JSON: give the file a name that ends in .json, or put it into `mapping`"),
+        (("--mapping", "json.toml"), "{}", 3, "json.toml, line 1: it is not TOML: invalid statement; "
+         "this is JSON: give the file a name that ends in .json, or put it into `mapping`"),
         (("--preset", "neutral"), "1 2", 3, "stdin holds 2 replies; the mapping makes 1 request"),
         (("--preset", "neutral"), "[" * 100_000, 3, "the reply on stdin is not JSON: "),
         (("--preset", "neutral"), "", 0, "no figure was found; --explain shows what each expression finds"),
         (("--mapping", "none.toml"), "", 3, "none.toml: No such file or directory"),
         (("--mapping", "mine.toml"), "", 3, "mine.toml, line 6: windows[0].limit: there is no 'data' "),
-        (("--mapping", "broken.toml"), "", 3, "broken.toml: it is not TOML: "),
+        (("--mapping", "broken.toml"), "", 3, "broken.toml, line 1: it is not TOML: "),
         (("--mapping", "broken.json"), "", 3, "broken.json, line 1: it is not valid JSON"),
         (("--preset", "neutral", "--now", "soon"), "{}", 3, "--now soon: write it like 2026-11-21T00:00:00Z"),
         (("--preset", "neutral", "--config", "a=b"), "{}", 3,

@@ -203,7 +203,10 @@ def test_a_file_that_breaks_keeps_its_last_good_version_and_says_so(machine: Mac
     good = machine.only()
     machine.write(machine.ours, '{\n  "gateways": [\n    oops oops\n')
     config = machine.load()
-    message = "can't be read: it is not valid JSON; the last good version stays in force"
+    message = (
+        "can't be read: it is not valid JSON: a value should stand here (a text stands in quotes), and not 'o'; "
+        "the last good version stays in force"
+    )
     assert config.gateways == (good,)
     assert config.problems == (Problem(str(machine.ours), message, 3),)
     machine.ours.unlink()
@@ -213,8 +216,8 @@ def test_a_file_that_breaks_keeps_its_last_good_version_and_says_so(machine: Mac
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        (b"{", "it is not valid JSON"),
-        (b"\xff{}", "it is not UTF-8"),
+        (b"{", "it is not valid JSON: the { here is not closed"),
+        (b"\xff{}", "it is not UTF-8; save it as UTF-8"),
         (b"[" * 5000, "it is nested too deeply"),
         (b" " * (jsonc.MAX_BYTES + 1), "it is larger than 1,024 KiB"),
         (b'{"width": ' + b"9" * 5000 + b"}", "it is not valid JSON"),

@@ -96,19 +96,21 @@ def test_broken_and_unreadable_files_are_refused_with_line_and_reason(home: Home
     (home.config / "quota-sidecar.jsonc").unlink()
     (home.config / "quota-sidecar.jsonc").symlink_to("quota-sidecar.jsonc")
     page = doctor(home, 1)
-    assert page["Files"][:1] + page["Files"][-7:] == [
+    assert page["Files"][:1] + page["Files"][-8:] == [
         "  read         ~/.config/opencode/opencode.json",
         "  ! refused    ~/.config/opencode/config.json",
         "               it holds no object; nothing of it is used",
         "  ! refused    ~/.config/opencode/opencode.jsonc, line 3",
-        "               can't be read: it is not valid JSON; nothing of it is used",
+        "               can't be read: it is not valid JSON: a colon is missing before",
+        "               '}'; nothing of it is used",
         "  ! refused    ~/.config/opencode/quota-sidecar.jsonc",
         "               can't be read: Too many levels of symbolic links; nothing of it",
         "               is used",
     ]
     assert problems(page) == [
         "1. One thing to mend in ~/.config/opencode/opencode.jsonc",
-        "- line 3: can't be read: it is not valid JSON; nothing of it is used",
+        "- line 3: can't be read: it is not valid JSON: a colon is missing before '}'; "
+        "nothing of it is used",
         "Cure: Correct it there; it is read anew at every command.",
         "2. One thing to mend in ~/.config/opencode/quota-sidecar.jsonc",
         "- can't be read: Too many levels of symbolic links; nothing of it is used",

@@ -14,14 +14,16 @@ LAYERS = ("protocol", "core", "quota", "texts", "adapters", "services", "top")
 """Downwards only: each may import the ones before it, and itself."""
 
 TOP = {"api", "cli", "server", "application", "__main__"}
-ANYWHERE = {"", "plain", "bounded", "host_json"}
+ANYWHERE = {"", "plain", "bounded", "nearest", "host_json"}
 """The package itself (its version), what all may use, and host.json as data: they import nothing of ours."""
 APART = {
     "rpc": {"protocol"},
     "plain": set[str](),
     "bounded": set[str](),
+    "nearest": set[str](),
     "host_json": set[str](),
     "logs": set[str](),
+    "preparation": {"adapters"},
     "schema": {*LAYERS[:5]},
 }
 """What stands beside the layers, and all that each may import."""

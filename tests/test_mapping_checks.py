@@ -172,11 +172,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"windows": [W], "requests": [{"auth": "User-Agent: {key}"}]},
-        "requests[0]: the header 'User-Agent' is not yours to set",
+        "requests[0].auth: the header 'User-Agent' is not yours to set",
     ),
     (
         {"windows": [W], "requests": [{"auth": "none", "headers": {"content-length": "9"}}]},
-        "requests[0]: the header 'content-length' is not yours to set",
+        "requests[0].headers.content-length: the header 'content-length' is not yours to set",
     ),
     ({"windows": [W], "requests": [{"method": "PUT"}]}, "requests[0].method: Invalid enum value 'PUT'"),
     (

@@ -27,12 +27,21 @@ from sidecar.adapters.preset_files import PresetFiles
 from sidecar.adapters.providers import Providers
 from sidecar.adapters.routes import RouteReader, Routes
 from sidecar.adapters.secrets import Placeholders
-from sidecar.adapters.settings import ENTRY_KEYS, PROJECT_MAY_SET, ProjectSettings, ProviderEntry, Settings
+from sidecar.adapters.settings import (
+    ENTRY_KEYS,
+    PROJECT_KEYS,
+    PROJECT_MAY_SET,
+    SETTING_KEYS,
+    ProjectSettings,
+    ProviderEntry,
+    Settings,
+)
 from sidecar.adapters.targets import Targets
 from sidecar.adapters.virtual_models import VirtualModel, VirtualModelReader
 from sidecar.adapters.webhook_entries import read_hooks
 from sidecar.adapters.webhooks import Hook
 from sidecar.core.failure import Pattern
+from sidecar.nearest import nearest
 from sidecar.plain import is_list, is_object
 from sidecar.texts import problems as words
 
@@ -43,6 +52,10 @@ ONE_BY_ONE: Final = ("gateways", "routes", "failurePatterns")
 
 MAX_PROJECT_BYTES: Final = 64 * 1024
 """Anybody may have written a project's file; it is read anew at each command and must not cost seconds."""
+
+
+MISSPELLED: Final = 0.8
+"""So much is a key in a project's file like one that may stand there, if it is meant for it."""
 
 
 class Config(Struct, frozen=True):
@@ -132,6 +145,7 @@ class ConfigLoader:
             document for name in OUR_FILES if (document := self.reader.read(folder / name, max_bytes))
         ]
         problems.extend(document.problem for document in documents if document.problem)
+        problems.extend(problem for document in documents[:1] for problem in document.repetitions())
         problems.extend(
             Problem(str(extra.file), words.second_file(documents[0].file.name)) for extra in documents[1:]
         )
@@ -239,6 +253,8 @@ def _allowed(data: Any, found: list[Finding]) -> Any:
             allowed[key] = value
         elif key == "providers":
             allowed[key] = _only_off(value, found)
+        elif key not in SETTING_KEYS and nearest(key, PROJECT_KEYS, MISSPELLED):
+            allowed[key] = value  # and is told as what it is
         else:
             found.append(Finding((key,), words.not_for_projects()))
     return allowed

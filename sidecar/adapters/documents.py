@@ -34,12 +34,17 @@ class Document(Struct, frozen=True):
 
     def locate(self, findings: Sequence[Finding]) -> Iterator[Problem]:
         """Give *findings* their file and lines."""
-        where = jsonc.lines(self.raw) if findings else {}
+        where = jsonc.lines(self.raw).of if findings else {}
         for finding in findings[:MOST_FINDINGS]:
             line = _line(where, finding.path)
             yield Problem(str(self.file), finding.message, line, spell(finding.path) or None)
         if len(findings) > MOST_FINDINGS:
             yield Problem(str(self.file), words.more(len(findings) - MOST_FINDINGS))
+
+    def repetitions(self) -> Iterator[Problem]:
+        """Tell which keys stand twice in one object: the last counts."""
+        twice = jsonc.lines(self.raw).twice
+        return self.locate([Finding(path, words.set_twice(line)) for path, line in twice.items()])
 
 
 class DocumentReader:

@@ -81,7 +81,7 @@ def _convert(kind: Any, data: Any, path: Path, found: list[Finding]) -> Any:
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        reason, steps = reason_and_steps_of(error)
+        reason, steps = _reason_and_steps(kind, data, error)
         wrong = _NO_CHOICE.fullmatch(reason)
         choices = _choices(kind, steps) if wrong else ()
         message = words.no_choice(wrong[1], choices) if wrong and choices else words.invalid(reason)
@@ -91,24 +91,44 @@ def _convert(kind: Any, data: Any, path: Path, found: list[Finding]) -> Any:
 
 def _choices(kind: Any, steps: Path) -> tuple[str, ...]:
     """Return the words that may stand at *steps* below a value of *kind*; none if not only such may."""
+    kind = _kind_at(kind, steps)
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def _kind_at(kind: Any, steps: Path) -> Any:
+    """Return what stands at *steps* below a value of *kind*: of several kinds the first."""
     for step in (*steps, None):
         while get_origin(kind) in (Annotated, Union, UnionType):
             kind = next(part for part in get_args(kind) if part is not NoneType)
-        if step is None:
-            return get_args(kind) if get_origin(kind) is Literal else ()
         if isinstance(step, int):
             kind = next(iter(get_args(kind)), None)
-        elif isinstance(kind, type) and issubclass(kind, Struct):
+        elif step is not None and get_origin(kind) is dict:
+            kind = get_args(kind)[-1]
+        elif step is not None and _is_struct(kind):
             fields = msgspec.structs.fields(kind)
             kind = next((field.type for field in fields if field.encode_name == step), None)
-    return ()
+    return kind
 
 
-def reason_and_steps_of(error: msgspec.ValidationError) -> tuple[str, Path]:
-    """Return what is wrong, and where below the value that was converted."""
+def _reason_and_steps(kind: Any, data: Any, error: msgspec.ValidationError) -> tuple[str, Path]:
+    """Return what is wrong, and where below *data*, which could not be converted to *kind*."""
     reason = str(error)
     inner = _AT.search(reason)
-    return _AT.sub("", reason), tuple(steps_of(inner.group(1))) if inner else ()
+    where, hole, _ = inner.group(1).partition("[...]") if inner else ("", "", "")
+    steps = tuple(steps_of(where))
+    reason = _AT.sub("", reason)
+    if not hole:
+        return reason, steps
+    # It doesn't say which of a map's values it is.
+    for step in steps:
+        data = data[step]
+    kind = _kind_at(kind, (*steps, ""))
+    for key, value in data.items():
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError as inner_error:
+            return reason, (*steps, key, *_reason_and_steps(kind, value, inner_error)[1])
+    return reason, steps
 
 
 def _unknown_within(kind: type[Struct], data: Any, path: Path) -> Iterator[Finding]:

@@ -1,11 +1,15 @@
 """Reads JSON with comments into plain data, and says on which line each value stands."""
 
+import codecs
 import json
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 import pyjson5
 from msgspec import Struct
+
+from sidecar.texts import json_faults as words
 
 MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
@@ -14,7 +18,7 @@ Path = tuple[str | int, ...]
 """Where a value is: keys of objects and indexes of lists, outermost first."""
 
 _TOKEN: Final = re.compile(
-    r"""(?P<skip>\s+|//[^\n]*|/\*.*?\*/)
+    r"""(?P<skip>\s+|//[^\r\n\u2028\u2029]*|/\*.*?\*/)
       |(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
       |(?P<punct>[{}\[\]:,])
       |(?P<bare>[^\s{}\[\]:,"'/]+)
@@ -33,11 +37,21 @@ class JsoncError(ValueError):
         self.line = line
 
 
+class Lines(Struct, frozen=True):
+    """Where the values of a text stand."""
+
+    of: dict[Path, int]
+    """The line of each value's key; where there is none, in which it begins. 1 is the first."""
+    twice: dict[Path, int]
+    """Keys that their object has already, and the line of the one before, which doesn't count."""
+
+
 class _Level(Struct):
     path: Path
     is_list: bool
     index: int = 0
     key: str | None = None
+    keys: dict[str, int] = {}
 
 
 def decode(raw: bytes, max_bytes: int = MAX_BYTES) -> Any:
@@ -47,7 +61,9 @@ def decode(raw: bytes, max_bytes: int = MAX_BYTES) -> Any:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise JsoncError("it is not UTF-8") from error
+        is_other = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        line = None if is_other else _line_at(raw[: error.start].decode("utf-8-sig"))
+        raise JsoncError(words.utf_16() if is_other else words.not_utf_8(), line) from error
     if not text.strip():
         return {}
     try:
@@ -55,41 +71,49 @@ def decode(raw: bytes, max_bytes: int = MAX_BYTES) -> Any:
     except pyjson5.Json5EOF as error:
         if not _has_tokens(text):  # nothing but comments
             return {}
-        raise JsoncError("it is not valid JSON", _line_of(text, error)) from error
+        raise _invalid(text, error) from error
     except pyjson5.Json5NestingTooDeep as error:
         raise JsoncError("it is nested too deeply") from error
     except pyjson5.Json5Exception as error:
-        raise JsoncError("it is not valid JSON", _line_of(text, error)) from error
+        raise _invalid(text, error) from error
 
 
-def lines(raw: bytes) -> dict[Path, int]:
+@lru_cache(maxsize=8)  # the same few files are read at each command
+def lines(raw: bytes) -> Lines:
     """Return the line of every value in valid *raw*, by the value's path."""
-    found: dict[Path, int] = {}
+    found = Lines({}, {})
     stack: list[_Level] = []
     line = 1
     for match in _TOKEN.finditer(raw.decode("utf-8-sig", "replace")):
         kind, symbol = match.lastgroup, match.group()
         if kind != "skip":
             _take(symbol, kind == "punct", line, stack, found)
-        line += symbol.count("\n")
+        line += _breaks(symbol)
     return found
 
 
-def _take(symbol: str, is_punctuation: bool, line: int, stack: list[_Level], found: dict[Path, int]) -> None:
+def _take(symbol: str, is_punctuation: bool, line: int, stack: list[_Level], found: Lines) -> None:
     level = stack[-1] if stack else None
-    if not is_punctuation:
-        if level and not level.is_list and level.key is None:
-            level.key = _plain(symbol)
-        else:
-            found.setdefault(_place(level), line)
-    elif symbol in "{[":
+    if not is_punctuation and level and not level.is_list and level.key is None:
+        _take_key(_plain(symbol), line, level, found)
+    elif not is_punctuation or symbol in "{[":
         path = _place(level)
-        found.setdefault(path, line)
-        stack.append(_Level(path, is_list=symbol == "["))
+        if level is None or level.is_list:
+            found.of[path] = line
+        if is_punctuation:
+            stack.append(_Level(path, is_list=symbol == "["))
     elif symbol in "}]" and stack:
         stack.pop()
     elif symbol == "," and level:
         level.index, level.key = level.index + 1, None
+
+
+def _take_key(key: str, line: int, level: _Level, found: Lines) -> None:
+    level.key = key
+    path = _place(level)
+    if key in level.keys:
+        found.twice[path] = level.keys[key]
+    level.keys[key] = found.of[path] = line
 
 
 def _place(level: _Level | None) -> Path:
@@ -111,7 +135,26 @@ def _plain(symbol: str) -> str:
     return symbol[1:-1] if symbol[0] == "'" else symbol
 
 
-def _line_of(text: str, error: pyjson5.Json5Exception) -> int | None:
+def _invalid(text: str, error: pyjson5.Json5Exception) -> JsoncError:
+    if "\0" in text:  # every other character of the simple ones, in UTF-16
+        return JsoncError(words.utf_16())
     # Only the first argument is the message; the others hold what was decoded so far, keys included.
-    near = re.search(r"near (\d+)", str(error.args[0]))
-    return text.count("\n", 0, int(near.group(1)) - 1) + 1 if near else None
+    message = str(error.args[0])
+    near = re.search(r"near (\d+)", message)
+    if near is None:
+        return JsoncError(words.not_json(message))
+    at = int(near.group(1)) - 1
+    if isinstance(error, pyjson5.Json5ExtraData):  # that is where the value ends
+        rest = (match.start() for match in _TOKEN.finditer(text, at + 1) if match.lastgroup != "skip")
+        at = next(rest, at)
+    return JsoncError(words.not_json(message), _line_at(text[:at]))
+
+
+def _line_at(before: str) -> int:
+    """Return the line of what follows *before*."""
+    return _breaks(before) + 1
+
+
+def _breaks(text: str) -> int:
+    """Count the line breaks in *text*, as editors do: CR and LF together are one."""
+    return text.count("\n") + text.count("\r") - text.count("\r\n")

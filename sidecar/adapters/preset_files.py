@@ -101,8 +101,7 @@ class PresetFiles:
             return presets.parse(toml)
         except MappingError as error:
             file = self.own[name]  # ours are tested
-            line = presets.line_of(toml, error.place)
-            raise _refused(file, words.plainly(error.reason), line, error.place) from error
+            raise _refused(file, words.plainly(error.reason), error.line, error.place) from error
 
 
 def _refused(file: Path, message: str, line: int | None = None, place: str = "") -> PresetRefusedError:

@@ -43,8 +43,9 @@ def mapping(file: Path) -> Mapping:
     except jsonc.JsoncError as error:
         raise InputError(words.placed(str(file), error.line, None, error.reason)) from error
     except MappingError as error:
-        line = None if _is_json(file) else presets.line_of(text, error.place)
-        raise InputError(words.placed(str(file), line, error.place, words.plainly(error.reason))) from error
+        raise InputError(
+            words.placed(str(file), error.line, error.place, words.plainly(error.reason))
+        ) from error
 
 
 def _is_json(file: Path) -> bool:

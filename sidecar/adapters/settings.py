@@ -207,5 +207,11 @@ class ProjectSettings(Struct, frozen=True, rename="camel"):
 PROJECT_MAY_SET: dict[str, bool] = {"enabled": False, "toasts": False, "autoRoute": False, "dryRun": True}
 """The one value that a project may give to each switch: a project can only make us do less."""
 
+SETTING_KEYS = frozenset(row.encode_name for row in msgspec.structs.fields(Settings))
+"""What may be set at all."""
+
+PROJECT_KEYS = frozenset(row.encode_name for row in msgspec.structs.fields(ProjectSettings))
+"""What a project may set some of."""
+
 ENTRY_KEYS = frozenset(row.encode_name for row in msgspec.structs.fields(ProviderEntry))
 """What may be set for a provider; a project may only switch it off."""

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, Final
 
 import msgspec
 
+from sidecar.nearest import nearest
 from sidecar.plain import is_list, is_object
 from sidecar.quota.exchange import PARAMETER
 from sidecar.quota.expressions import ExpressionError, check, fields_of, inserts, uses
@@ -33,11 +33,12 @@ _AUTH: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+: ?[\x20-\x7e]*\{key\}[\x
 class MappingError(ValueError):
     """A mapping that can't work: where in it, and why."""
 
-    def __init__(self, place: str, reason: str) -> None:
-        """Take the *place*, like `windows[0].limit`; empty for the whole mapping."""
+    def __init__(self, place: str, reason: str, line: int | None = None) -> None:
+        """Take the *place*, like `windows[0].limit`, empty for the whole mapping; and the line, if known."""
         super().__init__(f"{place}: {reason}" if place else reason)
         self.place = place
         self.reason = reason
+        self.line = line
 
 
 def from_data(data: Any) -> Mapping:
@@ -76,7 +77,7 @@ def config_used(mapping: Mapping) -> set[str]:
 
 def _why_not(message: str) -> MappingError:
     at = _AT.search(message)
-    place, reason = (at[1] if at else ""), _AT.sub("", message)
+    place, reason = (at[1].partition("[...]")[0] if at else ""), _AT.sub("", message)
     if (place in ("windows", "requests")) and reason.endswith("got `object`"):
         return MappingError(place, f"each stands under [[{place}]], with two brackets")
     if "`str" in reason and re.search(r"got `(int|float|bool)`", reason):
@@ -85,8 +86,8 @@ def _why_not(message: str) -> MappingError:
     if unknown is None:
         return MappingError(place, reason)
     owner = WindowMapping if place.startswith("windows") else RequestMapping if place else Mapping
-    near = get_close_matches(unknown[1].lower(), owner.__struct_fields__, 1)
-    cure = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(owner.__struct_fields__)}"
+    near = nearest(unknown[1], owner.__struct_fields__)
+    cure = f"did you mean {near!r}?" if near else f"there are {', '.join(owner.__struct_fields__)}"
     if owner is not Mapping and unknown[1] in Mapping.__struct_fields__:
         cure = "it stands before the first [[...]]"
     return MappingError(f"{place}.{unknown[1]}".lstrip("."), f"unknown key; {cure}")
@@ -155,7 +156,8 @@ def _check_request(place: str, request: RequestMapping) -> None:
         )
     for name in (*request.headers, *([] if request.auth == NO_AUTH else [request.auth.partition(":")[0]])):
         if name.lower() in RESERVED_HEADERS:
-            raise MappingError(place, f"the header {name!r} is not yours to set")
+            at = f"{place}.headers.{name}" if name in request.headers else f"{place}.auth"
+            raise MappingError(at, f"the header {name!r} is not yours to set")
     if request.json is not None and request.method != "POST":
         raise MappingError(f"{place}.json", 'only a POST has a body; set method = "POST"')
 

@@ -2,6 +2,8 @@
 
 import re
 import tomllib
+from collections import Counter
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -13,7 +15,10 @@ from sidecar.quota.mapping_checks import MappingError, from_data
 _FOLDER: Final = files("sidecar.quota") / "presets"
 _OWN: Final = re.compile(r"^providers = \[(.*)\]", re.MULTILINE)
 _PASSIVE: Final = re.compile(r"^requests = \[\]", re.MULTILINE)
-_PLACE: Final = re.compile(r"(windows|requests)\[(\d+)\](?:\.(\w+))?")
+_AT: Final = re.compile(r" \(at line (\d+), column \d+\)")
+_TABLE: Final = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
+_KEY: Final = re.compile(r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
+_PART: Final = re.compile(r"[\w-]+|\"[^\"]*\"|'[^']*'")
 
 
 @cache
@@ -74,8 +79,14 @@ def parse(toml: str) -> Mapping:
     try:
         data = tomllib.loads(toml)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise MappingError("", f"it is not TOML: {error}{_cure(toml, str(error))}") from error
-    return from_data(data)
+        at = _AT.search(str(error))
+        reason = _AT.sub("", str(error))
+        fault = f"it is not TOML: {reason[:1].lower()}{reason[1:]}{_cure(toml, reason)}"
+        raise MappingError("", fault, int(at[1]) if at else None) from error
+    try:
+        return from_data(data)
+    except MappingError as error:
+        raise MappingError(error.place, error.reason, _line_of(toml, error.place)) from error
 
 
 def _cure(toml: str, message: str) -> str:
@@ -89,17 +100,38 @@ def _cure(toml: str, message: str) -> str:
     return ""
 
 
-def line_of(toml: str, place: str) -> int | None:
-    """Return the line in *toml* where *place* (as in a `MappingError`) most likely stands."""
-    match = _PLACE.match(place)
-    lines = toml.splitlines()
-    first, key = 0, place.partition(".")[0]
-    if match:
-        headers = [number for number, line in enumerate(lines) if line.strip() == f"[[{match[1]}]]"]
-        if int(match[2]) >= len(headers):
-            return None
-        first, key = headers[int(match[2])], match[3]
-    for number, line in enumerate(lines[first:], first + 1):
-        if key is None or re.match(rf"\s*{re.escape(key)}\s*=", line):
-            return number
-    return first + 1 if match else None
+def _line_of(toml: str, place: str) -> int | None:
+    """Return the line in *toml* of *place* (as in a `MappingError`), else of what it stands in."""
+    lines = dict(_places(toml))
+    steps = re.findall(r"[.\[]?[^.\[]+", place)
+    for count in range(len(steps), 0, -1):
+        if line := lines.get("".join(steps[:count])):
+            return line
+    return None
+
+
+def _places(toml: str) -> Iterator[tuple[str, int]]:
+    """Yield the place of every table and key that stands at the start of a line of valid *toml*."""
+    table, counts = "", Counter[str]()
+    for number, line in enumerate(_without_long_texts(toml).split("\n"), 1):
+        if header := _TABLE.match(line):
+            name = _joined(header[2])
+            if header[1] == "[[":
+                table = f"{name}[{counts[name]}]"
+                counts[name] += 1
+            else:
+                parent, dot, rest = name.partition(".")  # of the last of its kind
+                table = f"{parent}[{counts[parent] - 1}]{dot}{rest}" if counts[parent] else name
+            yield table, number
+        elif key := _KEY.match(line):
+            yield f"{table}.{_joined(key[1])}".lstrip("."), number
+
+
+def _joined(key: str) -> str:
+    """Return a key of TOML without its quotes and spaces."""
+    return ".".join(part.strip("\"'") for part in _PART.findall(key))
+
+
+def _without_long_texts(toml: str) -> str:
+    """Leave out what stands in texts of several lines, but for the ends of lines."""
+    return re.sub(r"(\"{3}|'{3}).*?\1", lambda text: "\n" * text[0].count("\n"), toml, flags=re.DOTALL)

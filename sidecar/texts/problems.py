@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
+
+from sidecar.nearest import ALIKE, nearest
 
 MAX_QUOTED = 40
 
@@ -10,6 +11,18 @@ MAX_QUOTED = 40
 def quoted(text: str) -> str:
     """Quote what a file says: nothing in it can move the cursor or fill the screen."""
     return repr(text if len(text) <= MAX_QUOTED else f"{text[: MAX_QUOTED - 1]}…")
+
+
+def meant(word: str, known: Iterable[str], otherwise: str, alike: float = ALIKE) -> str:
+    """Ask for the nearest of the *known* words, or say *otherwise* where none is near."""
+    near = nearest(word, known, alike)
+    return f"did you mean {near!r}?" if near else otherwise
+
+
+def one_of(word: str, known: Iterable[str], alike: float = ALIKE) -> str:
+    """Ask for the nearest of the *known* words, or name them all."""
+    names = list(known)
+    return meant(word, names, f"there are {', '.join(names)}", alike)
 
 
 def broken_file(reason: str, has_last_good: bool) -> str:
@@ -63,10 +76,7 @@ def invalid(reason: str) -> str:
 
 
 def no_choice(value: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = get_close_matches(value, names, 1)
-    cure = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-    return f"{quoted(value)} is not known here; {cure}"
+    return f"{quoted(value)} is not known here; {one_of(value, known)}"
 
 
 def plainly(reason: str) -> str:
@@ -80,8 +90,11 @@ def plainly(reason: str) -> str:
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    near = get_close_matches(key, list(known), 1)
-    return f"unknown key {quoted(key)}" + (f"; did you mean {near[0]!r}?" if near else "; it is ignored")
+    return f"unknown key {quoted(key)}; {meant(key, known, 'it is ignored')}"
+
+
+def set_twice(line: int) -> str:
+    return f"is set twice; what stands in line {line} is ignored"
 
 
 def not_for_projects() -> str:
@@ -128,27 +141,18 @@ def shell_variable(name: str) -> str:
 
 
 def no_base_url(provider_id: str, known: Iterable[str]) -> str:
-    near = get_close_matches(provider_id, list(known), 1)
     return (
         f"has no baseURL, and provider.{provider_id}.options.baseURL is not in the global opencode.json; "
-        + (f"did you mean {near[0]!r}?" if near else "set one of the two")
+        + meant(provider_id, known, "set one of the two")
     )
 
 
 def unknown_preset(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = get_close_matches(name, names, 1)
-    return f"there is no preset {quoted(name)}; " + (
-        f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-    )
+    return f"there is no preset {quoted(name)}; {one_of(name, known)}"
 
 
 def unknown_class(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = get_close_matches(name, names, 1, 0.5)
-    return f"there is no class {quoted(name)}; " + (
-        f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-    )
+    return f"there is no class {quoted(name)}; {one_of(name, known, 0.5)}"
 
 
 def bad_pattern(reason: str) -> str:

@@ -1,10 +1,10 @@
 """What can be wrong with routes, in words: each names the cure. The place is added elsewhere."""
 
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from typing import Final
 
-from sidecar.texts.problems import quoted
+from sidecar.nearest import nearest
+from sidecar.texts.problems import meant, one_of, quoted
 
 _ALIKE: Final = 0.8
 """From here on two ids are taken for one, misspelled."""
@@ -15,10 +15,7 @@ def too_few() -> str:
 
 
 def unknown_strategy(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = get_close_matches(name, names, 1)
-    cure = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-    return f"there is no strategy {quoted(name)}; {cure}"
+    return f"there is no strategy {quoted(name)}; {one_of(name, known)}"
 
 
 def listed_twice() -> str:
@@ -26,14 +23,12 @@ def listed_twice() -> str:
 
 
 def almost_provider(provider_id: str, known: Iterable[str]) -> Iterator[str]:
-    near = get_close_matches(provider_id, list(known), 1, _ALIKE)
-    if near:
-        yield f"OpenCode has no provider {quoted(provider_id)}; did you mean {near[0]!r}?"
+    if near := nearest(provider_id, known, _ALIKE):
+        yield f"OpenCode has no provider {quoted(provider_id)}; did you mean {near!r}?"
 
 
 def unknown_model(provider_id: str, model_id: str, known: Iterable[str]) -> str:
-    near = get_close_matches(model_id, list(known), 1)
-    cure = f"did you mean {near[0]!r}?" if near else "`opencode models` lists them"
+    cure = meant(model_id, known, "`opencode models` lists them")
     return f"the provider {quoted(provider_id)} has no model {quoted(model_id)} in OpenCode; {cure}"
 
 
@@ -61,8 +56,7 @@ def no_router_of_routers() -> str:
 
 def has_no_such_model(provider_id: str, model_id: str, known: Iterable[str]) -> str:
     if provider_id not in (names := list(known)):
-        near = get_close_matches(provider_id, names, 1)
-        cure = f"did you mean {near[0]!r}?" if near else "`opencode models` lists what there is"
+        cure = meant(provider_id, names, "`opencode models` lists what there is")
         return f"OpenCode has no provider {quoted(provider_id)}; {cure}"
     cure = f'write "{provider_id}/..." with the id that it has there'
     return f"the provider {quoted(provider_id)} has no model called {quoted(model_id)}; {cure}"
