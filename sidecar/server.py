@@ -49,7 +49,7 @@ from sidecar.protocol import (
 from sidecar.rpc.dispatcher import Dispatcher, Handler
 from sidecar.rpc.envelope import RpcError
 from sidecar.rpc.framing import LineBuffer
-from sidecar.rpc.stdio import Writer, on_hangup, read, take_stdout, wake_when_orphaned
+from sidecar.rpc.stdio import Writer, read, take_stdout, wake_when_orphaned
 from sidecar.services.errors import RelativeDirectoryError, UnknownCommandError, UnknownWorkspaceError
 
 if TYPE_CHECKING:
@@ -86,7 +86,6 @@ def serve(environ: Mapping[str, str]) -> None:
     """Serve the host at the other end of stdin and stdout until it goes away."""
     wire = take_stdout()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host's Ctrl-C is not for us: we end at EOF
-    on_hangup(0, _end_soon)
     anyio.run(_serve, wire, environ)
 
 
@@ -105,11 +104,12 @@ async def _serve(wire: int, environ: Mapping[str, str]) -> None:
         reading = anyio.CancelScope()
         server = Server(find_places(environ), environ, dispatcher, tasks, stop=reading.cancel)
         with reading:
-            await read(0, receive)
+            await read(0, receive, _end_soon)
         _end_soon()
         tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):
             await server.aclose()
+    await writer.aclose()  # what was cancelled has answered too
 
 
 class Server:

@@ -1,17 +1,26 @@
 """How the real child ends: at EOF within a second, whatever hangs in it."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
 from tests.bed.processes import wait_until
-from tests.bed.program import HANG, patched
+from tests.bed.program import BY_THREADS, HANG, patched
 from tests.bed.replies import Fault, Reply
-from tests.bed.sidecar import Sidecar
+from tests.bed.sidecar import SERVE, Sidecar
 from tests.test_server_process import QUOTA, entry
 
 END_S = 1.5
 """The sidecar's second, and half of one for a machine that is busy."""
+
+
+@pytest.fixture(params=[SERVE, patched(BY_THREADS, "serve")], ids=["loop", "threads"])
+def child(request: pytest.FixtureRequest, home: Home) -> Iterator[Sidecar]:
+    """Start a sidecar in the home, with its wire in both ways."""
+    with Sidecar(home.env, home.path, request.param) as one:
+        yield one
 
 
 def test_shutdown_is_answered_and_ends_it_with_stdin_still_open(child: Sidecar) -> None:
@@ -71,8 +80,9 @@ def test_eof_ends_it_within_a_second_while_the_disk_hangs(home: Home, gateway: G
         assert child.end(END_S) == 0
 
 
-def test_eof_ends_it_within_a_second_while_the_event_loop_hangs(home: Home) -> None:
-    hang = (
+@pytest.mark.parametrize("way", ["", BY_THREADS], ids=["loop", "threads"])
+def test_eof_ends_it_within_a_second_while_the_event_loop_hangs(home: Home, way: str) -> None:
+    hang = way + (
         "import threading, sidecar.server as server\n"
         "server.Server._acknowledge = lambda *_: threading.Event().wait()\n"
     )

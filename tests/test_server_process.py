@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from sidecar.server import RESPONSE_HEADER_PREFIXES
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
 from tests.bed.processes import wait_until
-from tests.bed.program import patched
+from tests.bed.program import BY_THREADS, patched
 from tests.bed.replies import Reply
 from tests.bed.sidecar import SERVE, Sidecar
 
@@ -30,6 +31,13 @@ HANDSHAKE = {
     "sidecarVersion": __version__,
     "responseHeaderPrefixes": RESPONSE_HEADER_PREFIXES,
 }
+
+
+@pytest.fixture(params=[SERVE, patched(BY_THREADS, "serve")], ids=["loop", "threads"])
+def child(request: pytest.FixtureRequest, home: Home) -> Iterator[Sidecar]:
+    """Start a sidecar in the home, with its wire in both ways."""
+    with Sidecar(home.env, home.path, request.param) as one:
+        yield one
 
 
 def entry(gateway: Gateway, **more: object) -> dict[str, Any]:

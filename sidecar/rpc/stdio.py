@@ -1,4 +1,8 @@
-"""stdin and stdout as the wire: pipes of the event loop, and fd 1 taken away from everybody else."""
+"""stdin and stdout as the wire, and fd 1 taken away from everybody else.
+
+On Linux the event loop waits for both pipes. Elsewhere each has a thread: Windows' loop can't wait for
+ordinary pipes, macOS' poll can't be asked for nothing but their end, and a file or a terminal is no pipe.
+"""
 
 import asyncio
 import os
@@ -8,7 +12,8 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from queue import SimpleQueue
 from typing import Final
 
 import anyio.to_thread
@@ -26,19 +31,6 @@ def take_stdout() -> int:
     return wire
 
 
-def on_hangup(fd: int, do: Callable[[], None]) -> None:
-    """Do this when the peer has closed *fd*, in a thread: the event loop itself may hang."""
-
-    def watch() -> None:
-        poll = select.poll()
-        poll.register(fd, 0)  # no event but the end
-        poll.poll()
-        do()
-
-    if hasattr(select, "poll"):
-        threading.Thread(target=watch, name="hangup", daemon=True).start()
-
-
 def wake_when_orphaned() -> None:
     """Be continued when the parent ends: stopped, nobody sees the end of stdin. Only Linux can do that."""
     if sys.platform == "linux":
@@ -47,12 +39,25 @@ def wake_when_orphaned() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
 
 
-async def read(fd: int, on_chunk: Callable[[bytes], None]) -> None:
-    """Call *on_chunk* with what comes from *fd*, inside the event loop, until its end."""
-    if not _is_pollable(fd):
-        while chunk := await anyio.to_thread.run_sync(os.read, fd, CHUNK_BYTES, abandon_on_cancel=True):
-            on_chunk(chunk)
-        return
+def waits_in_loop(fd: int) -> bool:
+    """Say whether the event loop can wait for *fd*."""
+    mode = os.fstat(fd).st_mode
+    return sys.platform == "linux" and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
+
+
+async def read(fd: int, on_chunk: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
+    """Call *on_chunk* with what comes from *fd*, inside the event loop, until its end.
+
+    *on_end* is called in a thread when the peer has closed *fd*, also while the event loop hangs.
+    """
+    if waits_in_loop(fd):
+        await _read_in_loop(fd, on_chunk, on_end)
+    else:
+        await _read_in_thread(fd, on_chunk, on_end)
+
+
+async def _read_in_loop(fd: int, on_chunk: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
+    threading.Thread(target=_watch, args=(fd, on_end), name="hangup", daemon=True).start()
     reader = _Reader(on_chunk)
     pipe = os.fdopen(fd, "rb", buffering=0, closefd=False)
     transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: reader, pipe)
@@ -60,6 +65,14 @@ async def read(fd: int, on_chunk: Callable[[bytes], None]) -> None:
         await reader.ended.wait()
     finally:
         transport.close()
+
+
+def _watch(fd: int, on_end: Callable[[], None]) -> None:
+    if sys.platform == "linux":  # nobody else comes here, and not all have it
+        poll = select.poll()
+        poll.register(fd, 0)  # no event but the end
+        poll.poll()
+        on_end()
 
 
 class _Reader(asyncio.Protocol):
@@ -76,22 +89,54 @@ class _Reader(asyncio.Protocol):
         self.ended.set()
 
 
+async def _read_in_thread(fd: int, on_chunk: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
+    """Read on while the event loop hangs, or its end would not be seen: what comes meanwhile is kept."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def pump() -> None:
+        with suppress(OSError):
+            while chunk := os.read(fd, CHUNK_BYTES):
+                loop.call_soon_threadsafe(on_chunk, chunk)
+        on_end()
+        loop.call_soon_threadsafe(ended.set)
+
+    def run() -> None:
+        with suppress(RuntimeError):  # the event loop is closed
+            pump()
+
+    threading.Thread(target=run, name="stdin", daemon=True).start()
+    await ended.wait()
+
+
 class Writer:
-    """Writes to *fd* in order, without ever blocking the event loop on a pipe."""
+    """Writes to *fd* in order, without ever blocking the event loop."""
 
     def __init__(self, fd: int) -> None:
         """Own the descriptor *fd*."""
         self._fd = fd
         self._transport: asyncio.WriteTransport | None = None
+        self._unsent: SimpleQueue[bytes] = SimpleQueue()
+        self._thread = threading.Thread(target=self._send_all, name="stdout", daemon=True)
         self._held: list[bytes] | None = None
         self.closed = False
 
     async def open(self) -> None:
         """Connect to the running event loop."""
-        if _is_pollable(self._fd):
-            loop = asyncio.get_running_loop()
-            pipe = os.fdopen(self._fd, "wb", buffering=0, closefd=False)
-            self._transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, pipe)
+        if not waits_in_loop(self._fd):
+            self._thread.start()
+            return
+        loop = asyncio.get_running_loop()
+        pipe = os.fdopen(self._fd, "wb", buffering=0, closefd=False)
+        self._transport, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, pipe)
+
+    async def aclose(self) -> None:
+        """Let what was written go, and write no more."""
+        if self._transport is not None:
+            self._transport.close()
+        else:
+            self._unsent.put(b"")
+            await anyio.to_thread.run_sync(self._thread.join, abandon_on_cancel=True)
 
     @contextmanager
     def together(self) -> Generator[None]:
@@ -108,20 +153,14 @@ class Writer:
         """Send *data* whole; after the peer has gone this does nothing."""
         if self._held is not None:
             self._held.append(data)
-            return
-        if self.closed:
-            return
-        if self._transport is not None:
+        elif self._transport is not None:
             self._transport.write(data)
-            return
-        try:
-            while data:
-                data = data[os.write(self._fd, data) :]
-        except OSError:
-            self.closed = True
+        elif data and not self.closed:
+            self._unsent.put(data)
 
-
-def _is_pollable(fd: int) -> bool:
-    """Say whether the event loop can wait for *fd*; a file, a terminal or Windows needs a thread."""
-    mode = os.fstat(fd).st_mode
-    return sys.platform != "win32" and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
+    def _send_all(self) -> None:
+        with suppress(OSError):
+            while data := self._unsent.get():
+                while data:
+                    data = data[os.write(self._fd, data) :]
+        self.closed = True

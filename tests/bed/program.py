@@ -21,6 +21,9 @@ HANG: Final = (
 )
 """A resolver that never answers for names under .test."""
 
+BY_THREADS: Final = "import sidecar.rpc.stdio as stdio\nstdio.waits_in_loop = lambda _: False\n"
+"""The wire as macOS and Windows have it."""
+
 
 def patched(code: str, *arguments: str) -> tuple[str, ...]:
     """Return Python's own arguments for the same program that runs *code* first."""
