@@ -2,8 +2,8 @@
  * Slash commands without a model: offered to the host, marked when typed, answered in the model's place, and
  * dropped from every later turn. The words are the sidecar's; without it, those of `host.json`.
  */
-import type { Hooks } from "@opencode-ai/plugin"
 import type { Sidecar } from "./child.ts"
+import type { ChatMessage, CommandBefore, Config, Transform } from "./host.ts"
 import type { HostFacts } from "./host-file.ts"
 import type { Problem } from "./launch.ts"
 import { setBounded, type Tag } from "./tagged-fetch.ts"
@@ -13,11 +13,7 @@ const MAX_KEPT = 256
 const MARK = "opencode-quota-sidecar"
 
 type Typed = { command: string; arguments: string; amidWork?: boolean }
-type Before = Parameters<NonNullable<Hooks["command.execute.before"]>>
-type ChatMessage = Parameters<NonNullable<Hooks["chat.message"]>>
-type Transform = Parameters<NonNullable<Hooks["experimental.chat.messages.transform"]>>
-type Config = Parameters<NonNullable<Hooks["config"]>>[0]
-type Turn = Transform[1]["messages"][number]
+type Turn = Transform["messages"][number]
 
 export class Commands {
   /** By message id: what was typed, and what was said to it. */
@@ -46,14 +42,14 @@ export class Commands {
   }
 
   /** The typed line as one part that carries our mark; the host keeps it with the message. */
-  markParts({ command, arguments: typed }: Before[0], { parts }: Before[1]) {
+  markParts(...[{ command, arguments: typed }, { parts }]: CommandBefore) {
     const metadata = { [MARK]: { command, arguments: typed } }
     const part = { type: "text", text: `/${command} ${typed}`.trim(), metadata }
     parts.splice(0, parts.length, part as unknown as Turn["parts"][number])
   }
 
   /** Whether the message is one of our commands. */
-  markMessage({ message, parts }: ChatMessage[1]): boolean {
+  markMessage({ message, parts }: ChatMessage): boolean {
     const typed = markOf(parts)
     if (typed) setBounded(this.#typed, message.id, typed, MAX_KEPT)
     return typed !== undefined
@@ -78,7 +74,7 @@ export class Commands {
    * Takes our questions and their answers out of a turn, but for the one that is being answered. Typed while the
    * model had work to do, that one is answered in between: what the model owes is asked for right after it.
    */
-  forget({ messages }: Transform[1]) {
+  forget({ messages }: Transform) {
     const current = messages.findLast(({ info }) => info.role === "user")?.info.id
     const gone = new Set<string>()
     for (const { info, parts } of messages) {

@@ -1,5 +1,7 @@
 /**
- * OpenCode's side: every call to it and every shape that we take from it. A second host is a second file.
+ * OpenCode's side: every call to it, and its types. A second host is a second file, with a class like `Host` and with
+ * hooks of its own, called as `hooksOf` in index.ts does: at its start, at a command, before a turn, before a request
+ * (`purposeOf`), at an event, at its end.
  */
 import type { Hooks, PluginInput } from "@opencode-ai/plugin"
 import type {
@@ -14,7 +16,13 @@ import { setBounded } from "./tagged-fetch.ts"
 
 type Loose = Record<string, unknown>
 export type Event = { type: string; properties: unknown }
-type Headers = Parameters<NonNullable<Hooks["chat.headers"]>>
+type HookOf<Name extends keyof Hooks> = Parameters<Extract<Hooks[Name], (...args: never[]) => unknown>>
+
+export type { Hooks, Plugin } from "@opencode-ai/plugin"
+export type Config = HookOf<"config">[0]
+export type CommandBefore = HookOf<"command.execute.before">
+export type ChatMessage = HookOf<"chat.message">[1]
+export type Transform = HookOf<"experimental.chat.messages.transform">[1]
 type Facts = Omit<WorkspaceOpenParams, "directory">
 /** How a turn ended. */
 export type TurnError = Pick<SessionErrorParams, "errorName" | "errorMessage" | "status">
@@ -92,6 +100,12 @@ export class Host {
     }
   }
 
+  /** The session that has begun to work, if the event says so. */
+  busy({ type, properties }: Event): string | undefined {
+    const { sessionID, status } = Object(properties)
+    return type === "session.status" && Object(status).type === "busy" ? sessionID : undefined
+  }
+
   /** A turn that has ended with an error which another model might not have. */
   failed({ type, properties }: Event): { sessionId: string; error: TurnError } | undefined {
     const { sessionID, error } = Object(properties)
@@ -145,7 +159,7 @@ export class Host {
 }
 
 /** What a request to a model is for, as `chat.headers` has it. On 1.2 and 1.3 the agent comes whole, not by name. */
-export function purposeOf({ sessionID, agent, model, message }: Headers[0]) {
+export function purposeOf({ sessionID, agent, model, message }: HookOf<"chat.headers">[0]) {
   const name = Object(agent).name ?? agent
   const target = { providerId: model.providerID, modelId: model.id }
   return { sessionId: sessionID, messageId: message.id, agent: String(name), target }

@@ -3,11 +3,10 @@
  * A hook never throws and never waits without a deadline; with no sidecar, everything goes its usual way.
  */
 import { join } from "node:path"
-import type { Hooks, Plugin } from "@opencode-ai/plugin"
 import { sendPlanned } from "./attempts.ts"
 import { isTexts, Sidecar } from "./child.ts"
 import { Commands } from "./commands.ts"
-import { Host, purposeOf } from "./host.ts"
+import { type Hooks, Host, type Plugin, purposeOf } from "./host.ts"
 import { HostFacts } from "./host-file.ts"
 import { checkoutLaunch, findLaunch, Log, ownWheel, stateDirectory } from "./launch.ts"
 import { Preparation, type PreparationEvents } from "./prepare.ts"

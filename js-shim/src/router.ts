@@ -2,8 +2,8 @@
  * The provider whose models are virtual: offered to the host, and never called. Where a turn or a request of one goes
  * is the sidecar's to say; a turn of which nobody can say it goes to the model's default, and its session comes back.
  */
-import type { Hooks } from "@opencode-ai/plugin"
 import type { Sidecar } from "./child.ts"
+import type { Config } from "./host.ts"
 import type { HostFacts } from "./host-file.ts"
 import { type HostModel, ROUTER, type Target } from "./protocol.gen.ts"
 import { setBounded } from "./tagged-fetch.ts"
@@ -14,7 +14,6 @@ const GUESSED_NPM = "@ai-sdk/openai-compatible"
 /** The host builds a request's URL from it, which nobody may call. */
 const OPTIONS = { baseURL: `https://${ROUTER}.invalid/v1`, apiKey: "none" }
 
-type Config = Parameters<NonNullable<Hooks["config"]>>[0]
 type Provider = NonNullable<Config["provider"]>[string]
 type Model = NonNullable<Provider["models"]>[string]
 

@@ -2,10 +2,9 @@
  * A user's turn as a whole: asked about before it begins, told of when it is done or has failed, and done again with
  * another model where the sidecar says so. Which model, and whether at all, is the sidecar's to say.
  */
-import type { Hooks } from "@opencode-ai/plugin"
 import type { Sidecar } from "./child.ts"
 import { isTarget } from "./edits.ts"
-import type { Event, Host, TurnError } from "./host.ts"
+import type { ChatMessage, Event, Host, TurnError } from "./host.ts"
 import type { SessionIdleParams, SessionResumeParams, TurnRouteParams } from "./protocol.gen.ts"
 import { isSame, isVirtual, type Router } from "./router.ts"
 import { setBounded, type Tag } from "./tagged-fetch.ts"
@@ -17,8 +16,6 @@ const ROUTE_VIRTUAL_MS = 2_000
 const MAX_KEPT = 512
 /** The host rests twice after an error; a turn that is started before the second time never runs. */
 const RESTS = 2
-
-type Message = Parameters<NonNullable<Hooks["chat.message"]>>[1]["message"]
 
 export class Turns {
   /** By session: the error that its turn ended with, and how often it has come to rest since. */
@@ -35,7 +32,7 @@ export class Turns {
   }
 
   /** Changes the message's model if the turn is to go elsewhere. */
-  async route(host: Host, message: Message) {
+  async route(host: Host, message: ChatMessage["message"]) {
     const { sessionID: sessionId, agent, model } = message
     const about = { directory: host.directory, sessionId, agent, parentId: host.knownParentOf(sessionId) }
     const shown = { providerId: model.providerID, modelId: model.modelID }
@@ -60,8 +57,7 @@ export class Turns {
   }
 
   async hear(host: Host, event: Event) {
-    const { sessionID, status } = Object(event.properties)
-    if (event.type === "session.status" && Object(status).type === "busy") this.#failed.delete(sessionID)
+    this.#failed.delete(host.busy(event) ?? "")
     const failed = host.failed(event)
     if (failed) setBounded(this.#failed, failed.sessionId, { error: failed.error, rests: 0 }, MAX_KEPT)
     const finished = host.finished(event)

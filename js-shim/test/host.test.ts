@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { Host } from "../src/host.ts"
+import { Host, purposeOf } from "../src/host.ts"
 
 /** A directory whose host knows these sessions, and what it was asked. */
 function hostWith(sessions: Record<string, { parentID?: string }> = {}, health: unknown = {}) {
@@ -71,6 +71,20 @@ test.each([
 ])("its version is what its health says", async (health, hostVersion) => {
   expect(await hostWith({}, health).host.version()).toEqual({ hostVersion })
 })
+
+test.each(["title", { name: "title", mode: "primary" }])(
+  "a request is for an agent, however the host names it",
+  (agent) => {
+    const message = { id: "msg_1", role: "user" }
+    const input = { sessionID: "ses_1", agent, model: { providerID: "p", id: "m" }, provider: {}, message }
+    expect(purposeOf(input as never)).toEqual({
+      sessionId: "ses_1",
+      messageId: "msg_1",
+      agent: "title",
+      target: { providerId: "p", modelId: "m" },
+    })
+  },
+)
 
 test("a toast stays as long as it should, or as the host likes", async () => {
   const { host, asked } = hostWith()
