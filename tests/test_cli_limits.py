@@ -124,7 +124,7 @@ async def test_explain_as_data(home: Home) -> None:
 
 async def test_reset_forgets_and_says_what(home: Home) -> None:
     await happened(home)
-    done = run(home, "reset", "campus")
+    done = run(home, "reset", "--provider", "campus")
     assert (done.returncode, done.stderr) == (0, "")
     assert said(done.stdout) == (
         """\
@@ -145,7 +145,7 @@ def test_where_nothing_has_happened_there_is_nothing_to_tell(home: Home) -> None
     assert json.loads(run(home, "explain", "--json").stdout) == []
 
 
-@pytest.mark.parametrize("command", [("limits", "--provider", "x"), ("reset", "x")])
+@pytest.mark.parametrize("command", [("limits", "--provider", "x"), ("reset", "--provider", "x")])
 def test_an_unknown_provider_can_not_be_asked_for(home: Home, command: tuple[str, ...]) -> None:
     done = run(home, *command)
     assert (done.returncode, done.stdout) == (3, "")
@@ -158,7 +158,7 @@ def test_an_unknown_provider_can_not_be_asked_for(home: Home, command: tuple[str
 def test_explain_takes_from_1_to_200(home: Home, count: str) -> None:
     done = run(home, "explain", "-n", count)
     assert done.returncode == 2
-    assert done.stderr.endswith("argument -n: must be a whole number from 1 to 200\n")
+    assert done.stderr.startswith("quota-sidecar explain: -n/--count: must be a whole number from 1 to 200\n")
 
 
 def test_reset_fails_where_the_disk_does(home: Home) -> None:

@@ -315,6 +315,9 @@ The next request goes there as if nothing had happened."""
 
 def test_who_asks_for_an_unknown_provider_is_told_which_are_known() -> None:
     assert no_such_provider("x", ["a", "b"]) == "There is no provider 'x'. There are: a, b."
+    assert no_such_provider("Antropic", ["a", "anthropic"]) == (
+        "There is no provider 'Antropic'. Did you mean 'anthropic'?"
+    )
     assert no_such_provider("x", []) == (
         "There is no provider 'x': none is configured, and none was used yet."
     )

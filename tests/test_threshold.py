@@ -128,6 +128,6 @@ def test_as_data_the_comparison_is_a_field(home: Home, gateway: Gateway) -> None
 def test_a_threshold_is_a_number_from_0_to_100(home: Home, value: str) -> None:
     done = run(home, "status", f"--threshold={value}")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1] == (
-        "quota-sidecar status: error: argument --threshold: must be a number from 0 to 100"
+    assert done.stderr.splitlines()[0] == (
+        "quota-sidecar status: --threshold: must be a number from 0 to 100"
     )

@@ -1,15 +1,16 @@
-"""The terminal's commands, one module each. Exit codes: 0 done, 2 wrong arguments, 3 it could not be done.
+"""The terminal's commands, one module each.
 
-A command's module has `HELP`, `add_arguments` and `run`; what it needs is imported when it runs, because
-`serve` has to be ready in a moment.
+A command's module has `add_arguments` and `run`, and what its help says: `HELP` in the list of all, `ABOUT`
+above its options and `NOTES` below them, `EXAMPLES`, and `EXIT_CODES` where they mean more than
+`parser.CODES`. What it needs is imported when it runs, because `serve` has to be ready in a moment.
 """
 
-import argparse
 import io
 import os
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from typing import Final, NoReturn
 
 from sidecar import __version__
@@ -19,6 +20,7 @@ from sidecar.cli import (
     explain,
     limits,
     map_reply,
+    parser,
     prepare,
     presets,
     reset,
@@ -30,22 +32,30 @@ from sidecar.cli import (
 )
 from sidecar.preparation.places import use_environment
 
+ABOUT: Final = "What is left at your providers and gateways, and where requests go when one refuses."
+
 COMMANDS: Final = {
-    "status": status,
-    "usage": usage,
-    "route": route,
-    "limits": limits,
-    "explain": explain,
-    "reset": reset,
-    "doctor": doctor,
-    "presets": presets,
-    "map": map_reply,
-    "classify": classify,
-    "prepare": prepare,
-    "serve": serve,
-    "schema": schema,
+    "Every day": {
+        "status": status,
+        "usage": usage,
+        "limits": limits,
+        "explain": explain,
+        "reset": reset,
+    },
+    "To set it up, and to mend it": {
+        "doctor": doctor,
+        "presets": presets,
+        "map": map_reply,
+        "classify": classify,
+        "schema": schema,
+    },
+    "For scripts and programs": {
+        "route": route,
+        "prepare": prepare,
+        "serve": serve,
+    },
 }
-"""In the order in which `--help` lists them."""
+"""In the order in which `--help` lists them, by title and name."""
 
 
 def main() -> NoReturn:
@@ -54,31 +64,34 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that can't show a bar still gets the words
     _environment = use_environment()  # held until the end
-    arguments = _parser().parse_args()
+    code = _code()
+    if threading.active_count() > 1:
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
+        os._exit(code)  # the answer is out: a name that is still looked up must not keep the prompt
+    sys.exit(code)
+
+
+def _code() -> int:
+    """Return the exit code, with all that was said written out."""
     try:
-        code = arguments.run(arguments)
+        code = _run()
         sys.stdout.flush()
-        if threading.active_count() > 1:
-            os._exit(code)  # the answer is out: a name that is still looked up must not keep the prompt
-        sys.exit(code)
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except Exception as error:
         if not isinstance(error, BrokenPipeError):  # that is only whoever read our output and has gone
             traceback.print_exc()
         # Python would complain once more while it flushes what it could not write.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(3)  # Python's own 1 would say that too little is left
+        return 3  # Python's own 1 would say that too little is left
+    return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="quota-sidecar", description="What is left at your gateways and providers, and where from."
-    )
-    parser.add_argument("--version", action="version", version=f"quota-sidecar {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
-        own = commands.add_parser(name, help=command.HELP)
-        command.add_arguments(own)
-        own.set_defaults(run=command.run)
-    return parser
+def _run() -> int:
+    program = parser.program(ABOUT, f"quota-sidecar {__version__}", COMMANDS)
+    try:
+        arguments = parser.read(program, sys.argv[1:])
+    except SystemExit as end:  # help, or what is wrong, is printed
+        return end.code if isinstance(end.code, int) else 0
+    return arguments.run(arguments)

@@ -7,8 +7,8 @@ import time
 from typing import Final
 
 HELP: Final = "say what recorded refusals mean, one JSON object a line"
-DESCRIPTION: Final = "Print what each refusal on stdin means: one JSON line for each line that is not blank."
-EPILOG: Final = """\
+ABOUT: Final = "Print what each refusal on stdin means: one JSON line for each line that is not blank."
+NOTES: Final = """\
 Each line of stdin is an object with any of
   provider    OpenCode's id
   status      the HTTP status; null or absent: there was no answer
@@ -20,14 +20,17 @@ and each line of stdout is an object with class, scope, retry_after_s, reset_at 
 is not known is absent. The failurePatterns of the global quota-sidecar.jsonc are asked first.
 
 A line that can't be read is told on stderr and answered with {}: the lines of stdout stay beside
-those of stdin. The exit code is 3 then, else 0.
+those of stdin.
 """
+EXAMPLES: Final = ("""echo '{"status": 429, "body": "try again in 5m"}' | quota-sidecar classify""",)
+EXIT_CODES: Final = {
+    0: "done: every line was read",
+    3: "a line could not be read, or --now is no time",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the time to read at."""
-    parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--now", metavar="ISO", help="the time to read at, like 2026-11-21T00:00:00Z")
 
 

@@ -6,20 +6,23 @@ import sys
 import time
 from typing import Final
 
-from sidecar.cli.terminal import project
+from sidecar.cli.terminal import project, show
 
 HELP: Final = "look for problems, and say how each is cured"
-
-EPILOG: Final = """\
-Starts `opencode --version`, asks every gateway once, and changes nothing. No part of a key is shown: the
-page can go into a report of a bug as it is. Exit codes: 0 no problem, 1 problems, 3 it could not be done.
+ABOUT: Final = """\
+Look at every file, key and gateway, at OpenCode and at what is kept, and say of each problem how it is cured.
 """
+NOTES: Final = """\
+It starts `opencode --version`, asks every gateway once, and changes nothing. No part of a key is shown: the
+page can go into a report of a bug as it is.
+"""
+EXAMPLES: Final = ("quota-sidecar doctor", "quota-sidecar doctor --json | jq .problems")
+EXIT_CODES: Final = {0: "no problem was found", 1: "there are problems: they are at the end of the page"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the form."""
     parser.add_argument("--json", action="store_true", help="print data instead of text")
-    parser.epilog = EPILOG
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,5 +52,8 @@ async def _print(arguments: argparse.Namespace) -> int:
         return 3
     finally:
         await http.aclose()
-    sys.stdout.write((as_json(report) if arguments.json else render(report)) + "\n")
+    if arguments.json:
+        sys.stdout.write(as_json(report) + "\n")
+    else:
+        show(render(report))
     return 1 if report.problems else 0

@@ -6,22 +6,26 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from sidecar.cli.terminal import application, project
+from sidecar.cli.terminal import application, project, show
 
 HELP: Final = "print why the last requests went where they went"
-EPILOG: Final = """\
+ABOUT: Final = "Print the last decisions: who was considered in which order, who was out, and why."
+NOTES: Final = """\
 The newest comes first. Numbers are the order in which targets would be asked; what is out says why.
 A target is healthy (something is known to be left), unknown, at the reserve (no more than
 that is left, 5 percent by default), used up, limited (at a limit of your own), due (its wait is
 over, one request finds out) or cooling. What is used slower than its time lasts until it resets.
 """
+EXAMPLES: Final = ("quota-sidecar explain", "quota-sidecar explain --count 1 --json")
+EXIT_CODES: Final[dict[int, str]] = {}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take how many, and how."""
-    parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
     parser.add_argument("--json", action="store_true", help="print data instead of text")
-    parser.add_argument("-n", metavar="N", dest="count", type=_count, default=10, help="so many; default 10")
+    parser.add_argument(
+        "-n", "--count", metavar="N", type=_count, default=10, help="how many, 1 to 200; default 10"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,6 +49,8 @@ async def _print(arguments: argparse.Namespace) -> int:
     async with application() as services:
         width = services.place(project()).config.settings.width
         rows = await services.limits.explain(arguments.count)
-    text = as_json(rows) if arguments.json else explain(rows, time.time(), width)
-    sys.stdout.write(text + "\n")
+    if arguments.json:
+        sys.stdout.write(as_json(rows) + "\n")
+    else:
+        show(explain(rows, time.time(), width))
     return 0

@@ -4,9 +4,16 @@ import argparse
 import sys
 from typing import Final
 
-from sidecar.cli.terminal import application, project, refuse
+from sidecar.cli.terminal import application, project, refuse, show
 
-HELP: Final = "print who has to wait, what you use of your own limits, and the last decisions"
+HELP: Final = "print who has to wait, your own limits, and the last decisions"
+ABOUT: Final = """\
+Print the report of /rate_limit_status: who has to wait and until when, what you use of your own limits, and
+where the last requests went.
+"""
+NOTES: Final = ""
+EXAMPLES: Final = ("quota-sidecar limits", "quota-sidecar limits --provider anthropic")
+EXIT_CODES: Final = {3: "it could not be done: no such provider"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +40,8 @@ async def _print(arguments: argparse.Namespace) -> int:
             report = await services.limits.report(place, arguments.provider)
         except UnknownProviderError as error:
             return refuse(error)
-    text = as_json(report) if arguments.json else render(report, place.config.settings.width)
-    sys.stdout.write(text + "\n")
+    if arguments.json:
+        sys.stdout.write(as_json(report) + "\n")
+    else:
+        show(render(report, place.config.settings.width))
     return 0

@@ -7,25 +7,39 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-HELP: Final = "try a preset or a mapping of your own on a recorded reply; --help teaches the language"
-DESCRIPTION: Final = "Print the windows that a preset or a mapping of your own reads in the reply on stdin."
-PAGE: Final = "the page about the language"
+from sidecar.cli.parser import Formatter
+
+HELP: Final = "try a preset or a mapping on a recorded reply"
+ABOUT: Final = """\
+Print the windows that a preset or a mapping of your own reads in the reply on stdin, as a JSON list. Nobody
+is asked.
+"""
+NOTES: Final = "(here stands the page about the language)"
+EXAMPLES: Final = (
+    "quota-sidecar map --preset openrouter < body.json",
+    "quota-sidecar map --mapping mine.toml --headers headers.txt --explain < body.json",
+)
+EXIT_CODES: Final = {
+    0: "done, also where no figure was found: stderr says so",
+    3: "it could not be done: a file, the mapping or the reply can't be used",
+}
 
 
-class _WithPage(argparse.RawDescriptionHelpFormatter):
+class _WithPage(Formatter):
     """Puts the page in where it is shown: `serve` starts without having read it."""
 
-    def add_text(self, text: str | None) -> None:
-        if text is PAGE:
-            from sidecar.texts.pages import mapping_page
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        before, page, after = text.partition(NOTES)
+        if not page:
+            return super()._fill_text(text, width, indent)
+        from sidecar.texts.pages import mapping_page
 
-            text = mapping_page()
-        super().add_text(text)
+        return before + mapping_page() + "\n" + super()._fill_text(after, width, indent)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the mapping, and what belongs to the reply beside its body."""
-    parser.description, parser.epilog, parser.formatter_class = DESCRIPTION, PAGE, _WithPage
+    parser.formatter_class = _WithPage
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--preset", metavar="NAME", help="one of `quota-sidecar presets`")
     which.add_argument(

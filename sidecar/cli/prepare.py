@@ -14,12 +14,19 @@ from typing import Final
 from sidecar.preparation.preparing import prepare
 from sidecar.texts.preparation import DONE, failed
 
-HELP: Final = "make the environment that OpenCode starts the sidecar from, as its first start does by itself"
+HELP: Final = "make an installed plugin's environment, as its first start does"
+ABOUT: Final = """\
+Make the environment that OpenCode starts the sidecar from, as its first start does by itself. It runs out of
+the plugin's wheel.
+"""
+NOTES: Final = ""
+EXAMPLES: Final = ("python3 -I PATH/TO/NAME.whl/sidecar prepare",)
+EXIT_CODES: Final = {0: "the environment is there", 3: "it could not be made: the reason is printed"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the shape of the answer."""
-    parser.add_argument("--json", action="store_true", help="one line of JSON, for the plugin")
+    parser.add_argument("--json", action="store_true", help="print data instead of text")
 
 
 def run(arguments: argparse.Namespace) -> int:

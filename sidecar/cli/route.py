@@ -4,37 +4,41 @@ import argparse
 import sys
 from typing import Final, get_args
 
-from sidecar.cli.terminal import application, project, refuse
+from sidecar.cli.terminal import application, project, refuse, show
 
 HELP: Final = "print the provider/model that a model should go to now"
 
 NO_SUCH_MODEL: Final = 2
 NOBODY: Final = 3
 
-EPILOG: Final = """\
+ABOUT: Final = "Print the provider/model that the next turn of a model should go to."
+NOTES: Final = """\
 MODEL is a model of limit-router, with or without limit-router/ before it, any spelling of a model
 that some provider has, or provider/model, of which the answer is another where that has to wait
 or where your routes prefer it.
-
-  opencode run -m "$(quota-sidecar route claude-sonnet-4-5)" "fix the tests"
 
 Where is decided as in OpenCode: by what is left, by who has to wait and by what is under way there,
 in all OpenCodes of this user. What is left is asked first where it was not heard of lately, for
 quotaTimeoutS at most. Which models there are is what OpenCode, with this plugin, told last. With
 --explain everybody who was considered is printed to stderr; stdout stays what it is.
-
-Exit codes: 0 done, 2 wrong arguments or no such model, 3 nobody can be asked now: all have to wait,
-and the one that is back first is printed; or all are out, and nothing is.
 """
+EXAMPLES: Final = (
+    """opencode run -m "$(quota-sidecar route claude-sonnet-4-5)" "fix the tests\"""",
+    "quota-sidecar route anthropic/claude-sonnet-4-5 --strategy cost --explain",
+)
+EXIT_CODES: Final = {
+    NO_SUCH_MODEL: "wrong arguments, or no such model: stderr names the nearest",
+    NOBODY: "nobody can be asked now: all have to wait, and the one that is back first is printed; or all "
+    "are out, and nothing is",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take the model, and how to choose."""
-    parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
     parser.add_argument("model", metavar="MODEL", help="a model's name, or provider/model")
     parser.add_argument(
         "--strategy",
-        metavar="S",
+        metavar="NAME",
         type=_strategy,
         help="headroom, priority, cost or latency; default: as is configured",
     )
@@ -75,7 +79,7 @@ async def _print(arguments: argparse.Namespace) -> int:
         choice = await services.choices.choice(place, model, strategy=arguments.strategy, by_host=True)
     is_nobody = choice.is_nobody
     if arguments.explain:
-        sys.stderr.write(render(choice, place.config.settings.width) + "\n")
+        show(render(choice, place.config.settings.width), sys.stderr)
     elif is_nobody:
         sys.stderr.write(f"quota-sidecar: {answer(choice)}\n")
     if arguments.json:

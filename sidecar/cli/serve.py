@@ -2,9 +2,16 @@
 
 import argparse
 import os
+import threading
 from typing import Final
 
-HELP: Final = "answer an OpenCode plugin: JSON-RPC on stdin and stdout"
+from sidecar.preparation.places import tidy
+
+HELP: Final = "answer the plugin in OpenCode, by JSON-RPC on stdin and stdout"
+ABOUT: Final = "Answer the plugin in OpenCode: JSON-RPC 2.0 on stdin and stdout, an object a line."
+NOTES: Final = "The plugin starts it by itself. It writes its log to stderr, and ends when stdin does."
+EXAMPLES: Final = ()
+EXIT_CODES: Final = {0: "stdin has ended, or the plugin has asked it to end"}
 
 
 def add_arguments(_: argparse.ArgumentParser) -> None:
@@ -15,5 +22,6 @@ def run(_: argparse.Namespace) -> int:
     """Serve until EOF on stdin."""
     from sidecar.server import serve
 
+    threading.Thread(target=tidy, name="tidy", daemon=True).start()
     serve(os.environ)
     return 0

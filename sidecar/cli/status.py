@@ -8,24 +8,31 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-from sidecar.cli.terminal import application, project, refuse
+from sidecar.cli.terminal import application, project, refuse, show
 
 HELP: Final = "print what is left at every gateway"
-
-EXIT_CODES: Final = {"met": 0, "below": 1, "nothing_to_compare": 2, "unknown": 3}
-"""With `--threshold`, by its outcome."""
-
-EPILOG: Final = """\
-With --threshold N the last line says what was compared, and the exit code is
-  0  the lowest headroom of all gateways shown is at least N percent
-  1  it is below N percent
-  2  nothing can be compared: no gateway, or none that says how much of a limit is left
-  3  it could not be done: no such provider, or nothing is known because asking or the
-     configuration failed
-Windows that are only shown don't count; unlimited is 100 percent, blocked and over the limit are 0.
-Values from before count while they are shown. A gateway of which nothing is known is named, and
-doesn't count while another is known.
+ABOUT: Final = "Print the report of /quota_status: what is left at every gateway, and what is to mend."
+NOTES: Final = """\
+With --threshold the last line says what was compared: the lowest headroom of all gateways that are shown.
+Windows that are only shown don't count; unlimited is 100 percent, blocked and over the limit are 0. Values
+from before count while they are shown. A gateway of which nothing is known is named, and doesn't count
+while another is known.
 """
+EXAMPLES: Final = (
+    "quota-sidecar status --provider campus --refresh",
+    "quota-sidecar status --threshold 20 || echo 'less than 20 percent left'",
+)
+OUTCOMES: Final = {"met": 0, "below": 1, "nothing_to_compare": 2, "unknown": 3}
+"""The exit code with `--threshold`, by its outcome."""
+
+EXIT_CODES: Final = {
+    0: "done, also where a gateway failed: the report says so; with --threshold N: N percent is left or more",
+    1: "with --threshold N: less than N percent is left somewhere",
+    2: "wrong arguments; with --threshold: nothing can be compared, as no gateway says how much of a limit "
+    "is left",
+    3: "it could not be done: no such provider; with --threshold: nothing is known, because asking or the "
+    "configuration failed",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +41,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--provider", metavar="ID", help="only this provider")
     parser.add_argument("--refresh", action="store_true", help="ask even where the last reply is fresh")
     parser.add_argument("--threshold", metavar="N", type=_percent, help="compare with so many percent")
-    parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -69,6 +75,8 @@ async def _print(arguments: argparse.Namespace) -> int:
             report = with_routes(report, await services.choices.routes(place))
     if arguments.threshold is not None:
         report = structs.replace(report, threshold=compare(report, arguments.threshold))
-    text = as_json(report) if arguments.json else render(report, place.config.settings.width)
-    sys.stdout.write(text + "\n")
-    return EXIT_CODES[report.threshold.outcome] if report.threshold else 0
+    if arguments.json:
+        sys.stdout.write(as_json(report) + "\n")
+    else:
+        show(render(report, place.config.settings.width))
+    return OUTCOMES[report.threshold.outcome] if report.threshold else 0

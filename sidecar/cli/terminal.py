@@ -5,7 +5,9 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
+
+from sidecar.cli import colour
 
 if TYPE_CHECKING:
     from sidecar.application import Application
@@ -32,6 +34,12 @@ async def application() -> "AsyncGenerator[Application]":
         yield services
     finally:
         await services.aclose()
+
+
+def show(text: str, stream: TextIO | None = None) -> None:
+    """Print a report, with colour where that is wanted; on stdout unless another *stream* is given."""
+    to: TextIO = sys.stdout if stream is None else stream
+    to.write((colour.paint(text) if colour.is_wanted(to, os.environ) else text) + "\n")
 
 
 def refuse(reason: object) -> int:

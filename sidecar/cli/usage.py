@@ -4,23 +4,26 @@ import argparse
 import sys
 from typing import Final
 
-from sidecar.cli.terminal import application, project, refuse
+from sidecar.cli.terminal import application, project, refuse, show
 
 HELP: Final = "print what is left at each account, in a line each"
-EPILOG: Final = """\
+ABOUT: Final = "Print what is left at each account, in a line each."
+NOTES: Final = """\
 Of each account: what is left in the window with the least, when that turns, its pace, and where
 this is from: asked at its quota URL, or heard in the headers of ordinary answers. The pace is what
 is left less the share of the time that is left, in points of a hundred: below 0 it is used faster
 than time passes. What is older than quotaCacheS is asked again first, for quotaTimeoutS at most.
-
-Exit codes: 0 done, 2 wrong arguments, 3 there is no such provider. With --json an account of
-which nothing is known has no headroom_percent.
+With --json an account of which nothing is known has no headroom_percent.
 """
+EXAMPLES: Final = (
+    "quota-sidecar usage",
+    "quota-sidecar usage --json | jq '.[] | {provider_id, headroom_percent}'",
+)
+EXIT_CODES: Final = {3: "it could not be done: no such provider"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Take what to report, and how."""
-    parser.epilog, parser.formatter_class = EPILOG, argparse.RawDescriptionHelpFormatter
     parser.add_argument("--json", action="store_true", help="print data instead of text")
     parser.add_argument("--provider", metavar="ID", help="only this provider")
     parser.add_argument("--refresh", action="store_true", help="ask even where the last reply is fresh")
@@ -46,6 +49,8 @@ async def _print(arguments: argparse.Namespace) -> int:
         except UnknownGatewayError as error:
             return refuse(error)
     rows = usage(report)
-    text = as_json(rows) if arguments.json else render(rows, report.at, place.config.settings.width)
-    sys.stdout.write(text + "\n")
+    if arguments.json:
+        sys.stdout.write(as_json(rows) + "\n")
+    else:
+        show(render(rows, report.at, place.config.settings.width))
     return 0

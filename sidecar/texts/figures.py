@@ -1,9 +1,10 @@
 """Numbers, times and bars, as people read them."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+MOST_NAMED: Final = 12
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 _SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CNY": "¥", "INR": "₹"}
@@ -91,6 +92,12 @@ def fit(text: str, width: int) -> str:
 def cut(text: str, width: int) -> str:
     """Return *text*, cut with an ellipsis where it is wider than *width*."""
     return text if columns(text) <= width else fit(text, width).rstrip()
+
+
+def listed(names: Sequence[str]) -> str:
+    """Name the first dozen, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return f"{', '.join(names[:MOST_NAMED])}{more}"
 
 
 def title(label: str, name: str) -> str:

@@ -1,15 +1,12 @@
 """What `/rate_limit_reset` and `quota-sidecar reset` have forgotten."""
 
-from typing import Final
-
 from msgspec import Struct
 
+from sidecar.nearest import nearest
 from sidecar.texts import waits
-from sidecar.texts.figures import visible, wrap
+from sidecar.texts.figures import listed, visible, wrap
 from sidecar.texts.problems import quoted
 from sidecar.texts.waits import ProviderWait
-
-MOST_NAMED: Final = 12
 
 
 class ResetReport(Struct, frozen=True, omit_defaults=True):
@@ -26,8 +23,10 @@ def no_such_provider(name: str, known: list[str]) -> str:
     """Answer a question for a provider that is none of the *known*."""
     if not known:
         return f"There is no provider {quoted(name)}: none is configured, and none was used yet."
-    more = f" and {len(known) - MOST_NAMED:,} more" if len(known) > MOST_NAMED else ""
-    return f"There is no provider {quoted(name)}. There are: {', '.join(known[:MOST_NAMED])}{more}."
+    near = nearest(name, known)
+    return f"There is no provider {quoted(name)}. " + (
+        f"Did you mean {near!r}?" if near else f"There are: {listed(known)}."
+    )
 
 
 def render(report: ResetReport, width: int) -> str:
