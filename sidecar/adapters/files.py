@@ -7,17 +7,37 @@ import errno
 import os
 import stat
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+_READ: Final = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
+"""Without the last one, Windows changes line ends and stops at a Ctrl-Z."""
+
+_IN_USE_S: Final = (0.001, 0.005, 0.02, 0.05, 0.1)
+"""Windows refuses to replace a file while somebody has it open: so long it is tried again."""
 
 
 def read(path: Path, limit: int) -> bytes:
     """Return at most *limit* bytes of *path*; raise OSError, also for what is not a regular file."""
-    fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+    fd = os.open(path, _READ)
     with os.fdopen(fd, "rb") as stream:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
         return stream.read(limit)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Make *source* the file at *target*; raises OSError."""
+    for pause_s in _IN_USE_S:
+        try:
+            source.replace(target)
+        except PermissionError:
+            time.sleep(pause_s)
+        else:
+            return
+    source.replace(target)
 
 
 def put(path: Path, data: bytes) -> None:
@@ -33,7 +53,7 @@ def put(path: Path, data: bytes) -> None:
     try:
         with os.fdopen(fd, "wb") as stream:
             stream.write(data)
-        Path(name).replace(path)
+        replace(Path(name), path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 import anyio
@@ -28,7 +29,7 @@ async def ask_version(program: str, environ: Mapping[str, str]) -> tuple[str | N
 
     It runs apart from everything: in a folder of its own, with that for its files, in its own session.
     """
-    kinds = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "TMPDIR")
+    kinds = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "TMPDIR", "TEMP", "TMP")
     try:
         with tempfile.TemporaryDirectory(prefix=f"{APP}-", ignore_cleanup_errors=True) as folder:
             process = await anyio.open_process(
@@ -38,8 +39,8 @@ async def ask_version(program: str, environ: Mapping[str, str]) -> tuple[str | N
             try:
                 return await _version_said(process)
             finally:
-                _end(process)
                 with anyio.CancelScope(shield=True):
+                    await _end(process)
                     await process.aclose()
     except OSError:
         return None, "not_started"
@@ -58,12 +59,13 @@ async def _version_said(process: anyio.abc.Process) -> tuple[str | None, Program
     return None, "hangs"
 
 
-def _end(process: anyio.abc.Process) -> None:
+async def _end(process: anyio.abc.Process) -> None:
     """End it, if it still runs, with what it has started: its session is named by its id."""
     if process.returncode is not None:
         return
     with suppress(OSError):
         if sys.platform == "win32":
-            process.kill()
+            taskkill = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
+            await anyio.run_process([taskkill, "/T", "/F", "/PID", str(process.pid)], check=False)
         else:
             os.killpg(process.pid, signal.SIGKILL)

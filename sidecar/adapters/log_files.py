@@ -18,7 +18,7 @@ from sidecar.adapters import files
 from sidecar.adapters.paths import shorten
 from sidecar.core.redaction import gives_away
 from sidecar.plain import is_list, is_object
-from sidecar.texts.doctor_data import LogLine, LogReport
+from sidecar.texts.doctor_data import LogLine, LogReport, PreparationReport
 
 LINES: Final = 5
 MAX_FILES: Final = 10
@@ -34,6 +34,8 @@ _WARNED: Final = frozenset(
 )
 """Levels of the sidecar's lines, and events of the shim's notes, which have no level."""
 
+_PREPARATION: Final = ("preparation_began", "preparation_ended")
+
 _SAYS: Final = ("what", "reason", "why", "kind", "detail", "hook", "error", "suffix")
 """The fields of a line that say what happened; no other is shown."""
 
@@ -43,6 +45,7 @@ class _Entry(Struct, frozen=True):
     event: str
     is_told: bool
     """It is of level warning or above."""
+    preparation: PreparationReport | None = None
 
 
 def read_logs(
@@ -57,12 +60,14 @@ def read_logs(
     entries.sort(key=lambda entry: entry.line.at or 0.0)
     recent = [entry for entry in entries if entry.line.at is not None and now - entry.line.at <= HOUR_S]
     told = [entry.line for entry in entries if entry.is_told][-LINES:]
+    prepared = [entry.preparation for entry in entries if entry.preparation]
     return LogReport(
         folder=shorten(folder, environ),
         files=len(newest),
         starts_last_hour=sum(entry.event == _STARTED for entry in recent),
         failures_last_hour=sum(entry.line.is_failure for entry in recent),
         lines=tuple(_without_secrets(line, secrets, marker) for line in told),
+        preparation=prepared[-1] if prepared else None,
     )
 
 
@@ -104,7 +109,14 @@ def _entry(path: Path, data: dict[str, Any], at: float | None) -> _Entry:
     if is_list(raised) and raised and is_object(raised[0]):
         said.append(f"{raised[0].get('exc_type')}: {raised[0].get('exc_value')}")
     line = LogLine(path.name, " ".join(said)[:MAX_TEXT], at, is_failure)
-    return _Entry(line, event, is_failure or rank in _WARNED)
+    return _Entry(line, event, is_failure or rank in _WARNED, _preparation(event, data, at))
+
+
+def _preparation(event: str, data: dict[str, Any], at: float | None) -> PreparationReport | None:
+    if event not in _PREPARATION:
+        return None
+    kind, detail, command = (str(data.get(name, ""))[:MAX_TEXT] for name in ("kind", "detail", "command"))
+    return PreparationReport(kind or "began", detail, command, at)
 
 
 def _raw(path: Path, text: str, at: float) -> _Entry:
@@ -122,7 +134,7 @@ def _decode(line: str) -> dict[str, Any] | None:
 def _instant(text: object) -> float | None:
     try:
         return datetime.fromisoformat(str(text)).timestamp()
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, OSError):  # the last is Windows', for years out of its reach
         return None
 
 

@@ -6,6 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from sidecar.adapters.systems import home_folder
+
 APP: Final = "opencode-quota-sidecar"
 
 
@@ -24,7 +26,7 @@ class Places(Struct, frozen=True):
 
 def find_places(environ: Mapping[str, str]) -> Places:
     """Return the folders that *environ* names. Relative settings are ignored, as XDG asks."""
-    home = _home(environ)
+    home = home_folder(environ)
     xdg_config = _folder(environ, "XDG_CONFIG_HOME", home / ".config") / "opencode"
     override = environ.get("OPENCODE_CONFIG_DIR", "")
     config = Path(override) if Path(override).is_absolute() else xdg_config
@@ -38,14 +40,9 @@ def find_places(environ: Mapping[str, str]) -> Places:
 
 def shorten(path: Path, environ: Mapping[str, str]) -> str:
     """Write *path* as a person would, with `~` for the home folder; bytes that are no text become `?`."""
-    home = _home(environ)
+    home = home_folder(environ)
     text = f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
     return text.encode("utf-8", "replace").decode()
-
-
-def _home(environ: Mapping[str, str]) -> Path:
-    named = environ.get("HOME") or environ.get("USERPROFILE")
-    return Path(named) if named else Path.home()
 
 
 def _folder(environ: Mapping[str, str], name: str, default: Path) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from sidecar.adapters import files
+from sidecar.adapters.systems import home_folder
 from sidecar.texts import problems as words
 
 MAX_SECRET_BYTES: Final = 64 * 1024
@@ -66,10 +67,10 @@ class Placeholders:
         return self._read(name.strip(), file)
 
     def _read(self, name: str, file: Path) -> str:
-        home = Path(self._environ.get("HOME") or "~")
-        path = home / name[2:] if name.startswith("~/") else file.parent / name
+        is_at_home = name.startswith("~/")
         try:
-            path = path.expanduser().resolve(strict=True)
+            path = home_folder(self._environ) / name[2:] if is_at_home else file.parent / name
+            path = path.resolve(strict=True)
             is_shared = self._is_in_workspace(path, _real(file))
             raw = b"" if is_shared else files.read(path, MAX_SECRET_BYTES + 1)
             secret = raw.decode().strip()

@@ -29,6 +29,9 @@ KEPT_ASIDE: Final = 3
 _DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")
 """The last is no table where one must be: a page, or the -shm that leads to it, was overwritten."""
 
+_IN_USE: Final = 32
+"""What Windows says of a file that somebody has open: a sidecar that hasn't yet seen the damage."""
+
 log = structlog.get_logger()
 
 
@@ -98,7 +101,7 @@ class DatabaseFile:
             try:
                 self._rename(aside)
             except OSError as error:
-                raise DamagedError(held=False) from error
+                raise DamagedError(held=getattr(error, "winerror", None) == _IN_USE) from error
             log.warning("store.set_aside", name=aside.name)
             self._save_from(aside)
             self._drop_oldest()
