@@ -67,9 +67,9 @@ class World {
       this.#toast({ directory: "", title: NAME, message, variant, durationS: SETUP_S })
     }
     return {
-      made: (isFirst) => {
+      made: (isUpdate) => {
         const { prepared, updated } = this.facts.content.texts
-        say(isFirst ? prepared : updated.replace("{version}", VERSION), "success")
+        say(isUpdate ? updated.replace("{version}", VERSION) : prepared, "success")
         if (this.#sidecar.isRunning) void this.#sidecar.restart()
       },
       failed: (problem) => say(this.facts.say("notPrepared", problem), "error"),

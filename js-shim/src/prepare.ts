@@ -7,6 +7,7 @@ import { createHash } from "node:crypto"
 import { accessSync, constants, existsSync, readFileSync, realpathSync } from "node:fs"
 import { homedir } from "node:os"
 import { basename, delimiter, isAbsolute, join, relative } from "node:path"
+import { isDeepStrictEqual } from "node:util"
 import type { Env, Launch, Note, Problem } from "./launch.ts"
 import { attempt, dataDirectory, readBounded, serve } from "./launch.ts"
 import { type HostProblems, VERSION } from "./protocol.gen.ts"
@@ -17,6 +18,8 @@ const AGAIN_MS = 30_000
 const UNIX_NAMES = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"]
 const WINDOWS_NAMES = ["py.exe", "python.exe", "python3.exe"]
 const ASK_UV = ["python", "find", "--no-project", "--no-python-downloads", ">=3.11"]
+/** What another Python of this machine may do all the same; the first of them is told if none does. */
+const OTHERS_MAY = ["noVenv", "oldPython"]
 /** Apple's stand-in opens a window that offers to install a Python, which is too old for us anyway. */
 const APPLES_OWN = "/usr/bin/python3"
 
@@ -24,8 +27,8 @@ type Outcome = { kind: string; detail?: string; command?: string }
 type Ended = { output: string; how: string }
 
 export type PreparationEvents = {
-  /** There is a new environment; `isFirst`: there was none before. */
-  made(isFirst: boolean): void
+  /** There is a new environment; `isUpdate`: one of another version was there before. */
+  made(isUpdate: boolean): void
   /** There is none, or none of this version. */
   failed(problem: Problem): void
   /** What the open projects may have put there is not run. */
@@ -64,7 +67,8 @@ export class Preparation {
   /** From what is there, even if it is of another version; what isn't as it should be is made meanwhile. */
   launch(hasFailed: boolean): Launch {
     const current = this.#current()
-    if (!current || current.wheel !== this.#digest || hasFailed) this.#begin(!current)
+    const isOurs = current?.wheel === this.#digest
+    if (!isOurs || hasFailed) this.#begin(current !== undefined && !isOurs)
     if (current) return { argv: serve(current.python), source: "prepared" }
     if (this.#running) return { problem: { kind: "preparing" }, until: this.#running }
     const detail = `nothing is in ${dataDirectory(this.#env, this.#home)}`
@@ -79,17 +83,19 @@ export class Preparation {
       : undefined
   }
 
-  #begin(isFirst: boolean) {
+  #begin(isUpdate: boolean) {
     if (this.#running || performance.now() - this.#endedAt < AGAIN_MS) return
     this.#events.note("preparation_began", { version: VERSION })
     this.#running = this.#prepare().then(({ kind, ...more }) => {
       this.#running = undefined
       this.#endedAt = performance.now()
       this.#events.note("preparation_ended", { kind, ...more })
+      const before = this.#problem
       this.#problem =
         kind === "made" || kind === "ready" ? undefined : { kind: kind as keyof HostProblems, ...more }
-      if (kind === "made") this.#events.made(isFirst)
-      if (this.#problem) this.#events.failed(this.#problem)
+      if (kind === "made") this.#events.made(isUpdate)
+      // Every refusal of a provider tries again, too: once is told.
+      if (this.#problem && !isDeepStrictEqual(this.#problem, before)) this.#events.failed(this.#problem)
     })
   }
 
@@ -105,12 +111,12 @@ export class Preparation {
         folders,
       )
       const outcome = outcomeOf(output)
-      if (outcome && outcome.kind !== "oldPython") return outcome
+      if (outcome && !OTHERS_MAY.includes(outcome.kind)) return outcome
       const detail = `${program} ended with ${how}`
       seen.push(outcome ?? { kind: "notPrepared", detail, command: this.#byHand(program) })
     }
-    const [told = { kind: "noPython" }] = seen.toSorted((one, other) => other.kind.localeCompare(one.kind))
-    return { command: this.#installer(folders), ...told }
+    const told = [...OTHERS_MAY, "notPrepared"].map((kind) => seen.find((one) => one.kind === kind))
+    return { command: this.#installer(folders), ...(told.find(Boolean) ?? { kind: "noPython" }) }
   }
 
   /** In a session of its own: it goes on when OpenCode ends, be it after a single turn. */

@@ -77,11 +77,28 @@ class Places:
 
     def remove_unused(self) -> None:
         """Remove every environment but the current one and those that somebody runs from."""
+        for folder in self.others():
+            _remove_if_unused(folder)
+
+    def others(self) -> list[Path]:
+        """Return every environment but the current one: of older versions, or never finished."""
         current = self.current()
         with suppress(OSError):
-            for folder in self._environments.iterdir():
-                if current is None or folder != Path(current.environment):
-                    _remove_if_unused(folder)
+            folders = sorted(self._environments.iterdir())
+            return [row for row in folders if current is None or row != Path(current.environment)]
+        return []
+
+    def is_preparing(self) -> bool:
+        """Say whether somebody prepares at this moment; nothing is created to find out."""
+        if not self.lock.exists():
+            return False
+        lock = FileLock(self.lock)
+        try:
+            return not lock.share()
+        except OSError:
+            return False
+        finally:
+            lock.close()
 
 
 def use_environment() -> FileLock | None:
@@ -92,6 +109,19 @@ def use_environment() -> FileLock | None:
     lock = FileLock(mark)
     lock.share()
     return lock
+
+
+def tidy() -> None:
+    """Remove what an update has left behind, if this process runs from what has taken its place."""
+    places = Places(Path(sys.prefix).parent.parent)
+    current = places.current()
+    if current is None or Path(current.environment) != Path(sys.prefix) or not places.others():
+        return
+    lock = FileLock(places.lock)
+    with suppress(OSError):
+        if lock.take_alone():
+            places.remove_unused()
+    lock.close()
 
 
 def mark_usable(environment: Path) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -39,7 +39,7 @@ def prepare(wheel: Path, environ: Mapping[str, str], tell: Say) -> Outcome:
 
     try:
         places.make()
-        return _prepare(places, wheel, Programs(environ, places.root, say))
+        return _prepare(places, wheel, lambda: Programs(environ, places.root, say))
     except (PreparationError, OSError) as error:
         failure = of_error(error) if isinstance(error, OSError) else error
         say(f"{failure.kind}: {failure.detail}\n")
@@ -48,12 +48,13 @@ def prepare(wheel: Path, environ: Mapping[str, str], tell: Say) -> Outcome:
         _keep(places.log, "".join(said))
 
 
-def _prepare(places: Places, wheel: Path, programs: Programs) -> Outcome:
+def _prepare(places: Places, wheel: Path, begin: Callable[[], Programs]) -> Outcome:
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     lock = FileLock(places.lock)
     try:
         # Without it, on a file system that has no locks, nothing breaks: it is only done twice.
         is_alone = lock.take_alone(MAX_S)
+        programs = begin()  # its time runs from here, however long somebody else took
         if _is_done(places.current(), digest, programs):
             return Outcome("ready")
         if is_alone:
@@ -71,7 +72,6 @@ def _make(places: Places, wheel: Path, digest: str, programs: Programs) -> Curre
     environment = places.new_environment(__version__)
     try:
         python = programs.make(environment, wheel)
-        programs.check(python)
         mark_usable(environment)
     except BaseException:
         shutil.rmtree(environment, ignore_errors=True)
@@ -81,7 +81,7 @@ def _make(places: Places, wheel: Path, digest: str, programs: Programs) -> Curre
 
 def _is_done(current: Current | None, digest: str, programs: Programs) -> bool:
     """Say whether *current* will do: of this wheel, or of a later version, and it runs."""
-    if current is None or (current.wheel != digest and _order(current.version) <= _order(__version__)):
+    if current is None or (current.wheel != digest and order(current.version) <= order(__version__)):
         return False
     try:
         programs.check(Path(current.python))
@@ -90,7 +90,8 @@ def _is_done(current: Current | None, digest: str, programs: Programs) -> bool:
     return True
 
 
-def _order(version: str) -> tuple[int, ...]:
+def order(version: str) -> tuple[int, ...]:
+    """Return what versions are compared by."""
     return tuple(int(part) if part.isdecimal() else -1 for part in version.split("."))
 
 

@@ -1,6 +1,8 @@
 """uv, venv and pip: whichever is there, under the user's own settings of index, proxy and certificates."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -9,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from sidecar.preparation.reasons import PreparationError, of_error, of_output, without_secrets
+from sidecar.preparation.places import command_line
+from sidecar.preparation.reasons import PreparationError, of_error, of_output, without_secrets, worse
 
-MAX_S: Final = 900.0
-"""All of it may take so long; a slow network and a cold cache take one or two minutes."""
+MAX_S: Final = 600.0
+"""All of it may take so long: 10 MB come in that time at 130 kbit/s; usually it is half a minute."""
 
 Say = Callable[[str], None]
 
@@ -41,13 +44,13 @@ class Programs:
         try:
             return self._with_uv(uv, environment, wheel)
         except PreparationError as failure:
-            if failure.kind == "diskFull":
+            if failure.kind == "diskFull" or time.monotonic() > self._deadline:
                 raise
             self._say(f"uv could not do it ({failure.detail}); trying with pip\n")
             try:
                 return self._with_pip(environment, wheel)
             except PreparationError as second:
-                raise (failure if second.kind == "noVenv" else second) from None
+                raise worse(failure, second) from None
 
     def check(self, python: Path) -> None:
         """Import all that the sidecar needs, in *python*; PreparationError says what is missing."""
@@ -58,22 +61,30 @@ class Programs:
         self._run([uv, "venv", "--no-project", "--clear", "--python", sys.executable, str(environment)])
         python = python_in(environment)
         self._run([uv, "pip", "install", "--compile-bytecode", "--python", str(python), str(wheel)])
+        self.check(python)
         return python
 
     def _with_pip(self, environment: Path, wheel: Path) -> Path:
         self._run([sys.executable, "-I", "-m", "venv", "--clear", str(environment)])
         python = python_in(environment)
         quiet = ("--disable-pip-version-check", "--no-input", "--progress-bar", "off")
-        # A `user = true` in pip's settings is an error in an environment.
-        self._run([str(python), "-I", "-m", "pip", "install", "--no-user", *quiet, str(wheel)])
+        # The user's settings may send it elsewhere; empty is nowhere else.
+        here = ("--no-user", "--target", "", "--prefix", "", "--root", "")
+        log = environment / "pip.log"
+        command = [str(python), "-I", "-m", "pip", "install", "--log", str(log), *here, *quiet, str(wheel)]
+        self._run(command, log)
+        log.unlink(missing_ok=True)
+        self.check(python)
         return python
 
-    def _run(self, command: list[str]) -> None:
-        self._say(f"$ {' '.join(command)}\n")
+    def _run(self, command: list[str], log: Path | None = None) -> None:
+        """Run it to its end; *log* is where it says more of what went wrong than it prints."""
+        self._say(f"$ {command_line(command)}\n")
         try:
             process = subprocess.Popen(  # noqa: S603 -- what is run was found on the user's own PATH
                 command, cwd=self._cwd, env=self._environ, encoding="utf-8", errors="replace",
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             raise of_error(error) from None
@@ -82,12 +93,25 @@ class Programs:
                 output, _ = process.communicate(timeout=max(1.0, self._deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 _end(process)
-                raise PreparationError(
-                    "notPrepared", f"no end after {MAX_S / 60:.0f} minutes of {command[0]}"
-                ) from None
+                detail = f"no end after {MAX_S / 60:.0f} minutes of {command_line(command)}"
+                raise PreparationError("notPrepared", detail) from None
+            except BaseException:
+                _end(process)
+                raise
         self._say(without_secrets(output))
         if process.returncode:
-            raise of_output(output)
+            raise of_output("".join(_refusals(log)) + output)
+
+
+def _refusals(log: Path | None) -> list[str]:
+    """Return the lines of pip's own log that say why it got nothing from a URL."""
+    if log is None:
+        return []
+    try:
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            return [line for line in lines if "Could not fetch URL" in line]
+    except OSError:
+        return []
 
 
 def python_in(environment: Path) -> Path:
@@ -97,7 +121,10 @@ def python_in(environment: Path) -> Path:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End it; a child of its own that keeps its output open is not waited for."""
-    process.kill()
+    """End it and its children; one that keeps its output open all the same is not waited for."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
     with suppress(subprocess.TimeoutExpired):
         process.communicate(timeout=5)

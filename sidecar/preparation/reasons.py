@@ -7,25 +7,39 @@ from typing import Final, Literal
 Kind = Literal["noVenv", "noIndex", "noPackages", "notWritable", "diskFull", "notPrepared"]
 """As in `HostProblems`, where each has its words."""
 
-_SIGNS: Final[dict[Kind, str]] = {
-    "diskFull": r"no space left|disk quota exceeded|not enough space on the disk|os error (28|112|122)\b",
-    "noVenv": r"ensurepip is not available|no module named '?(ensurepip|venv)",
-    "noIndex": (
-        r"failed to establish a new connection|connection (refused|reset|aborted|timed out)|timed out"
-        r"|name or service not known|name resolution|dns error|nodename nor servname|getaddrinfo failed"
-        r"|network is unreachable|no route to host|invalid peer certificate|certificate verify failed"
-        r"|cannot connect to proxy|tunnel|40[137] (client error|unauthorized|forbidden|proxy)|unauthorized"
-        r"|forbidden|50[0234] server error|error sending request|network connectivity is disabled"
+_NO_INDEX: Final = (
+    r"certificate verify failed(?:: [\w -]+)?|invalid peer certificate(?:: \w+)?",
+    r"\b(?:40[137]|429|50[0-4]) (?:(?:client|server) error: [^\n]+?(?= for url)|unauthorized|forbidden"
+    r"|proxy authentication required|too many requests|internal server error|bad gateway|service unavailable"
+    r"|gateway time-?out)",
+    r"connection (?:refused|reset|aborted|timed out)|actively refused|remote end closed connection",
+    r"name or service not known|(?:failure in )?name resolution|no such host|nodename nor servname"
+    r"|getaddrinfo failed|failed to lookup address|dns error",
+    r"network is unreachable|no route to host",
+    r"(?:operation |read |connection to \S+ |connect )?timed out",
+    r"cannot connect to proxy|tunnel[a-z ]*failed[^\n)]*",
+    r"not a trusted or secure host|connectivity is disabled",
+    r"error sending request|failed to establish a new connection|could not fetch url",
+)
+"""What each says is told; the first that is found is the most telling."""
+
+_SIGNS: Final[dict[Kind, tuple[str, ...]]] = {
+    "diskFull": (r"no space left|disk quota exceeded|not enough space on the disk|os error (28|112|122)\b",),
+    "noVenv": (r"ensurepip is not available|no module named '?(ensurepip|venv|pip)\b",),
+    "noIndex": _NO_INDEX,
+    "noPackages": (
+        r"no matching distribution|could not find a version|no solution found|package registry"
+        r"|failed to build|failed building wheel|metadata-generation-failed",
     ),
-    "noPackages": r"no matching distribution|could not find a version|no solution found|package registry",
-    "notWritable": r"permission denied|read-only file system|access is denied|os error (5|13|30)\b",
+    "notWritable": (r"permission denied|read-only file system|access is denied|os error (5|13|30)\b",),
+    "notPrepared": (r"",),
 }
 """The first that is found counts: pip says that it could not connect, then that there is no such version."""
 
 _ERROR: Final = re.compile(
     r"^(?:error|fatal|caused by|cause|\w*Error|[\u00d7\u2570\u251c][\u2500\u25b6]*)[:\s]\s*(.+)", re.I
 )
-_USER_INFO: Final = re.compile(r"://[^/\s@]*@")
+_USER_INFO: Final = re.compile(r"://[^/\s]*@")
 _INDEX: Final = re.compile(r"https?://(?:…@)?([^/\s'\"`)]+)")
 MAX_DETAIL: Final = 240
 
@@ -43,12 +57,18 @@ class PreparationError(Exception):
 def of_output(output: str) -> PreparationError:
     """Return what *output*, all that a program printed before it ended with an error, says about why."""
     text = without_secrets(output)
-    for kind, sign in _SIGNS.items():
-        if found := re.search(rf"(?:{sign})[^\n'\")]*", text, re.IGNORECASE):
-            return PreparationError(
-                kind, _short(_reached(text, found[0]) if kind == "noIndex" else _telling(text))
-            )
-    return PreparationError("notPrepared", _short(_telling(text)))
+    for kind, signs in _SIGNS.items():
+        for sign in signs:
+            if found := re.search(sign, text, re.IGNORECASE):
+                telling = _reached(text, found[0]) if kind == "noIndex" else _telling(text)
+                return PreparationError(kind, _short(telling))
+    raise AssertionError("the last sign is in every text")
+
+
+def worse(one: PreparationError, other: PreparationError) -> PreparationError:
+    """Return which of two ways' reasons is the one to mend first; of equal ones, *other*."""
+    kinds = list(_SIGNS)
+    return one if kinds.index(one.kind) < kinds.index(other.kind) else other
 
 
 def of_error(error: OSError) -> PreparationError:
