@@ -1,6 +1,7 @@
 """`quota-sidecar classify`, as somebody runs it who wonders about a refusal."""
 
 import json
+import re
 
 from tests.bed.home import Home
 from tests.bed.program import run
@@ -64,6 +65,16 @@ def test_the_users_own_patterns_are_asked(home: Home) -> None:
     home.write_gateways(failurePatterns=[{"match": "nap", "class": "overloaded"}])
     done = run(home, *AT, stdin='{"status": 400, "body": "I nap"}\n')
     assert json.loads(done.stdout) == {"class": "overloaded", "scope": "model", "evidence": "user pattern 1"}
+
+
+def test_a_pattern_that_is_left_out_is_told(home: Home) -> None:
+    home.write_gateways(failurePatterns=[{"match": "nap", "class": "overloadet"}], widht=5)
+    done = run(home, *AT, stdin='{"status": 400, "body": "I nap"}\n')
+    assert (done.returncode, json.loads(done.stdout)["class"]) == (0, "bad-request")
+    assert re.sub(r"line \d+", "line N", done.stderr) == (
+        "quota-sidecar: ~/.config/opencode/quota-sidecar.jsonc, line N: failurePatterns[0].class: "
+        "there is no class 'overloadet'; did you mean 'overloaded'?\n"
+    )
 
 
 def test_a_time_that_is_none_is_told(home: Home) -> None:

@@ -10,6 +10,7 @@ from sidecar.adapters.catalogue import Catalogue
 from sidecar.adapters.jsonc import decode
 from tests.machine import Machine
 from tests.offers import CHAT, MESSAGES, catalogue, model, name, target
+from tests.schema_faults import CONFIG, faults
 
 README: Final = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 BLOCKS: Final = re.findall(r"```jsonc\n(.*?)```", README, re.DOTALL)
@@ -70,6 +71,18 @@ def test_every_block_of_our_file_loads_without_a_fault(machine: Machine, text: s
     assert config.problems == ()
     listed = {row["providerId"] for row in rows}  # others that have a key are asked too
     assert len([gateway for gateway in config.gateways if gateway.provider_id in listed]) == len(rows)
+
+
+@pytest.mark.parametrize(
+    "text", [text for text in BLOCKS if '"provider"' not in text and "plugin" not in text]
+)
+def test_an_editor_marks_nothing_in_a_block_of_our_file(text: str) -> None:
+    assert faults(decode(text.encode()), CONFIG) == []
+
+
+def test_the_schema_that_the_first_example_names_is_the_one_that_the_command_beside_it_writes() -> None:
+    named = decode(block('"$schema"').encode())["$schema"]
+    assert f"quota-sidecar schema > ~/.config/opencode/{named.removeprefix('./')}\n" in README
 
 
 @pytest.mark.parametrize("with_routes", [False, True])

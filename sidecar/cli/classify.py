@@ -4,7 +4,13 @@ import argparse
 import os
 import sys
 import time
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sidecar.cli.terminal import refuse
+
+if TYPE_CHECKING:
+    from sidecar.adapters.config import Config
 
 HELP: Final = "say what recorded refusals mean, one JSON object a line"
 ABOUT: Final = "Print what each refusal on stdin means: one JSON line for each line that is not blank."
@@ -34,6 +40,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--now", metavar="ISO", help="the time to read at, like 2026-11-21T00:00:00Z")
 
 
+def _tell_problems(config: "Config") -> None:
+    """Say which of the user's own patterns are left out: they would look like some that don't match."""
+    from sidecar.adapters.config import OUR_FILES
+    from sidecar.adapters.paths import shorten
+    from sidecar.texts.problems import placed
+
+    for row in config.problems:
+        file = Path(row.file)
+        if file.name in OUR_FILES and (row.path or "failurePatterns").startswith("failurePatterns"):
+            refuse(placed(shorten(file, os.environ), row.line, row.path, row.message))
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Answer line by line."""
     from sidecar.adapters.config import ConfigLoader
@@ -49,7 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
     except InputError as error:
         sys.stderr.write(f"quota-sidecar: {error}\n")
         return 3
-    patterns = ConfigLoader(find_places(os.environ), os.environ).load(None).failure_patterns
+    config = ConfigLoader(find_places(os.environ), os.environ).load(None)
+    patterns = config.failure_patterns
+    _tell_problems(config)
     code = 0
     for number, line in enumerate(sys.stdin.buffer, 1):
         if not line.strip():

@@ -7,15 +7,16 @@ from typing import Final
 HELP: Final = "print the JSON Schema of quota-sidecar.jsonc, or another"
 ABOUT: Final = "Print a document that this version is built of."
 NOTES: Final = """\
-An editor that finds the schema under "$schema" of quota-sidecar.jsonc completes keys, explains them, and
-marks mistakes; `quota-sidecar doctor` prints the line to write there.
+An editor that finds the schema by "$schema" in quota-sidecar.jsonc completes keys, explains them, and marks
+mistakes. After the example below, the line to write there is
+  "$schema": "./quota-sidecar.schema.json",
 
 The documents:
   config    the JSON Schema of quota-sidecar.jsonc
   protocol  the JSON Schema of what the plugin and the sidecar tell each other
   host      the built-in host.json: what the plugin says while no sidecar runs
 """
-EXAMPLES: Final = ("quota-sidecar schema config > quota-sidecar.schema.json",)
+EXAMPLES: Final = ("quota-sidecar schema > ~/.config/opencode/quota-sidecar.schema.json",)
 EXIT_CODES: Final[dict[int, str]] = {}
 
 
