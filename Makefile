@@ -7,7 +7,7 @@ GATEWAYS := .venv-gateways
 NPM_BIN := js-shim/node_modules/.bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-gateways check build bench simulate schema
+.PHONY: help setup demo test test-gateways test-pythons test-hosts check build bench simulate schema
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -24,10 +24,17 @@ test: setup ## run every test, with the real OpenCode
 test-gateways: setup $(GATEWAYS)/.done ## run the tests behind a real LiteLLM proxy (750 MB, fetched once)
 	@$(BIN)/pytest tests/gateways
 
+test-hosts: setup ## try older versions of OpenCode (2.5 GB, fetched once); HOSTS="1.3.2 ..." names others
+	@$(BIN)/python -m tests.hosts $(HOSTS)
+
+test-pythons: setup ## run the tests on each Python from 3.11 on that is found here, with a table at the end
+	@$(BIN)/python -m tests.pythons
+
 check: setup ## lint, types and schema drift, in seconds
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(NPM_BIN)/pyright
+	@for system in Darwin Windows; do $(NPM_BIN)/pyright --pythonplatform $$system sidecar || exit 1; done
 	@cd js-shim && node_modules/.bin/tsc
 	@cd js-shim && node_modules/.bin/biome ci --error-on-warnings
 	@$(BIN)/python -m tests.schema_drift
