@@ -5,6 +5,7 @@ above its options and `NOTES` below them, `EXAMPLES`, and `EXIT_CODES` where the
 `parser.CODES`. What it needs is imported when it runs, because `serve` has to be ready in a moment.
 """
 
+import errno
 import io
 import os
 import sys
@@ -14,6 +15,7 @@ from contextlib import suppress
 from typing import Final, NoReturn
 
 from sidecar import __version__
+from sidecar.adapters.systems import ON_WINDOWS
 from sidecar.cli import (
     classify,
     doctor,
@@ -80,12 +82,18 @@ def _code() -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        if not isinstance(error, BrokenPipeError):  # that is only whoever read our output and has gone
+        if not _is_of_a_pipe(error):  # that is only whoever read our output and has gone
             traceback.print_exc()
         # Python would complain once more while it flushes what it could not write.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 3  # Python's own 1 would say that too little is left
     return code
+
+
+def _is_of_a_pipe(error: Exception) -> bool:
+    """Windows says of a pipe that nobody reads that the argument is invalid."""
+    is_invalid = isinstance(error, OSError) and error.errno == errno.EINVAL
+    return isinstance(error, BrokenPipeError) or (ON_WINDOWS and is_invalid)
 
 
 def _run() -> int:
