@@ -13,7 +13,7 @@ from sidecar import __version__
 from sidecar.adapters.installation import PACKAGES
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
-from tests.bed.page import configure, contents, doctor, install, problems
+from tests.bed.page import configure, contents, doctor, install, problems, unwrapped
 from tests.bed.processes import PLUGIN, REPOSITORY
 from tests.bed.program import patched, run
 from tests.bed.replies import Reply
@@ -82,8 +82,10 @@ def test_on_a_bare_machine_it_says_how_to_begin(home: Home) -> None:
         "2. OpenCode doesn't load the plugin: no global configuration names it",
         "Cure: Add this to ~/.config/opencode/opencode.json, and restart OpenCode.",
         f'"plugin": ["{PLUGIN}"]',
-        "3. No gateway is configured",
-        "Cure: Write into ~/.config/opencode/quota-sidecar.jsonc, with the id of a provider of OpenCode",
+    ]
+    assert unwrapped(page["Worth knowing:"]) == [
+        "- No gateway is configured, and nothing is known of what is left anywhere. To be told, write into "
+        "~/.config/opencode/quota-sidecar.jsonc, with the id of a provider of OpenCode:",
         '{ "gateways": [{ "providerId": "my-gateway", "quotaPath": "/quota" }] }',
     ]
     assert not (home.path / "new").exists()
@@ -109,8 +111,7 @@ def test_broken_and_unreadable_files_are_refused_with_line_and_reason(home: Home
     ]
     assert problems(page) == [
         "1. One thing to mend in ~/.config/opencode/opencode.jsonc",
-        "- line 3: can't be read: it is not valid JSON: a colon is missing before '}'; "
-        "nothing of it is used",
+        "- line 3: can't be read: it is not valid JSON: a colon is missing before '}'; nothing of it is used",
         "Cure: Correct it there; it is read anew at every command.",
         "2. One thing to mend in ~/.config/opencode/quota-sidecar.jsonc",
         "- can't be read: Too many levels of symbolic links; nothing of it is used",

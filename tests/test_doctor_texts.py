@@ -13,10 +13,13 @@ from sidecar.texts.doctor_data import (
     FileReport,
     Finding,
     HostReport,
+    InstalledReport,
+    InstalledState,
     LogLine,
     LogReport,
     PluginReport,
     PluginTrouble,
+    PreparationReport,
     PresetReport,
     ProbeReport,
     ProgramReport,
@@ -26,10 +29,11 @@ from sidecar.texts.doctor_data import (
     StoreTrouble,
     VirtualModelReport,
 )
-from sidecar.texts.doctor_findings import find
+from sidecar.texts.doctor_findings import find, worth_knowing
 from sidecar.texts.doctor_report import WIDTH, render
 from sidecar.texts.failures import fetch_cure, fetch_failure
 from sidecar.texts.figures import columns
+from sidecar.texts.preparation import TROUBLES
 from sidecar.texts.status_report import FailureReport, KeyReport, ProblemReport
 
 NOW = 1_795_219_200.0
@@ -55,6 +59,15 @@ LONELY = VirtualModelReport(
 )
 
 
+PACKAGE = PluginReport("opencode-quota-sidecar", "~/opencode.json", is_package=True)
+INSTALLED = InstalledReport(
+    folder="~/data", state="ready", is_wanted=True, package="~/cache/p@latest", package_version="1.2.4",
+    environment="~/data/environments/1.2.3-a", version="1.2.3", command="~/data/bin/quota-sidecar",
+    by_hand="python3 -I /p/x.whl/sidecar prepare",
+)  # fmt: skip
+UNMADE = msgspec.structs.replace(INSTALLED, state="not_made", environment=None, version=None, command=None)
+
+
 def with_(**changes: Any) -> DoctorReport:
     return msgspec.structs.replace(WELL, **changes)
 
@@ -73,7 +86,16 @@ BROKEN = [
     with_(host=msgspec.structs.replace(WELL.host, plugins=())),
     with_(config_problems=(ProblemReport("f", "wrong", 3, "gateways[0]"),)),
     with_(presets=(PresetReport("p", "f", ProblemReport("f", "wrong")),)),
-    with_(gateways=()),
+    *(
+        with_(installed=msgspec.structs.replace(INSTALLED, state=state))
+        for state in get_args(InstalledState)
+        if state not in {"ready", "underway"}
+    ),
+    *(
+        with_(installed=msgspec.structs.replace(UNMADE, last=PreparationReport(kind, "why", "do this")))
+        for kind in TROUBLES
+    ),
+    with_(host=msgspec.structs.replace(WELL.host, plugins=(PACKAGE, PluginReport("file:///s", "f")))),
     *(with_(store=StoreReport("~/s/f", "in_memory", kind, "EIO")) for kind in get_args(StoreTrouble)),
     with_(
         store=StoreReport("~/s/f", "on_disk", is_open_to_others=True, folder_mode="0755", file_mode="0644")
@@ -153,6 +175,82 @@ Models of limit-router
     )
     many = render(with_(virtual_models=(SONNET,) * 15))
     assert "\n  and 3 more\n" in many
+
+
+def test_the_section_of_an_installed_plugin_says_what_is_used_and_what_is_left() -> None:
+    left = msgspec.structs.replace(INSTALLED, state="outdated", others=("1.2.2-b", "1.2.4-c"))
+    last = PreparationReport("noIndex", "pypi.org: connection refused", "again", NOW - 60)
+    assert (
+        section(left, last=last)
+        == """\
+Installed plugin
+  package      1.2.4 · ~/cache/p@latest
+  environment  ! to be made anew · 1.2.3 · ~/data/environments/1.2.3-a
+  command      ~/data/bin/quota-sidecar
+  left over    1.2.2-b · 1.2.4-c · removed once nothing runs from them
+  last try     noIndex · pypi.org: connection refused"""
+    )
+    unused = InstalledReport(folder="~/data", state="ready", is_wanted=False)
+    assert (
+        section(unused)
+        == """\
+Installed plugin
+  package      none: nothing names it
+  environment  ready · ~/data"""
+    )
+    assert (
+        section(unused, is_wanted=True, state="no_package")
+        == """\
+Installed plugin
+  package      ! not fetched
+  environment  ! none yet · ~/data"""
+    )
+
+
+def section(installed: InstalledReport, **changes: Any) -> str:
+    page = render(with_(installed=msgspec.structs.replace(installed, **changes)))
+    (found,) = [part for part in page.split("\n\n") if part.startswith("Installed")]
+    return found
+
+
+def test_what_the_last_preparation_said_is_told_with_its_cure() -> None:
+    last = PreparationReport("noIndex", "pypi.org: connection refused", "python3 -I /p prepare")
+    assert find(with_(installed=msgspec.structs.replace(UNMADE, last=last))) == (
+        Finding(
+            "Its Python packages could not be fetched: pypi.org: connection refused",
+            "Check the network, and pip's or uv's settings of index, proxy and certificates. "
+            "To try again and see more, run `python3 -I /p prepare`; or restart OpenCode.",
+        ),
+    )
+    ended = msgspec.structs.replace(UNMADE, last=PreparationReport("began"))
+    assert find(with_(installed=ended)) == find(with_(installed=UNMADE))
+    assert find(with_(installed=msgspec.structs.replace(UNMADE, state="underway"))) == ()
+
+
+def test_a_package_is_one_plugin_in_whatever_version_it_is_named() -> None:
+    pinned = PluginReport("opencode-quota-sidecar@1.2.3", "~/opencode.jsonc", is_package=True)
+    report = with_(host=msgspec.structs.replace(WELL.host, plugins=(PACKAGE, pinned)))
+    assert find(report) == ()
+    assert worth_knowing(report) == (
+        Finding("~/opencode.jsonc keeps the plugin at 1.2.3", "To follow new versions, name it without one."),
+    )
+
+
+def test_what_is_worth_knowing_stands_before_the_problems_and_is_none() -> None:
+    report = with_(gateways=(), installed=InstalledReport("~/data", "ready", is_wanted=False))
+    assert find(report) == ()
+    page = render(msgspec.structs.replace(report, notes=worth_knowing(report)))
+    assert page.endswith("""
+
+Worth knowing:
+  - ~/data is of an installed plugin that no configuration names here. Remove it
+    if no other OpenCode needs it.
+  - No gateway is configured, and nothing is known of what is left anywhere. To
+    be told, write into ~/quota-sidecar.jsonc, with the id of a provider of
+    OpenCode:
+    { "gateways": [{ "providerId": "my-gateway", "quotaPath": "/quota" }] }
+
+No problem found.""")
 
 
 def test_problems_are_told_in_the_order_in_which_they_are_to_be_cured() -> None:
@@ -241,6 +339,9 @@ reports = st.builds(
     is_enabled=st.booleans(),
     switched_off=rows(ANY),
     config_problems=rows(problems),
+    installed=st.none() | st.builds(InstalledReport, ANY, st.sampled_from(get_args(InstalledState)),
+                                    st.booleans(), maybe, maybe, maybe, maybe, maybe, rows(ANY), maybe,
+                                    st.none() | st.builds(PreparationReport, ANY, ANY, ANY, st.just(NOW))),
 )  # fmt: skip
 
 
@@ -248,8 +349,8 @@ reports = st.builds(
 def test_no_line_is_too_wide_but_what_is_to_be_copied_and_nothing_can_steer_a_terminal(
     report: DoctorReport,
 ) -> None:
-    found = find(report)
-    lines = render(msgspec.structs.replace(report, problems=found)).split("\n")
-    copied = [finding.paste for finding in found if finding.paste]
+    found, notes = find(report), worth_knowing(report)
+    lines = render(msgspec.structs.replace(report, problems=found, notes=notes)).split("\n")
+    copied = [finding.paste for finding in (*found, *notes) if finding.paste]
     assert sum(columns(line) > WIDTH for line in lines) <= len(copied)
     assert [line for line in lines if not line.isprintable() or line != line.rstrip()] == []

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "sidecar"
 
-LAYERS = ("protocol", "core", "quota", "texts", "adapters", "services", "top")
+LAYERS = ("protocol", "core", "quota", "texts", "adapters", "preparation", "services", "top")
 """Downwards only: each may import the ones before it, and itself."""
 
 TOP = {"api", "cli", "server", "application", "__main__"}
@@ -23,7 +23,6 @@ APART = {
     "nearest": set[str](),
     "host_json": set[str](),
     "logs": set[str](),
-    "preparation": {"adapters"},
     "schema": {*LAYERS[:5]},
 }
 """What stands beside the layers, and all that each may import."""

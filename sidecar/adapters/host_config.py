@@ -4,6 +4,7 @@ Providers' base URLs and keys, the variables that it takes keys from, the plugin
 that were listed for another plugin.
 """
 
+import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -79,6 +80,8 @@ class HostConfig(Struct, frozen=True):
     auth: dict[str, Any]
     problems: list[Problem]
     plugins: list[HostPlugin]
+    misplaced: list[HostPlugin]
+    """Those under `plugins`, which OpenCode doesn't read."""
     virtual: dict[str, HostVirtualModel] = {}
     enabled_providers: tuple[str, ...] | None = None
     """The only ones that OpenCode has; absent: all."""
@@ -108,6 +111,7 @@ def read_host_config(places: Places, reader: DocumentReader) -> HostConfig:
         auth=auth.data if auth and is_object(auth.data) else {},
         problems=problems,
         plugins=[plugin for document in documents for plugin in _plugins(document)],
+        misplaced=[plugin for document in documents for plugin in _plugins(document, "plugins")],
         virtual={name: model for document in documents for name, model in _virtual(document)},
         enabled_providers=_enabled_providers(documents),
     )
@@ -129,13 +133,22 @@ def _virtual(document: Document) -> Iterator[tuple[str, HostVirtualModel]]:
         yield model_id, HostVirtualModel(names, document, (*path, model_id), called)
 
 
-def _plugins(document: Document) -> Iterator[HostPlugin]:
-    entries = document.data.get("plugin")
+def read_project_plugins(project: pathlib.Path, reader: DocumentReader) -> list[HostPlugin]:
+    """Return the plugins that a project's own files add, as far as this folder holds them."""
+    files = [folder / name for folder in (project, project / ".opencode") for name in FILES[1:]]
+    documents = [document for file in files if (document := reader.read(file)) and is_object(document.data)]
+    found = (plugin for document in documents for plugin in _plugins(document))
+    # A project's command is not run.
+    return [HostPlugin(plugin.spec) for plugin in found]
+
+
+def _plugins(document: Document, key: str = "plugin") -> Iterator[HostPlugin]:
+    entries = document.data.get(key)
     for index, entry in enumerate(entries if is_list(entries) else ()):
         spec, options = (*entry, None, None)[:2] if is_list(entry) else (entry, None)
         if isinstance(spec, str):
             has_command = is_object(options) and "command" in options
-            yield HostPlugin(Setting(spec, document, ("plugin", index)), has_command)
+            yield HostPlugin(Setting(spec, document, (key, index)), has_command)
 
 
 def _add_providers(document: Document, providers: dict[str, HostProvider]) -> None:

@@ -1,15 +1,12 @@
 """What is installed: this program and its Python, OpenCode, and our plugin in its configuration."""
 
-import os
 import platform
 import re
 import sys
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
-from shutil import which
 from typing import Final
-from urllib.request import url2pathname
 
 import msgspec
 
@@ -18,9 +15,13 @@ from sidecar.adapters import files
 from sidecar.adapters.host_config import HostPlugin, Setting
 from sidecar.adapters.host_program import ask_version
 from sidecar.adapters.paths import APP, Places, shorten
+from sidecar.adapters.systems import find_program, path_of_url
+from sidecar.nearest import nearest
 from sidecar.plain import is_object
 from sidecar.texts.doctor_data import HostReport, PluginReport, PluginTrouble, ProgramReport
 
+MISSPELT: Final = 0.85
+"""So much is a name like ours if it is meant for it: other plugins have names that are somewhat like it."""
 PACKAGES: Final = ("anyio", "httpx", "jmespath", "msgspec", "pyjson5", "structlog")
 _USER_INFO: Final = re.compile(r"://[^/\s]*@")
 """A package from a repository may be named with the token that opens it."""
@@ -44,10 +45,16 @@ def look_at_program(environ: Mapping[str, str]) -> ProgramReport:
 
 
 async def look_at_host(
-    places: Places, environ: Mapping[str, str], plugins: Iterable[HostPlugin]
+    places: Places,
+    environ: Mapping[str, str],
+    plugins: Iterable[HostPlugin],
+    misplaced: Iterable[HostPlugin] = (),
 ) -> HostReport:
-    """Describe OpenCode: its program is started once, to say its version; *plugins* are its entries."""
-    found = which("opencode", path=environ.get("PATH", os.defpath))
+    """Describe OpenCode: its program is started once, to say its version.
+
+    *plugins* are its entries of `plugin`, *misplaced* those of `plugins`.
+    """
+    found = find_program("opencode", environ)
     version, trouble = await ask_version(found, environ) if found else (None, "not_found")
     return HostReport(
         config_file=shorten(places.config / "opencode.json", environ),
@@ -55,15 +62,20 @@ async def look_at_host(
         program=shorten(Path(found), environ) if found else None,
         version=version,
         trouble=trouble,
-        plugins=tuple(
-            PluginReport(
-                _USER_INFO.sub("://…@", plugin.spec.text),
-                shorten(plugin.spec.document.file, environ),
-                _trouble(plugin, environ),
-            )
-            for plugin in plugins
-            if _is_ours(plugin.spec)
+        plugins=(
+            *(_report(row, _trouble(row, environ), environ) for row in plugins if _is_ours(row.spec)),
+            *(_report(row, "misspelt", environ) for row in plugins if _is_misspelt(row.spec)),
+            *(_report(row, "wrong_key", environ) for row in misplaced if _is_ours(row.spec)),
         ),
+    )
+
+
+def _report(plugin: HostPlugin, trouble: PluginTrouble | None, environ: Mapping[str, str]) -> PluginReport:
+    return PluginReport(
+        spec=_USER_INFO.sub("://…@", plugin.spec.text),
+        file=shorten(plugin.spec.document.file, environ),
+        is_package=_folder(plugin.spec) is None and not set(plugin.spec.text) & set("/:"),
+        trouble=trouble,
     )
 
 
@@ -92,6 +104,12 @@ def _is_ours(setting: Setting) -> bool:
     return folder.name == "js-shim" if manifest is None else manifest == APP
 
 
+def _is_misspelt(setting: Setting) -> bool:
+    """Say whether an entry is the name of no package of ours, but meant for it."""
+    name = setting.text.partition("@")[0]
+    return _folder(setting) is None and name != APP and nearest(name, [APP], MISSPELT) is not None
+
+
 def _trouble(plugin: HostPlugin, environ: Mapping[str, str]) -> PluginTrouble | None:
     folder = _folder(plugin.spec)
     if folder is None:
@@ -114,8 +132,8 @@ def _has_python(shim: Path) -> bool:
 def _folder(setting: Setting) -> Path | None:
     """Return the folder that an entry names, itself or by a file in it; None for the name of a package."""
     if setting.text.startswith("file://"):
-        path = Path(url2pathname(setting.text.removeprefix("file://")))
-    elif setting.text.startswith((".", "/")):
+        path = Path(path_of_url(setting.text))
+    elif setting.text.startswith((".", "/")) or Path(setting.text).is_absolute():
         path = setting.document.file.parent / setting.text
     else:
         return None

@@ -15,10 +15,10 @@ from sidecar.adapters.catalogue import Catalogue
 from sidecar.adapters.catalogue_file import read_catalogue
 from sidecar.adapters.config import OUR_FILES, Config, ConfigLoader
 from sidecar.adapters.credentials import KeyFinder, default_variable, key_finder
-from sidecar.adapters.documents import Document
+from sidecar.adapters.documents import Document, DocumentReader
 from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.gateway_client import ask
-from sidecar.adapters.host_config import HostConfig, read_host_config
+from sidecar.adapters.host_config import HostConfig, read_host_config, read_project_plugins
 from sidecar.adapters.installation import look_at_host, look_at_program
 from sidecar.adapters.log_files import read_logs
 from sidecar.adapters.paths import Places, shorten
@@ -29,6 +29,7 @@ from sidecar.adapters.store_facts import look_at_store
 from sidecar.plain import is_object
 from sidecar.protocol import ROUTER, Target
 from sidecar.quota import presets
+from sidecar.services.installed import look_at_installed
 from sidecar.services.status import key_report, problem_report
 from sidecar.texts import doctor_findings as words
 from sidecar.texts.decisions import name as named
@@ -71,27 +72,32 @@ class Doctor:
         probes = await self._probe_all(config)
         now = self._clock()
         state = self._places.state
+        plugins = host.plugins + (read_project_plugins(project, DocumentReader()) if project else [])
+        # Not beside the probes: to start it would slow them.
+        opencode = await look_at_host(self._places, self._environ, plugins, host.misplaced)
+        log = await anyio.to_thread.run_sync(
+            read_logs, state / "logs", self._environ, now, _secrets(config, keys), words.NOT_SHOWN
+        )
+        packages = [row.spec for row in opencode.plugins if row.is_package and not row.trouble]
         report = DoctorReport(
             at=now,
             program=look_at_program(self._environ),
-            # Not beside the probes: to start it would slow them.
-            host=await look_at_host(self._places, self._environ, host.plugins),
+            host=opencode,
             files=tuple(self._files()),
             presets=tuple(self._own_presets()),
             gateways=tuple(probes),
             providers=tuple(self._unconfigured(config, host, keys)),
             store=await anyio.to_thread.run_sync(look_at_store, state, self._environ),
-            log=await anyio.to_thread.run_sync(
-                read_logs, state / "logs", self._environ, now, _secrets(config, keys), words.NOT_SHOWN
-            ),
+            log=log,
             config_file=shorten(self._places.config / OUR_FILES[0], self._environ),
             is_enabled=config.settings.enabled,
             switched_off=config.switched_off,
             virtual_models=tuple(_virtual_models(config, catalogue)),
             enabled_providers=host.enabled_providers,
             config_problems=tuple(problem_report(row, self._environ) for row in config.problems),
+            installed=look_at_installed(packages, log.preparation, self._environ),
         )
-        return msgspec.structs.replace(report, problems=words.find(report))
+        return msgspec.structs.replace(report, problems=words.find(report), notes=words.worth_knowing(report))
 
     async def _probe_all(self, config: Config) -> list[ProbeReport]:
         probes: dict[int, ProbeReport] = {}

@@ -27,7 +27,7 @@ class ProgramReport(Struct, frozen=True, omit_defaults=True):
 
 
 ProgramTrouble = Literal["not_found", "not_started", "hangs", "failed", "no_version"]
-PluginTrouble = Literal["no_folder", "no_environment"]
+PluginTrouble = Literal["no_folder", "no_environment", "misspelt", "wrong_key"]
 
 
 class PluginReport(Struct, frozen=True, omit_defaults=True):
@@ -36,6 +36,8 @@ class PluginReport(Struct, frozen=True, omit_defaults=True):
     spec: str
     file: str
     trouble: PluginTrouble | None = None
+    is_package: bool = False
+    """It is the name of the package, which OpenCode fetches from a registry; else a place."""
 
 
 class HostReport(Struct, frozen=True, omit_defaults=True):
@@ -49,6 +51,42 @@ class HostReport(Struct, frozen=True, omit_defaults=True):
     version: str | None = None
     trouble: ProgramTrouble | None = None
     plugins: tuple[PluginReport, ...] = ()
+
+
+class PreparationReport(Struct, frozen=True, omit_defaults=True):
+    """How the last preparation of an environment ended that an OpenCode has noted."""
+
+    kind: str
+    """`made`, `ready`, or a row of `TROUBLES`; `began`: nobody has noted its end."""
+    detail: str = ""
+    command: str = ""
+    at: float | None = None
+
+
+InstalledState = Literal["no_package", "not_made", "interrupted", "underway", "outdated", "ready"]
+
+
+class InstalledReport(Struct, frozen=True, omit_defaults=True):
+    """What an installed plugin has: its package in OpenCode's cache, and the environment made of it."""
+
+    folder: str
+    """Where environments are."""
+    state: InstalledState
+    is_wanted: bool
+    """A configuration names the package."""
+    package: str | None = None
+    """The folder that it is kept in; absent: OpenCode has not fetched it."""
+    package_version: str | None = None
+    environment: str | None = None
+    version: str | None = None
+    """Of the environment."""
+    command: str | None = None
+    """The program for the user's own terminal."""
+    others: tuple[str, ...] = ()
+    """Environments of older versions, and unfinished ones, by their names."""
+    by_hand: str | None = None
+    """What makes the environment in a terminal."""
+    last: PreparationReport | None = None
 
 
 class FileReport(Struct, frozen=True, omit_defaults=True):
@@ -150,6 +188,8 @@ class LogReport(Struct, frozen=True, omit_defaults=True):
     failures_last_hour: int = 0
     lines: tuple[LogLine, ...] = ()
     """The last of level warning or above, oldest first."""
+    preparation: PreparationReport | None = None
+    """The last that was noted."""
 
 
 class Finding(Struct, frozen=True, omit_defaults=True):
@@ -183,4 +223,8 @@ class DoctorReport(Struct, frozen=True, omit_defaults=True):
     """Of the last catalogue that OpenCode told."""
     enabled_providers: tuple[str, ...] | None = None
     """The only providers that OpenCode has; absent: all."""
+    installed: InstalledReport | None = None
+    """Absent: the plugin runs from a checkout, and never ran otherwise."""
     problems: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
+    """What is worth knowing, and nothing wrong."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from sidecar.protocol import ROUTER
+from sidecar.texts import doctor_installed, hosts
 from sidecar.texts.doctor_data import (
     DoctorReport,
     Finding,
@@ -45,10 +46,21 @@ _PROGRAM: Final[dict[ProgramTrouble, tuple[str, str]]] = {
     ),
 }
 
+_TOO_OLD: Final = "OpenCode {version} is older than any that this was tried with"
+_NEWER: Final = "Update OpenCode; {oldest} is the oldest that was tried. Until then much may be missing."
+
 _PLUGIN: Final[dict[PluginTrouble, tuple[str, str]]] = {
     "no_folder": (
         "The plugin is not where {file} says: {spec}",
         "Correct that entry of `plugin`, and restart OpenCode. Here it would be",
+    ),
+    "misspelt": (
+        "OpenCode can't load the plugin: {file} calls it {spec}",
+        "It is `opencode-quota-sidecar`. Correct that entry of `plugin`, and restart OpenCode.",
+    ),
+    "wrong_key": (
+        "OpenCode doesn't read `plugins`, where {file} names {spec}",
+        "The key is `plugin`. Rename it, and restart OpenCode.",
     ),
     "no_environment": (
         "The plugin's checkout has no environment to start the sidecar from: {spec}",
@@ -86,10 +98,18 @@ def find(report: DoctorReport) -> tuple[Finding, ...]:
     return tuple(finding for rule in _RULES for finding in rule(report))
 
 
+def worth_knowing(report: DoctorReport) -> tuple[Finding, ...]:
+    """Return what somebody may want to change although nothing is wrong."""
+    return (*doctor_installed.notes(report), *_nothing_configured(report))
+
+
 def _program(report: DoctorReport) -> Iterator[Finding]:
     if report.host.trouble:
         what, cure = _PROGRAM[report.host.trouble]
         yield Finding(what.format(program=report.host.program), cure)
+    version = report.host.version or ""
+    if hosts.is_too_old(version):
+        yield Finding(_TOO_OLD.format(version=version), _NEWER.format(oldest=hosts.OLDEST))
 
 
 def _plugin(report: DoctorReport) -> Iterator[Finding]:
@@ -139,8 +159,9 @@ def _nothing_configured(report: DoctorReport) -> Iterator[Finding]:
     fits = next((row for row in report.providers if row.preset), None)
     entry = f'"providerId": "{fits.provider_id}", "preset": "{fits.preset}"' if fits else ""
     yield Finding(
-        "No gateway is configured",
-        f"Write into {report.config_file}" + ("" if fits else ", with the id of a provider of OpenCode"),
+        "No gateway is configured, and nothing is known of what is left anywhere",
+        f"To be told, write into {report.config_file}"
+        + (":" if fits else ", with the id of a provider of OpenCode:"),
         paste=f'{{ "gateways": [{{ {entry or _EXAMPLE} }}] }}',
     )
 
@@ -204,5 +225,5 @@ def _log(report: DoctorReport) -> Iterator[Finding]:
 
 
 _RULES: Final[tuple[Callable[[DoctorReport], Iterator[Finding]], ...]] = (
-    _program, _plugin, _configuration, _nothing_configured, _virtual_models, _gateways, _store, _log,
+    _program, _plugin, doctor_installed.problems, _configuration, _virtual_models, _gateways, _store, _log,
 )  # fmt: skip

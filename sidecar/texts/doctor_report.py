@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from sidecar.texts import doctor_installed, hosts
 from sidecar.texts.doctor_data import (
     DoctorReport,
     Finding,
     HostReport,
+    InstalledReport,
     ProbeReport,
     ProviderReport,
     StoreReport,
@@ -34,11 +36,13 @@ def render(report: DoctorReport) -> str:
         [_headline(report)],
         ["Program", *_flat(_program(report))],
         ["OpenCode", *_flat(_host(report.host))],
+        *([["Installed plugin", *_flat(_installed(report.installed))]] if report.installed else []),
         ["Files", *_flat(_files(report))],
         ["Gateways, asked now", *_flat(_gateways(report))],
         *([["Models of limit-router", *virtual]] if (virtual := _flat(_virtual_models(report))) else []),
         ["Store", *_flat(_store(report.store))],
         ["Log", *_flat(_log(report))],
+        *([_notes(report.notes)] if report.notes else []),
         _problems(report.problems),
     ]
     return "\n\n".join("\n".join(visible(line) for line in block) for block in blocks)
@@ -67,12 +71,21 @@ def _host(host: HostReport) -> Rows:
         yield _row("program", [f"! {host.trouble}" if host.trouble else host.version or "", host.program])
     else:
         yield _row("program", ["! not found"])
+    if lacks := hosts.lacking(host.version or ""):
+        yield _row("without", [hosts.LACKS[name].words for name in lacks])
     for plugin in host.plugins:
         yield _row(
             "plugin", [*(["! not usable"] if plugin.trouble else []), plugin.spec, f"in {plugin.file}"]
         )
     if not host.plugins:
         yield _row("plugin", ["! not loaded"])
+
+
+def _installed(installed: InstalledReport) -> Rows:
+    for label, parts in doctor_installed.rows(installed):
+        yield _row(label, parts)
+    if installed.last and installed.last.at is not None and installed.state != "ready":
+        yield _row("last try", [installed.last.kind, installed.last.detail])
 
 
 def _files(report: DoctorReport) -> Rows:
@@ -177,6 +190,14 @@ def _log(report: DoctorReport) -> Rows:
         when = "" if line.at is None else age(report.at - line.at)
         first = f"  {fit(when, LABEL)} "
         yield wrap([f"{line.file}: {line.text}"], first, " " * columns(first), WIDTH)
+
+
+def _notes(notes: tuple[Finding, ...]) -> list[str]:
+    lines = ["Worth knowing:"]
+    for note in notes:
+        lines += wrap([f"{note.what}. {note.cure}"], "  - ", "    ", WIDTH)
+        lines += [f"    {note.paste}"] if note.paste else []
+    return lines
 
 
 def _problems(problems: tuple[Finding, ...]) -> list[str]:
