@@ -15,6 +15,7 @@ from sidecar.core.limits import Kind, Reached
 from sidecar.core.models import canonical_id
 from sidecar.protocol import Target
 from sidecar.texts.figures import duration
+from sidecar.texts.program import PROGRAM
 from sidecar.texts.routing import OUT
 from sidecar.texts.times import about, clock, lasting, when
 from sidecar.texts.toasts import Sentence, short
@@ -157,7 +158,7 @@ def nobody_fits(model_id: str, rows: Sequence[tuple[str, Unfit]]) -> str:
     lines = [f"Nobody can take this as {_harmless(model_id)}, a model of limit-router."]
     lines += [f"{_harmless(label)}: {OUT[why]}." for label, why in rows]
     if not rows:
-        lines.append("It has no targets; `quota-sidecar doctor` says why.")
+        lines.append(f"It has no targets; `{PROGRAM} doctor` says why.")
     return "\n".join([*lines, "/route says more; any other model of the picker goes on."])
 
 

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from sidecar.texts.program import PROGRAM
+
 _STATUS: Final = {
     400: "the gateway does not understand the request; check quotaPath",
     401: "the gateway refuses the key; check where it is from",
@@ -75,7 +77,7 @@ _KIND_CURES: Final = {
     "no-capture": "Check preset and config of its entry.",
     "login-expired": "Send a prompt there: OpenCode renews it. If it stays so, run `opencode auth login`.",
     "login-refused": "Run `opencode auth login` for this provider.",
-    "no-window": "Choose another preset, or write a mapping; `quota-sidecar map` tries one on a saved reply.",
+    "no-window": f"Choose another preset, or write a mapping; `{PROGRAM} map` tries one on a saved reply.",
 }
 
 

@@ -42,7 +42,7 @@ HOST_FILE: Final = HostFile(
             ),
             not_started=HostProblem(
                 reason="The operating system refused to start it: {detail}.",
-                cure="Check the command that the plugin was given, then restart OpenCode.",
+                cure="Restart OpenCode; if the plugin was given a command of your own, check that first.",
             ),
             starting=HostProblem(
                 reason="It is still starting.",
@@ -58,8 +58,8 @@ HOST_FILE: Final = HostFile(
             ),
             other_protocol=HostProblem(
                 reason="It speaks another version of the protocol ({detail}).",
-                cure="Update the plugin and the sidecar together (`make setup` in the checkout), "
-                "then restart OpenCode.",
+                cure="Restart OpenCode: an installed plugin brings its own sidecar. In a checkout, run "
+                "`make setup` first.",
             ),
             failed=HostProblem(
                 reason="It answered with an error: {detail}.",

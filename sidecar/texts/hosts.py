@@ -1,9 +1,11 @@
-"""What an older OpenCode lacks, as it was found by trying it: the one table, for whoever tells or tries it."""
+"""What an older OpenCode lacks, as it was found by trying it: one table, for whoever tells or tries it."""
 
 import re
 from typing import Final
 
 from msgspec import Struct
+
+from sidecar.texts.program import PROGRAM
 
 OLDEST: Final = "1.2.27"
 """The oldest that was tried."""
@@ -36,9 +38,7 @@ LACKS: Final[dict[str, Lack]] = {
 def lacking(version: str) -> tuple[str, ...]:
     """Name what this version of OpenCode lacks, by the keys of `LACKS`; nothing of one that can't be read."""
     found = _parts(version)
-    return tuple(
-        name for name, lack in LACKS.items() if found and _parts(lack.first) <= found < _parts(lack.since)
-    )
+    return tuple(name for name, row in LACKS.items() if _parts(row.first) <= found < _parts(row.since))
 
 
 def is_too_old(version: str) -> bool:
@@ -53,7 +53,7 @@ def note(version: str) -> str | None:
         return f"OpenCode {version} is older than any that this was tried with; {OLDEST} is the oldest."
     count = len(lacking(version))
     things = "one thing" if count == 1 else f"{count} things"
-    return f"OpenCode {version} lacks {things}; `quota-sidecar doctor` names them." if count else None
+    return f"OpenCode {version} lacks {things}; `{PROGRAM} doctor` names them." if count else None
 
 
 def _parts(version: str) -> tuple[int, ...]:

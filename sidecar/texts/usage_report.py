@@ -9,6 +9,7 @@ from sidecar.quota.windows import Window
 from sidecar.texts import window_lines
 from sidecar.texts.failures import fetch_failure
 from sidecar.texts.figures import age, columns, duration, fit, percent, title, visible, wrap
+from sidecar.texts.program import PROGRAM
 from sidecar.texts.status_report import FailureReport
 from sidecar.texts.waits import WaitReport
 from sidecar.texts.waits import lines as wait_lines
@@ -60,9 +61,7 @@ def render(rows: Sequence[ProviderUsage], now: float, width: int) -> str:
     return "\n".join(visible(line) for line in lines) or _NOTHING
 
 
-_NOTHING = (
-    "Nothing is known: no gateway is configured, and nothing was heard. `quota-sidecar doctor` says more."
-)
+_NOTHING = f"Nothing is known: no gateway is configured, and nothing was heard. `{PROGRAM} doctor` says more."
 
 
 def _name(row: ProviderUsage, *, is_alone: bool) -> str:
