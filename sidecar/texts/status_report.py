@@ -4,10 +4,12 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from sidecar.nearest import nearest
 from sidecar.quota.windows import Window
 from sidecar.texts import threshold, waits, window_lines
 from sidecar.texts.failures import fetch_failure
-from sidecar.texts.figures import age, columns, duration, fit, title, visible, wrap
+from sidecar.texts.figures import age, columns, duration, fit, listed, title, visible, wrap
+from sidecar.texts.problems import quoted
 from sidecar.texts.threshold import ThresholdReport
 from sidecar.texts.waits import GoneReport, ProviderWait, WaitReport
 
@@ -113,8 +115,13 @@ def render(report: StatusReport, width: int) -> str:
 
 def no_such_gateway(name: str, known: list[str]) -> str:
     """Answer a question for a gateway that isn't there."""
-    return f"There is no gateway {name!r}. " + (
-        f"Configured: {', '.join(known)}." if known else "None is configured yet; /quota_status says how."
+    near = nearest(name, known)
+    return f"There is no gateway {quoted(name)}. " + (
+        f"Did you mean {near!r}?"
+        if near
+        else f"Configured: {listed(known)}."
+        if known
+        else "None is configured yet; /quota_status says how."
     )
 
 
