@@ -208,6 +208,24 @@ def stored(home: Home, change: Callable[[State], Sequence[Mutation]] = lambda _:
 
 
 @contextmanager
+def ready_serve(home: Home) -> Generator[Serve]:
+    """Start an OpenCode, and wait until its sidecar knows it.
+
+    Versions 1.2 and 1.3 load no plugin before they are asked for something in its directory.
+    """
+
+    def greetings() -> int:
+        logs = (home.state / "logs").glob("*.log")
+        return sum(path.read_text("utf-8").count('"host.version"') for path in logs)
+
+    before = greetings()
+    with Serve(home) as serve:
+        serve.client.get("/config").raise_for_status()
+        wait_until(lambda: greetings() > before, "its sidecar knows its version", START_S)
+        yield serve
+
+
+@contextmanager
 def scene(
     write: Callable[[Scene], None], serves: int = 1, env: Mapping[str, str] | None = None
 ) -> Generator[Scene]:
@@ -218,7 +236,8 @@ def scene(
         one.home.env.update(env or {})
         one.reset()
         write(one)
-        one.serves = [stack.enter_context(Serve(one.home)) for _ in range(serves)]
+        for _ in range(serves):
+            one.serves.append(stack.enter_context(Serve(one.home) if env else ready_serve(one.home)))
         one.reset()
         yield one
 

@@ -6,10 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.bed.opencode import Serve
 from tests.bed.refusals import REFUSALS
 from tests.bed.replies import held, says
-from tests.failover import ALPHA, ANSWERS, BETA, Scene, Turn, entries, scene
+from tests.failover import ALPHA, ANSWERS, BETA, Scene, Turn, entries, ready_serve, scene
 
 
 def write(one: Scene) -> None:
@@ -39,7 +38,7 @@ def test_what_one_opencode_was_refused_another_does_not_ask_for(three: Scene) ->
 
 def test_it_is_known_after_a_restart_too(three: Scene) -> None:
     hit(three)
-    with Serve(three.home) as again:
+    with ready_serve(three.home) as again:
         assert three.turn(serve=again) == Turn(ANSWERS[BETA])
         assert three.calls() == [1, 2, 0]
         assert again.events.of("tui.toast.show") == []

@@ -42,7 +42,7 @@ async function server() {
   }
 }
 
-export default { id: "odd-provider", server }
+export default Object.assign(server, { id: "odd-provider", server })
 """
 
 

@@ -43,10 +43,13 @@ def write(one: Scene) -> None:
     start_once(one)
 
 
-def test_the_models_are_listed_with_what_all_of_their_targets_can_do(three: Scene) -> None:
+def test_the_command_for_it_lists_the_models(three: Scene) -> None:
     printed = run_program(three.home, opencode_binary(), "models").stdout.split()
     listed = [f"{ROUTER}/{name}" for name in sorted((MODEL, *wires.WIRES))]
     assert [name for name in printed if name.startswith(ROUTER)] == listed
+
+
+def test_the_models_are_offered_with_what_all_of_their_targets_can_do(three: Scene) -> None:
     providers = three.serve.client.get("/config/providers").json()["providers"]
     [ours] = [row for row in providers if row["id"] == ROUTER]
     assert ours["name"] == "Limit router"

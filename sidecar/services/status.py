@@ -79,6 +79,7 @@ class StatusService:
             gone=waiting.gone(await self._store.decisions(1), waits, place, now) if waits else None,
             problems=tuple(problem_report(problem, self._environ) for problem in config.problems),
             store_trouble=self._store.trouble,
+            host_version=place.host_version,
             is_enabled=settings.enabled,
             config_file=shorten(self._places.config / OUR_FILES[0], self._environ),
             uptime_s=None if self._started_at is None else max(0.0, now - self._started_at),

@@ -26,6 +26,8 @@ class Workspace(Struct, frozen=True):
     directory: str
     config: Config
     catalogue: Catalogue
+    host_version: str | None = None
+    """As the host says it; None until it has."""
 
     def label(self, provider_id: str) -> str:
         """Return what to call a provider: as the user does, else as the host does."""
@@ -52,6 +54,8 @@ class Workspaces:
         """Of many who want to know at once, one looks: each look costs all others its time."""
         self._told: defaultdict[str, anyio.Event] = defaultdict(anyio.Event)
         """Set when the host has said which models it offers."""
+        self._host_version: str | None = None
+        """Of the one host whose directories all of these are."""
 
     def open(self, params: WorkspaceOpenParams) -> bool:
         """Open a directory, or learn its providers; return whether it was not open yet.
@@ -62,6 +66,7 @@ class Workspaces:
             raise RelativeDirectoryError("params of workspace/open: directory must be absolute")
         if params.host_version:
             log.info("host.version", version=params.host_version)
+            self._host_version = params.host_version
         is_new = params.directory not in self._open
         if is_new or params.providers is not None:
             self._open[params.directory] = Catalogue(params.providers or ())
@@ -93,7 +98,7 @@ class Workspaces:
     async def place(self, directory: str) -> Workspace:
         """Return the workspace with its configuration read anew; raises `UnknownWorkspaceError`."""
         config = await self.config(directory)
-        return Workspace(directory, config, self._open.get(directory) or NOTHING)
+        return Workspace(directory, config, self._open.get(directory) or NOTHING, self._host_version)
 
     async def recent_config(self, directory: str) -> Config:
         """Return what was configured in *directory* `LOOK_AGAIN_S` ago at the earliest; else as `config`."""

@@ -52,8 +52,8 @@ def note(version: str) -> str | None:
     if is_too_old(version):
         return f"OpenCode {version} is older than any that this was tried with; {OLDEST} is the oldest."
     count = len(lacking(version))
-    things = "one thing" if count == 1 else f"{count} things"
-    return f"OpenCode {version} lacks {things}; `{PROGRAM} doctor` names them." if count else None
+    things, them = ("one thing", "it") if count == 1 else (f"{count} things", "them")
+    return f"OpenCode {version} lacks {things}; `{PROGRAM} doctor` names {them}." if count else None
 
 
 def _parts(version: str) -> tuple[int, ...]:

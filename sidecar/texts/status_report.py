@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from sidecar.nearest import nearest
 from sidecar.quota.windows import Window
-from sidecar.texts import threshold, waits, window_lines
+from sidecar.texts import hosts, threshold, waits, window_lines
 from sidecar.texts.failures import fetch_failure
 from sidecar.texts.figures import age, columns, duration, fit, listed, title, visible, wrap
 from sidecar.texts.problems import quoted
@@ -81,6 +81,8 @@ class StatusReport(Struct, frozen=True, omit_defaults=True):
     gateways: tuple[GatewayReport, ...] = ()
     problems: tuple[ProblemReport, ...] = ()
     store_trouble: str | None = None
+    host_version: str | None = None
+    """OpenCode's, where it has asked."""
     is_enabled: bool = True
     config_file: str = ""
     uptime_s: float | None = None
@@ -218,7 +220,8 @@ def _health(report: StatusReport, width: int) -> list[str]:
         parts.append(f"up {duration(report.uptime_s)}")
     parts.append(f"{datetime.fromtimestamp(report.at).astimezone():%H:%M %Z}".strip())
     lines = wrap(parts, "", "", width)
-    return lines + (_words(f"! {report.store_trouble}", "  ", width) if report.store_trouble else [])
+    troubles = (report.store_trouble, hosts.note(report.host_version or ""))
+    return lines + [line for text in troubles if text for line in _words(f"! {text}", "  ", width)]
 
 
 def _threshold(report: StatusReport, width: int) -> list[str]:

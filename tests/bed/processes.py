@@ -18,9 +18,14 @@ PLUGIN: Final = f"file://{REPOSITORY / 'js-shim'}"
 """What goes into `plugin` of an opencode.json to load ours from this checkout."""
 
 
+HOST_VARIABLE: Final = "TEST_OPENCODE"
+"""Names another OpenCode for a whole test run; `make test-hosts` sets it to each that it has installed."""
+
+
 def opencode_binary() -> str:
     """Return the path of the real OpenCode, or fail with the way to get it."""
-    path = REPOSITORY / "js-shim" / "node_modules" / ".bin" / "opencode"
+    ours = REPOSITORY / "js-shim" / "node_modules" / ".bin" / "opencode"
+    path = Path(os.environ.get(HOST_VARIABLE, ours))
     if not path.exists():
         raise FileNotFoundError(f"the real OpenCode is not at {path}: run make setup")
     return str(path)

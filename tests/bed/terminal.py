@@ -20,7 +20,7 @@ _PIECE: Final = re.compile(
 )
 """One run of text or one whole escape sequence; what doesn't match is not complete yet."""
 
-_NOT_FOR_PYTE: Final = re.compile(rb"\x1b(?:[P_^X\]]|\[[<=>]|\[\?[0-9;]*(?:u|m|\$p))")
+_NOT_FOR_PYTE: Final = re.compile(rb"\x1b(?:[P_^X\]]|\[[<=>]|\[\?[0-9;]*(?:u|m|n|\$p))")
 
 _FRAMES: Final = {b"\x1b[?2026h": True, b"\x1b[?2026l": False}
 
