@@ -8,13 +8,13 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 import anyio
 import anyio.abc
 
 from sidecar.adapters.paths import APP
+from sidecar.adapters.systems import ending_of_tree
 from sidecar.texts.doctor_data import ProgramTrouble
 
 VERSION_S: Final = 5.0
@@ -65,7 +65,6 @@ async def _end(process: anyio.abc.Process) -> None:
         return
     with suppress(OSError):
         if sys.platform == "win32":
-            taskkill = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
-            await anyio.run_process([taskkill, "/T", "/F", "/PID", str(process.pid)], check=False)
+            await anyio.run_process(ending_of_tree(process.pid), check=False)
         else:
             os.killpg(process.pid, signal.SIGKILL)

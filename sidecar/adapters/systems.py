@@ -39,6 +39,12 @@ def find_program(name: str, environ: Mapping[str, str], *, on_windows: bool = ON
     return None
 
 
+def ending_of_tree(pid: int) -> list[str]:
+    """Return the command by which Windows ends a process with all that it has started."""
+    system = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32")
+    return [str(system / "taskkill.exe"), "/T", "/F", "/PID", str(pid)]
+
+
 def path_of_url(url: str, *, on_windows: bool = ON_WINDOWS) -> str:
     """Return the path in a `file://` URL; on Windows `/C:/x` is `C:/x`."""
     path = unquote(url.removeprefix("file://"))

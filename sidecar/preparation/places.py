@@ -13,7 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from sidecar.adapters import files
 from sidecar.adapters.file_lock import FileLock
+from sidecar.adapters.systems import home_folder
 
 NAME: Final = "opencode-quota-sidecar"
 _IN_USE: Final = "in-use"
@@ -23,8 +25,7 @@ _IN_USE: Final = "in-use"
 def data_folder(environ: Mapping[str, str]) -> Path:
     """Return our folder for data: `$XDG_DATA_HOME/opencode-quota-sidecar`, by default in `~/.local/share`."""
     named = Path(environ.get("XDG_DATA_HOME", ""))
-    home = Path(environ.get("HOME") or environ.get("USERPROFILE") or Path.home())
-    return (named if named.is_absolute() else home / ".local" / "share") / NAME
+    return (named if named.is_absolute() else home_folder(environ) / ".local" / "share") / NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Places:
     def point_to(self, current: Current) -> None:
         """Make *current* what is started from now on, and what `bin/quota-sidecar` runs."""
         _replace(self._pointer, json.dumps(asdict(current), indent=2) + "\n")
-        _replace(self.launcher, _launcher(current.python), 0o700)
+        _replace(self.launcher, _launcher(current.python, self.launcher.parent), 0o700)
 
     def remove_unused(self) -> None:
         """Remove every environment but the current one and those that somebody runs from."""
@@ -146,9 +147,10 @@ def _remove_if_unused(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _launcher(python: str) -> str:
+def _launcher(python: str, folder: Path) -> str:
     if os.name == "nt":
-        return f'@"{python}" -I -m sidecar %*\r\n'
+        # Relative to itself: letters of a user's name that are no ASCII would be read in another encoding.
+        return f'@"%~dp0{os.path.relpath(python, folder)}" -I -m sidecar %*\r\n'
     return f'#!/bin/sh\nexec {shlex.quote(python)} -I -m sidecar "$@"\n'
 
 
@@ -159,7 +161,7 @@ def _replace(path: Path, text: str, mode: int = 0o600) -> None:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
             file.write(text)
         Path(name).chmod(mode)
-        Path(name).replace(path)
+        files.replace(Path(name), path)
     except BaseException:
         with suppress(OSError):
             Path(name).unlink()

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from sidecar import __version__
 from sidecar.adapters.file_lock import FileLock
+from sidecar.adapters.systems import find_program
 from sidecar.preparation.places import Current, Places, command_line, data_folder, mark_usable
 from sidecar.preparation.programs import MAX_S, Programs, Say
 from sidecar.preparation.reasons import Kind, PreparationError, of_error
@@ -96,7 +97,7 @@ def order(version: str) -> tuple[int, ...]:
 
 
 def _cure(kind: Kind, wheel: Path, environ: Mapping[str, str]) -> str:
-    if kind == "noVenv" and shutil.which("apt-get", path=environ.get("PATH")):
+    if kind == "noVenv" and find_program("apt-get", environ):
         return f"sudo apt install python{sys.version_info.major}.{sys.version_info.minor}-venv"
     return command_line([sys.executable, "-I", str(wheel / "sidecar"), "prepare"])
 

@@ -1,7 +1,6 @@
 """uv, venv and pip: whichever is there, under the user's own settings of index, proxy and certificates."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,11 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from sidecar.adapters.systems import ending_of_tree, find_program
 from sidecar.preparation.places import command_line
 from sidecar.preparation.reasons import PreparationError, of_error, of_output, without_secrets, worse
 
 MAX_S: Final = 600.0
 """All of it may take so long: 10 MB come in that time at 130 kbit/s; usually it is half a minute."""
+
+_NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+"""On Windows each program would open one: we have none ourselves."""
 
 Say = Callable[[str], None]
 
@@ -38,7 +41,7 @@ class Programs:
 
     def make(self, environment: Path, wheel: Path) -> Path:
         """Fill *environment* with *wheel* and what it needs; return its Python, or raise PreparationError."""
-        uv = shutil.which("uv", path=self._environ.get("PATH"))
+        uv = find_program("uv", self._environ)
         if uv is None:
             return self._with_pip(environment, wheel)
         try:
@@ -50,7 +53,7 @@ class Programs:
             try:
                 return self._with_pip(environment, wheel)
             except PreparationError as second:
-                raise worse(failure, second) from None
+                raise (failure if second.kind == "noVenv" else worse(failure, second)) from None
 
     def check(self, python: Path) -> None:
         """Import all that the sidecar needs, in *python*; PreparationError says what is missing."""
@@ -68,8 +71,8 @@ class Programs:
         self._run([sys.executable, "-I", "-m", "venv", "--clear", str(environment)])
         python = python_in(environment)
         quiet = ("--disable-pip-version-check", "--no-input", "--progress-bar", "off")
-        # The user's settings may send it elsewhere; empty is nowhere else.
-        here = ("--no-user", "--target", "", "--prefix", "", "--root", "")
+        # The user's settings may send it elsewhere. An older pip takes an empty prefix or root for a folder.
+        here = ("--no-user", "--target", "", "--prefix", str(environment), "--root", environment.anchor)
         log = environment / "pip.log"
         command = [str(python), "-I", "-m", "pip", "install", "--log", str(log), *here, *quiet, str(wheel)]
         self._run(command, log)
@@ -84,7 +87,7 @@ class Programs:
             process = subprocess.Popen(  # noqa: S603 -- what is run was found on the user's own PATH
                 command, cwd=self._cwd, env=self._environ, encoding="utf-8", errors="replace",
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                start_new_session=True,
+                start_new_session=True, creationflags=_NO_WINDOW,
             )  # fmt: skip
         except OSError as error:
             raise of_error(error) from None
@@ -123,7 +126,7 @@ def python_in(environment: Path) -> Path:
 def _end(process: subprocess.Popen[str]) -> None:
     """End it and its children; one that keeps its output open all the same is not waited for."""
     if sys.platform == "win32":
-        process.kill()
+        subprocess.run(ending_of_tree(process.pid), check=False, creationflags=_NO_WINDOW)  # noqa: S603
     else:
         os.killpg(process.pid, signal.SIGKILL)
     with suppress(subprocess.TimeoutExpired):
