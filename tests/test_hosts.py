@@ -26,15 +26,15 @@ def test_one_older_than_any_that_was_tried_is_told_to_be(version: str) -> None:
 def test_what_a_version_lacks_is_what_later_ones_have() -> None:
     assert lacking("1.17.20") == lacking("1.17.19") == ("subagents",)
     assert "pipes" not in lacking("1.14.34")
-    assert lacking("1.15.13") == ("exit_code", "pipes", "columns", "subagents")
-    assert set(lacking("1.2.27")) == {*LACKS} - {"pipes"}
+    assert lacking("1.15.13") == ("exit_code", "pipes", "events", "columns", "subagents")
+    assert set(lacking("1.2.27")) == {*LACKS} - {"pipes", "events"}
 
 
 @pytest.mark.parametrize(
     ("version", "line"),
     [
         ("1.17.19", "  ! OpenCode 1.17.19 lacks one thing; `quota-sidecar doctor` names it."),
-        ("1.15.13", "  ! OpenCode 1.15.13 lacks 4 things; `quota-sidecar doctor` names them."),
+        ("1.15.13", "  ! OpenCode 1.15.13 lacks 5 things; `quota-sidecar doctor` names them."),
     ],
 )
 def test_a_report_ends_with_it(version: str, line: str) -> None:

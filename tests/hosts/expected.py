@@ -22,6 +22,7 @@ NEEDS: Final[dict[str, str]] = {
     "test_signed_thoughts_stay_with_the_host_that_signed_them": "redacted",
     "test_the_program_that_does_one_turn_prints_it_and_ends_with_1": "exit_code",
     "test_run_prints_the_report_and_ends_with_0": "pipes",
+    "test_a_fault_in_the_configuration_is_a_toast": "events",
     "test_on_a_screen_of_eighty_columns_no_line_is_broken": "columns",
     "test_a_subagent_whose_providers_are_gone_leaves_its_parent_at_work": "subagents",
 }

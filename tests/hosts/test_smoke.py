@@ -4,9 +4,10 @@ import pytest
 
 from sidecar.protocol import ROUTER
 from tests.bed.home import MODEL
-from tests.bed.opencode import text_of
-from tests.bed.processes import opencode_binary, wait_until
+from tests.bed.opencode import START_S, text_of
+from tests.bed.processes import opencode_binary
 from tests.bed.refusals import REFUSALS
+from tests.bed.tui import Tui
 from tests.failover import ALPHA, ANSWERS, BETA, GAMMA, Scene, Turn, entries
 from tests.hosts.expected import version_of
 from tests.routed import start_once
@@ -57,10 +58,12 @@ def test_failover(host: Scene) -> None:
 
 
 def test_toast(host: Scene) -> None:
-    host.beta.turns(REFUSALS["429 for an hour"])
-    assert host.turn(BETA).said in ANSWERS.values()
-    note = "Beta refuses (quota used up)"
-    wait_until(lambda: any(toast.startswith(note) for toast in host.toasts()), note)
+    host.alpha.turns(REFUSALS["429 for an hour"])
+    with Tui(host.home, columns=100) as tui:
+        tui.write("hello")
+        tui.press("enter")
+        tui.wait_for("Alpha refuses (quota used up)", START_S)
+        tui.wait_for_turns()
 
 
 def test_limit_router(host: Scene) -> None:
