@@ -11,15 +11,19 @@ import hypothesis
 import pytest
 from blockbuster import blockbuster_ctx
 
+from sidecar.adapters.file_lock import FileLock
 from sidecar.adapters.memory_store import MemoryStore
 from sidecar.adapters.quota_http import QuotaHttp
 from sidecar.adapters.sqlite_store import SqliteStore
 from sidecar.adapters.store import Store
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
+from tests.bed.machine import UV, Machine
+from tests.bed.package import Package, build, built_in
 from tests.bed.sidecar import Sidecar
 from tests.bed.store_user import NOW
 from tests.bed.stores import Clock, NewStore, Stores, StoreUsers, comparable
+from tests.bed.wheels import runtime_wheels
 from tests.failover import Scene, scene
 
 # The same examples in every run: what a test says must not depend on luck. `--hypothesis-profile=search`
@@ -74,6 +78,40 @@ def home() -> Iterator[Home]:
     """Make a home; a process that is left in it fails the test."""
     with Home() as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """Return our npm package, built of this checkout once in a run, however many workers it has."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "package"
+    lock = FileLock(folder.with_suffix(".lock"))
+    assert lock.take_alone(60.0)
+    try:
+        return built_in(folder) or build(folder)
+    finally:
+        lock.close()
+
+
+@pytest.fixture(scope="session")
+def wheels() -> dict[str, bytes]:
+    """Return what the sidecar needs, for an index."""
+    return runtime_wheels()
+
+
+@pytest.fixture
+def index() -> Iterator[Gateway]:
+    with Gateway() as one:
+        yield one
+
+
+@pytest.fixture
+def machine(home: Home, index: Gateway, wheels: dict[str, bytes], package: Package) -> Machine:
+    """Make a machine that has Python and uv, and nothing of ours but in the npm registry."""
+    one = Machine(home, index, wheels)
+    one.has("uv", UV)
+    one.publish(package)
+    return one
 
 
 @pytest.fixture

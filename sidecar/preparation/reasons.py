@@ -13,8 +13,8 @@ _NO_INDEX: Final = (
     r"|proxy authentication required|too many requests|internal server error|bad gateway|service unavailable"
     r"|gateway time-?out)",
     r"connection (?:refused|reset|aborted|timed out)|actively refused|remote end closed connection",
-    r"name or service not known|(?:failure in )?name resolution|no such host|nodename nor servname"
-    r"|getaddrinfo failed|failed to lookup address|dns error",
+    r"name or service not known|(?:failure in )?name resolution|no such host|nodename nor servname",
+    r"getaddrinfo failed|failed to lookup address|dns error",
     r"network is unreachable|no route to host",
     r"(?:operation |read |connection to \S+ |connect )?timed out",
     r"cannot connect to proxy|tunnel[a-z ]*failed[^\n)]*",
@@ -39,6 +39,9 @@ _SIGNS: Final[dict[Kind, tuple[str, ...]]] = {
 _ERROR: Final = re.compile(
     r"^(?:error|fatal|caused by|cause|\w*Error|[\u00d7\u2570\u251c][\u2500\u25b6]*)[:\s]\s*(.+)", re.I
 )
+_BECAUSE: Final = re.compile(r"Because (.+?) and .*")
+"""uv goes on with all that follows from it."""
+_BY_WHOM: Final = re.compile(r"(?:client|server) error: ", re.IGNORECASE)
 _USER_INFO: Final = re.compile(r"://[^/\s]*@")
 _INDEX: Final = re.compile(r"https?://(?:…@)?([^/\s'\"`)]+)")
 MAX_DETAIL: Final = 240
@@ -89,6 +92,7 @@ def without_secrets(text: str) -> str:
 def _reached(text: str, what: str) -> str:
     """Say which index could not be reached, and *what* was in the way."""
     index = _INDEX.search(text)
+    what = _BY_WHOM.sub("", what)
     return f"{index[1]}: {what}" if index else what
 
 
@@ -96,7 +100,7 @@ def _telling(text: str) -> str:
     """Return the last line that names an error, else the last of all."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [found[1] for line in lines if (found := _ERROR.match(line))]
-    return (errors or lines or ["it printed nothing"])[-1]
+    return _BECAUSE.sub(r"\1", (errors or lines or ["it printed nothing"])[-1])
 
 
 def _short(line: str) -> str:

@@ -1,6 +1,6 @@
 """A machine that has never seen us: a home, a PATH of chosen programs, and loopback indexes of npm and pip.
 
-It starts nothing.
+It starts nothing but `prepare`, as a person would by hand.
 """
 
 import base64
@@ -14,6 +14,7 @@ from typing import Final
 
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
+from tests.bed.opencode import Finished, run_program
 from tests.bed.package import NAME, Package, contents
 from tests.bed.replies import Reply, json_reply
 from tests.bed.wheels import by_project
@@ -32,7 +33,12 @@ class Machine:
         self.index = index
         self.bin = home.path / "bin"
         self.bin.mkdir()
+        self.pages: dict[str, Reply] = {}
+        """What the Python index says of each project, by path."""
+        self.files: dict[str, bytes] = {}
+        """Its wheels, by path."""
         self.data = home.path / ".local" / "share" / NAME
+        self.pointer = self.data / "current.json"
         home.env |= {
             "PATH": str(self.bin),
             "npm_config_registry": index.origin,
@@ -60,6 +66,7 @@ class Machine:
         """Let the Python index have these wheels."""
         for name, data in wheels.items():
             path = f"{SIMPLE}files/{name}"
+            self.files[path] = data
             self.index.script(path, Reply(200, data))
             metadata = next(text for file, text in contents(data).items() if file.endswith("/METADATA"))
             self.index.script(f"{path}.metadata", Reply(200, metadata))
@@ -68,7 +75,9 @@ class Machine:
                 f'<a href="../files/{name}" data-core-metadata="true">{name}</a>' for name in names
             )
             page = f"<!DOCTYPE html><html><body>{links}</body></html>".encode()
-            self.index.script(f"{SIMPLE}{project}/", Reply(200, page, {"content-type": "text/html"}))
+            self.pages[f"{SIMPLE}{project}/"] = Reply(200, page, {"content-type": "text/html"})
+        for path, reply in self.pages.items():
+            self.index.script(path, reply)
 
     def publish(self, *packages: Package) -> None:
         """Let the npm registry have these; the last is the newest."""
@@ -84,16 +93,20 @@ class Machine:
         self.index.script(f"/{NAME}", json_reply(document))
         self.index.script(f"/{NAME}/latest", json_reply(versions[newest]))
 
-    def unpack(self, package: Package) -> Path:
-        """Put the wheel of a package where a person might, and return its path."""
+    def command(self, package: Package) -> list[str]:
+        """Unpack the wheel of a package, and return what runs `prepare` out of it."""
         path = self.home.path / "package" / package.wheel_name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(package.wheel)
-        return path
+        return [str(self.bin / "python3"), "-I", str(path / "sidecar"), "prepare"]
+
+    def prepare(self, package: Package) -> Finished:
+        """Run it to its end, with one line of JSON as its answer."""
+        return run_program(self.home, *self.command(package), "--json")
 
     def current(self) -> dict[str, str]:
         """Return what `current.json` says."""
-        found: dict[str, str] = json.loads((self.data / "current.json").read_bytes())
+        found: dict[str, str] = json.loads(self.pointer.read_bytes())
         return found
 
     def environments(self) -> list[str]:

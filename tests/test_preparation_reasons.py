@@ -1,0 +1,195 @@
+"""Why an environment could not be made, by what uv and pip really printed (uv 0.13, pip 23 and 26)."""
+
+import errno
+
+import pytest
+
+from sidecar.preparation.reasons import Kind, of_error, of_output, without_secrets, worse
+
+POOL = "HTTPConnectionPool(host='127.0.0.1', port=4873): Max retries exceeded with url: /simple/anyio/"
+NONE = """\
+ERROR: Could not find a version that satisfies the requirement anyio<5,>=4.9 (from opencode-quota-sidecar)
+ERROR: No matching distribution found for anyio<5,>=4.9
+"""
+
+
+def uv(*causes: str, at: str = "http://127.0.0.1:4873/simple/anyio/") -> str:
+    chain = [f"error: Failed to fetch: {at}", *(f"  cause: {cause}" for cause in causes)]
+    return "Using Python 3.11.7 environment at: environments/0.1.0-x\n" + "\n".join(chain) + "\n"
+
+
+def pip(reason: str) -> str:
+    where = "2026-11-21T20:48:55,123   Could not fetch URL http://127.0.0.1:4873/simple/anyio/"
+    return f"{where}: {reason} - skipping\nLooking in indexes: http://me:****@127.0.0.1:4873/simple/\n{NONE}"
+
+
+@pytest.mark.parametrize(
+    ("output", "kind", "detail"),
+    [
+        (
+            uv(
+                "error sending request for url (http://127.0.0.1:4873/simple/anyio/)",
+                "client error (Connect)",
+                "tcp connect error",
+                "Connection refused (os error 111)",
+            ),
+            "noIndex",
+            "127.0.0.1:4873: Connection refused",
+        ),
+        (
+            uv(
+                "error sending request for url (http://index.invalid/simple/msgspec/)",
+                "client error (Connect)",
+                "dns error",
+                "failed to lookup address information: Name or service not known",
+                at="http://index.invalid/simple/msgspec/",
+            ),
+            "noIndex",
+            "index.invalid: Name or service not known",
+        ),
+        (
+            uv(
+                "error sending request for url (https://127.0.0.1:4873/simple/anyio/)",
+                "client error (Connect)",
+                "invalid peer certificate: UnknownIssuer",
+            ),
+            "noIndex",
+            "127.0.0.1:4873: invalid peer certificate: UnknownIssuer",
+        ),
+        (
+            uv("error sending request for url (http://127.0.0.1:4873/simple/anyio/)", "operation timed out"),
+            "noIndex",
+            "127.0.0.1:4873: operation timed out",
+        ),
+        (
+            uv(
+                "HTTP status server error (503 Service Unavailable) for url "
+                "(http://127.0.0.1:4873/simple/anyio/)"
+            ),
+            "noIndex",
+            "127.0.0.1:4873: 503 Service Unavailable",
+        ),
+        (
+            "error: No solution found when resolving dependencies\n"
+            "  cause: Because anyio was not found in the package registry and "
+            "opencode-quota-sidecar==0.1.0 depends on anyio>=4.9,<5, we can conclude that "
+            "opencode-quota-sidecar==0.1.0 cannot be used.\n\n"
+            "hint: An index URL (http://127.0.0.1:4873/simple/) could not be queried due to a lack of valid "
+            "authentication credentials (401 Unauthorized)\n",
+            "noIndex",
+            "127.0.0.1:4873: 401 Unauthorized",
+        ),
+        (
+            "error: No solution found when resolving dependencies\n"
+            "  cause: Because jmespath was not found in the package registry and "
+            "opencode-quota-sidecar==0.1.0 depends on jmespath>=1.0,<2, we can conclude that "
+            "opencode-quota-sidecar==0.1.0 cannot be used.\n"
+            "         And because only opencode-quota-sidecar==0.1.0 is available and you require "
+            "opencode-quota-sidecar, we can conclude that your requirements are unsatisfiable.\n",
+            "noPackages",
+            "jmespath was not found in the package registry",
+        ),
+        (
+            "Resolved 13 packages in 261ms\nDownloading google-re2 (403 kB)\n"
+            "error: Failed to download `jmespath==1.1.0`\n"
+            "  cause: Failed to extract archive: jmespath-1.1.0-py3-none-any.whl\n"
+            "  cause: Invalid zip file structure\n"
+            "  cause: unable to locate the end of central directory record\n",
+            "notPrepared",
+            "unable to locate the end of central directory record",
+        ),
+        (
+            pip(
+                f"connection error: {POOL} (Caused by NewConnectionError('<pip._vendor.urllib3.connection."
+                "HTTPConnection object at 0x7f>: Failed to establish a new connection: [Errno 111] "
+                "Connection refused'))"
+            ),
+            "noIndex",
+            "127.0.0.1:4873: Connection refused",
+        ),
+        (
+            pip("401 Client Error: Unauthorized for url: http://127.0.0.1:4873/simple/anyio/"),
+            "noIndex",
+            "127.0.0.1:4873: 401 Unauthorized",
+        ),
+        (
+            pip("403 Client Error: Blocked by policy for url: http://127.0.0.1:4873/simple/anyio/"),
+            "noIndex",
+            "127.0.0.1:4873: 403 Blocked by policy",
+        ),
+        (
+            pip(
+                f"There was a problem confirming the ssl certificate: {POOL} (Caused by SSLError("
+                "SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
+                "self-signed certificate (_ssl.c:1006)')))"
+            ),
+            "noIndex",
+            "127.0.0.1:4873: certificate verify failed: self-signed certificate",
+        ),
+        (
+            pip(
+                f'connection error: {POOL} (Caused by ReadTimeoutError("Read timed out. (read timeout=15)"))'
+            ),
+            "noIndex",
+            "127.0.0.1:4873: Read timed out",
+        ),
+        (
+            "WARNING: The repository located at index.lan is not a trusted or secure host and is being "
+            "ignored.\n" + NONE,
+            "noIndex",
+            "not a trusted or secure host",
+        ),
+        (NONE, "noPackages", "No matching distribution found for anyio<5,>=4.9"),
+        (
+            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n",
+            "diskFull",
+            "Could not install packages due to an OSError: [Errno 28] No space left on device",
+        ),
+        (
+            "error: Failed to install: httpx-0.28.1-py3-none-any.whl (httpx==0.28.1)\n"
+            "  Caused by: failed to copy file: No space left on device (os error 28)\n",
+            "diskFull",
+            "failed to copy file: No space left on device (os error 28)",
+        ),
+        (
+            "The virtual environment was not created successfully because ensurepip is not available.  On "
+            "Debian/Ubuntu\n"
+            "systems, you need to install the python3-venv package using the following command.\n",
+            "noVenv",
+            "systems, you need to install the python3-venv package using the following command",
+        ),
+        (
+            "/usr/bin/python3.12: No module named venv\n",
+            "noVenv",
+            "/usr/bin/python3.12: No module named venv",
+        ),
+        (
+            "error: failed to create directory `/home/me/.cache/uv`: Permission denied (os error 13)\n",
+            "notWritable",
+            "failed to create directory `/home/me/.cache/uv`: Permission denied (os error 13)",
+        ),
+        ("", "notPrepared", "it printed nothing"),
+    ],
+)
+def test_what_was_printed_is_a_reason(output: str, kind: Kind, detail: str) -> None:
+    found = of_output(output)
+    assert (found.kind, found.detail) == (kind, detail)
+
+
+def test_no_user_and_no_password_of_an_index_is_repeated() -> None:
+    text = "Looking in indexes: https://me:p@ss@index.lan/simple, http://token@index.lan/x"
+    assert without_secrets(text) == "Looking in indexes: https://…@index.lan/simple, http://…@index.lan/x"
+
+
+def test_of_two_ways_the_reason_that_is_to_be_mended_first_is_told() -> None:
+    full = of_output("No space left on device")
+    index = of_output("Connection refused")
+    strange = of_output("strange")
+    assert [worse(strange, index), worse(index, strange), worse(index, full)] == [index, index, full]
+
+
+def test_what_the_system_refuses_has_its_reason_and_its_file() -> None:
+    assert of_error(OSError(errno.ENOSPC, "No space left on device")).kind == "diskFull"
+    refused = of_error(FileExistsError(errno.EEXIST, "File exists", "/home/me/.local/share"))
+    assert (refused.kind, refused.detail) == ("notWritable", "/home/me/.local/share: File exists")
+    assert of_error(OSError(errno.EIO, "Input/output error")).kind == "notPrepared"
