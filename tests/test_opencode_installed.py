@@ -1,4 +1,4 @@
-"""The package in the real OpenCode, on a machine that never saw it: from one line of configuration to an answer.
+"""The package in the real OpenCode, on a machine that never saw it: from one line of configuration on.
 
 OpenCode fetches it by itself from an npm registry on loopback; there is no checkout in its sight.
 """
@@ -186,7 +186,7 @@ def test_a_token_is_shown_to_nobody_a_projects_python_never_runs_and_the_shown_c
             cure,
         )
         assert shown
-        home.env |= {"UV_DEFAULT_INDEX": whole}
+        home.env |= {"UV_DEFAULT_INDEX": whole, "PATH": str(configured.bin)}
         by_hand = run_program(home, *shlex.split(shown[1]))
         assert by_hand.stdout == "The sidecar is ready. OpenCode uses it from the next /quota_status on.\n"
         assert "Campus gateway" in quota_status(serve)

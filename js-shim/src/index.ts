@@ -21,6 +21,8 @@ const WORLD = Symbol.for("opencode-quota-sidecar.world.1")
 const OPEN_MS = 5_000
 const REPORT_S = 30
 const SETUP_S = 15
+/** A screen that has just been started draws no toast yet, and none later. */
+const DRAWN_AFTER_MS = 5_000
 const NAME = "Quota sidecar"
 
 type Workspace = { host: Host; options: unknown; ours: Set<string> }
@@ -63,8 +65,10 @@ class World {
   }
 
   #preparing(): PreparationEvents {
+    const drawnAt = systemClock.now() + DRAWN_AFTER_MS
     const say = (message: string, variant: "success" | "error") => {
-      this.#toast({ directory: "", title: NAME, message, variant, durationS: SETUP_S })
+      const toast = { directory: "", title: NAME, message, variant, durationS: SETUP_S }
+      systemClock.after(Math.max(0, drawnAt - systemClock.now()), () => this.#toast(toast))
     }
     return {
       made: (isUpdate) => {

@@ -11,6 +11,7 @@ import { isDeepStrictEqual } from "node:util"
 import type { Env, Launch, Note, Problem } from "./launch.ts"
 import { attempt, dataDirectory, readBounded, serve } from "./launch.ts"
 import { type HostProblems, VERSION } from "./protocol.gen.ts"
+import { type Clock, systemClock } from "./rpc.ts"
 
 const MAX_BYTES = 64 * 1024
 /** Who asks sooner after the last try gets its outcome again. */
@@ -48,6 +49,7 @@ export class Preparation {
   readonly #cwd: string
   readonly #env: Env
   readonly #home: string
+  readonly #clock: Pick<Clock, "now">
 
   constructor(
     wheel: string,
@@ -55,6 +57,7 @@ export class Preparation {
     cwd: string,
     env: Env = process.env,
     home = homedir(),
+    clock: Pick<Clock, "now"> = systemClock,
   ) {
     this.#wheel = wheel
     this.#digest = attempt(() => createHash("sha256").update(readFileSync(wheel)).digest("hex"))
@@ -62,6 +65,7 @@ export class Preparation {
     this.#cwd = cwd
     this.#env = env
     this.#home = home
+    this.#clock = clock
   }
 
   /** From what is there, even if it is of another version; what isn't as it should be is made meanwhile. */
@@ -84,11 +88,11 @@ export class Preparation {
   }
 
   #begin(isUpdate: boolean) {
-    if (this.#running || performance.now() - this.#endedAt < AGAIN_MS) return
+    if (this.#running || this.#clock.now() - this.#endedAt < AGAIN_MS) return
     this.#events.note("preparation_began", { version: VERSION })
     this.#running = this.#prepare().then(({ kind, ...more }) => {
       this.#running = undefined
-      this.#endedAt = performance.now()
+      this.#endedAt = this.#clock.now()
       this.#events.note("preparation_ended", { kind, ...more })
       const before = this.#problem
       this.#problem =

@@ -1,0 +1,177 @@
+import { expect, test } from "bun:test"
+import { createHash } from "node:crypto"
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Launch } from "../src/launch.ts"
+import { Preparation } from "../src/prepare.ts"
+
+const MADE = '{"kind": "made", "detail": "", "command": ""}'
+const INSTALLERS = {
+  "apt-get": "sudo apt install python3 python3-venv",
+  "": "https://www.python.org/downloads",
+}
+
+/** A machine whose programs say what a test wants; its PATH is the folder `bin`. */
+function machine(path = ({ bin }: { root: string; bin: string; project: string }) => bin) {
+  const root = mkdtempSync(join(tmpdir(), "prepare-"))
+  const [bin, project, data] = ["bin", "project", join(".local", "share", "opencode-quota-sidecar")].map(
+    (name) => {
+      mkdirSync(join(root, name), { recursive: true })
+      return join(root, name)
+    },
+  ) as [string, string, string]
+  const wheel = join(root, "a wheel.whl")
+  writeFileSync(wheel, "of this version")
+  const calls = join(root, "calls")
+  writeFileSync(calls, "")
+  /** Who was run, with which words. */
+  const ran = () => readFileSync(calls, "utf8").split("\n").filter(Boolean)
+  const put = (path: string, body: string) => {
+    writeFileSync(path, `#!/bin/sh\necho "$0 $*" >> "${calls}"\n${body}\n`)
+    chmodSync(path, 0o755)
+    return path
+  }
+  const has = (name: string, says: string, code = 0) => put(join(bin, name), `echo '${says}'\nexit ${code}`)
+  const told: unknown[] = []
+  let now = 0
+  const events = {
+    made: (isUpdate: boolean) => void told.push(isUpdate ? "updated" : "made"),
+    failed: (problem: object) => void told.push(problem),
+    projects: () => [project],
+    installers: () => INSTALLERS,
+    note: () => {},
+  }
+  const env = { PATH: path({ root, bin, project }) }
+  const preparation = new Preparation(wheel, events, root, env, root, { now: () => now })
+  /** Asks, and waits until what that began has ended. */
+  const asked = async (hasFailed = false): Promise<Launch> => {
+    const launch = preparation.launch(hasFailed)
+    if ("until" in launch) await launch.until
+    return launch
+  }
+  const pass = (ms: number) => {
+    now += ms
+  }
+  const prepared = (of: string) => {
+    const python = put(join(bin, "prepared"), "")
+    const hash = createHash("sha256").update(of).digest("hex")
+    writeFileSync(join(data, "current.json"), JSON.stringify({ python, wheel: hash }))
+    return { argv: [python, "-I", "-m", "sidecar", "serve"], source: "prepared" as const }
+  }
+  return { root, bin, project, wheel, has, put, ran, told, asked, pass, preparation, prepared }
+}
+
+const problem = (launch: Launch): object => ("problem" in launch ? launch.problem : launch)
+
+test("what is prepared of this very wheel is started, and nothing else is run", () => {
+  const { preparation, prepared, ran } = machine()
+  const launch = prepared("of this version")
+  expect([preparation.launch(false), ran()]).toEqual([launch, []])
+})
+
+test("what nobody has prepared is made by the first Python, and whoever asks meanwhile waits for that", async () => {
+  const { has, asked, told, ran, wheel, bin, preparation } = machine()
+  has("python3", MADE)
+  const launch = preparation.launch(false)
+  expect(problem(launch)).toEqual({ kind: "preparing" })
+  expect(preparation.launch(false)).toEqual(launch)
+  await asked()
+  expect(ran()).toEqual([`${join(bin, "python3")} -I ${join(wheel, "sidecar")} prepare --json`])
+  expect(told).toEqual(["made"])
+})
+
+test("another version's is started while this one's is made, and one that fails is made anew", async () => {
+  for (const [of, hasFailed, says] of [
+    ["of another version", false, "updated"],
+    ["of this version", true, "made"],
+  ] as const) {
+    const { preparation, prepared, has, told } = machine()
+    has("python3", MADE)
+    const launch = prepared(of)
+    expect(preparation.launch(hasFailed)).toEqual(launch)
+    await until(() => told.length > 0)
+    expect(told).toEqual([says])
+  }
+})
+
+test("one that can't be made is told once, and tried again half a minute later at the earliest", async () => {
+  const { has, asked, pass, told, ran } = machine()
+  const why = { kind: "noIndex", detail: "index.lan: Connection refused", command: "python3 again" }
+  has("python3", JSON.stringify(why), 3)
+  await asked()
+  pass(29_999)
+  expect([problem(await asked()), ran().length]).toEqual([why, 1])
+  pass(1)
+  expect([problem(await asked()), ran().length]).toEqual([{ kind: "preparing" }, 2])
+  expect([problem(await asked()), told]).toEqual([why, [why]])
+})
+
+test("without any Python it is said how users of this machine install one", async () => {
+  const bare = machine()
+  await bare.asked()
+  expect(bare.told).toEqual([{ kind: "noPython", command: "https://www.python.org/downloads" }])
+  const debian = machine()
+  debian.has("apt-get", "")
+  await debian.asked()
+  expect(debian.told).toEqual([{ kind: "noPython", command: INSTALLERS["apt-get"] }])
+})
+
+test("a Python that can't is passed over for one that can, at last for the one that uv knows", async () => {
+  const { has, put, asked, told, ran, root } = machine()
+  const old = JSON.stringify({ kind: "oldPython", detail: "Python 3.9 at /usr/bin/python3" })
+  has("python3", old, 3)
+  has(
+    "python3.12",
+    JSON.stringify({ kind: "noVenv", detail: "no module named venv", command: "sudo apt" }),
+    3,
+  )
+  await asked()
+  expect(told).toEqual([{ kind: "noVenv", detail: "no module named venv", command: "sudo apt" }])
+  const managed = put(join(root, "managed"), `echo '${MADE}'`)
+  const other = machine()
+  other.has("python3", old, 3)
+  other.has("uv", managed)
+  await other.asked()
+  expect([other.told, ran().at(-1)?.startsWith(managed)]).toEqual([["made"], true])
+})
+
+test("only old Pythons are told with what they are, and how to get a newer one", async () => {
+  const { has, asked, told } = machine()
+  has("python3", JSON.stringify({ kind: "oldPython", detail: "Python 3.9 at /usr/bin/python3" }), 3)
+  await asked()
+  expect(told).toEqual([
+    {
+      kind: "oldPython",
+      detail: "Python 3.9 at /usr/bin/python3",
+      command: "https://www.python.org/downloads",
+    },
+  ])
+})
+
+test("one that says nothing is told with how it ended, and with the command to run by hand", async () => {
+  const { put, bin, asked, told, wheel } = machine()
+  const python = put(join(bin, "python3"), "kill -9 $$")
+  await asked()
+  const command = `${python} -I ${JSON.stringify(join(wheel, "sidecar"))} prepare`
+  expect(told).toEqual([{ kind: "notPrepared", detail: `${python} ended with SIGKILL`, command }])
+})
+
+test("no program is run from a relative folder, from a project, or from a link into one", async () => {
+  const { root, project, put, ran, told, asked } = machine(({ root, bin, project }) =>
+    [join(project, ".venv", "bin"), join(root, "link"), ".", "bin", project, bin].join(":"),
+  )
+  const theirs = join(project, ".venv", "bin")
+  mkdirSync(theirs, { recursive: true })
+  symlinkSync(theirs, join(root, "link"))
+  for (const name of ["python3", "uv", "python"]) put(join(theirs, name), `echo '${MADE}'`)
+  await asked()
+  expect([ran(), told]).toEqual([[], [{ kind: "noPython", command: INSTALLERS[""] }]])
+})
+
+async function until(holds: () => boolean) {
+  for (let left = 5000; !holds(); left -= 1) {
+    if (left === 0) throw new Error("not within 5 s")
+    await Bun.sleep(1)
+  }
+}
