@@ -3,9 +3,10 @@
 A `Scene` lives as long as a module's tests do, as OpenCode takes seconds to start; `reset` makes it as new.
 """
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from tests.bed import wires
 from tests.bed.gateways import Gateway
 from tests.bed.home import MODEL, Home, provider
 from tests.bed.opencode import START_S, Json, Serve, text_of
-from tests.bed.processes import living_under, wait_until
+from tests.bed.processes import HOST_VARIABLE, living_under, wait_until
 from tests.bed.replies import Answer, Received, made, says
 
 ALPHA: Final = "alpha"
@@ -207,6 +208,10 @@ def stored(home: Home, change: Callable[[State], Sequence[Mutation]] = lambda _:
     return anyio.run(look)
 
 
+LATE_S: Final = 5.0
+"""How much later than OpenCode its sidecar may be ready on a busy machine."""
+
+
 @contextmanager
 def ready_serve(home: Home) -> Generator[Serve]:
     """Start an OpenCode, and wait until its sidecar knows it.
@@ -221,7 +226,9 @@ def ready_serve(home: Home) -> Generator[Serve]:
     before = greetings()
     with Serve(home) as serve:
         serve.client.get("/config").raise_for_status()
-        wait_until(lambda: greetings() > before, "its sidecar knows its version", START_S)
+        if HOST_VARIABLE in os.environ:
+            with suppress(TimeoutError):  # there may be no plugin, or one with a sidecar that is mad
+                wait_until(lambda: greetings() > before, "its sidecar knows its version", LATE_S)
         yield serve
 
 
@@ -237,7 +244,7 @@ def scene(
         one.reset()
         write(one)
         for _ in range(serves):
-            one.serves.append(stack.enter_context(Serve(one.home) if env else ready_serve(one.home)))
+            one.serves.append(stack.enter_context(ready_serve(one.home)))
         one.reset()
         yield one
 
