@@ -22,7 +22,7 @@ from sidecar.texts.doctor_data import HostReport, PluginReport, PluginTrouble, P
 
 MISSPELT: Final = 0.85
 """So much is a name like ours if it is meant for it: other plugins have names that are somewhat like it."""
-PACKAGES: Final = ("anyio", "httpx", "jmespath", "msgspec", "pyjson5", "structlog")
+PACKAGES: Final = ("anyio", "google-re2", "httpx", "jmespath", "msgspec", "pyjson5", "structlog", "tzdata")
 _USER_INFO: Final = re.compile(r"://[^/\s]*@")
 """A package from a repository may be named with the token that opens it."""
 VARIABLES: Final = re.compile(r"(?i:\w+_proxy|SSL_CERT_\w+)|(OPENCODE|XDG|QUOTA_SIDECAR)_\w+")
