@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import threading
@@ -214,6 +215,21 @@ def test_a_folder_that_cant_be_made_is_named(machine: Machine, package: Package)
         "Make it writable, or set XDG_DATA_HOME to a folder that is. To try again and see more, run "
         f"`{' '.join(machine.command(package))}`; or restart OpenCode.\n"
     )
+
+
+def test_a_full_disk_is_told_even_by_a_program_that_does_not(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = machine.has("broken", FAILING)
+    said: list[str] = []
+    one = Programs(machine.home.env, machine.home.path, said.append)
+    with pytest.raises(PreparationError, match="it is broken"):
+        one.check(broken)
+    monkeypatch.setattr(programs, "_NO_ROOM", shutil.disk_usage(machine.home.path).total)
+    with pytest.raises(PreparationError) as caught:
+        one.check(broken)
+    assert caught.value.kind == "diskFull"
+    assert re.fullmatch(rf"\d+ MB are left for {machine.home.path}", caught.value.detail)
 
 
 def test_a_program_that_hangs_is_ended_with_its_children(

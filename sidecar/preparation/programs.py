@@ -1,6 +1,7 @@
 """uv, venv and pip: whichever is there, under the user's own settings of index, proxy and certificates."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,9 @@ MAX_S: Final = 600.0
 
 _NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 """On Windows each program would open one: we have none ourselves."""
+
+_NO_ROOM: Final = 2_000_000
+"""Bytes: with less on the disk it is that, whatever else is said."""
 
 Say = Callable[[str], None]
 
@@ -103,7 +107,14 @@ class Programs:
                 raise
         self._say(without_secrets(output))
         if process.returncode:
-            raise of_output("".join(_refusals(log)) + output)
+            raise self._full() or of_output("".join(_refusals(log)) + output)
+
+    def _full(self) -> PreparationError | None:
+        """Say it if the disk is full: venv keeps to itself why pip could not be put into an environment."""
+        free = shutil.disk_usage(self._cwd).free
+        if free >= _NO_ROOM:
+            return None
+        return PreparationError("diskFull", f"{free / 1e6:.0f} MB are left for {self._cwd}")
 
 
 def _refusals(log: Path | None) -> list[str]:
