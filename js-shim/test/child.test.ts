@@ -194,6 +194,46 @@ test("nothing to start, and nothing that starts, is told at once", async () => {
   expect([await broken.sidecar.isReady(15_000), broken.sidecar.problem.kind]).toEqual([false, "notStarted"])
 })
 
+test("one that is being prepared is waited for only by who says so, and starts when it is there", async () => {
+  const { promise: until, resolve } = Promise.withResolvers<void>()
+  const { sidecar, clock, notes } = sidecarWith({ problem: { kind: "preparing" }, until }, {})
+  sidecar.start()
+  expect([await sidecar.isReady(15_000), sidecar.trouble]).toEqual([false, { kind: "preparing" }])
+  const tooShort = sidecar.isReady(15_000, undefined, "or prepared")
+  await clock.pass(15_000)
+  expect([await tooShort, sidecar.state, notes]).toEqual([false, "preparing", []])
+  const asked = sidecar.isReady(15_000, undefined, "or prepared")
+  resolve()
+  expect(await asked).toBe(true)
+  expect(notes.map(({ event }) => event)).toEqual(["sidecar_spawned", "sidecar_ready"])
+})
+
+test("one that can't be prepared is told with the reason, and looked for again by whoever asks", async () => {
+  const why = { kind: "noPython" as const, command: "brew install python" }
+  const { sidecar, notes } = sidecarWith(
+    { problem: { kind: "preparing" }, until: Promise.resolve() },
+    { problem: why },
+    { problem: why },
+    {},
+  )
+  sidecar.start()
+  expect(await sidecar.isReady(15_000, undefined, "or prepared")).toBe(false)
+  const dead = { event: "sidecar_dead", ...why }
+  expect([sidecar.trouble, notes]).toEqual([why, [dead, dead]])
+  expect(await sidecar.isReady(15_000)).toBe(true)
+})
+
+test("one that is prepared after everything was closed is not started", async () => {
+  const { promise: until, resolve } = Promise.withResolvers<void>()
+  const { sidecar, notes } = sidecarWith({ problem: { kind: "preparing" }, until }, {})
+  sidecar.start()
+  await sidecar.stop()
+  resolve()
+  await until
+  await Bun.sleep(0)
+  expect([sidecar.state, notes]).toEqual(["stopped", []])
+})
+
 test("another protocol is not tried again by itself", async () => {
   const refused = { error: { code: ErrorCode.PROTOCOL_MISMATCH, message: "protocol 2" } }
   const { sidecar, clock, seen, notes } = sidecarWith({ on: { initialize: refused } })
