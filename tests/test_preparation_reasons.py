@@ -1,4 +1,4 @@
-"""Why an environment could not be made, by what uv and pip really printed (uv 0.13, pip 23 and 26)."""
+"""Why an environment could not be made, by what uv and pip really printed (uv 0.13, pip 23, 24 and 26)."""
 
 import errno
 
@@ -132,6 +132,21 @@ def pip(reason: str) -> str:
             ),
             "noIndex",
             "127.0.0.1:4873: Read timed out",
+        ),
+        (
+            pip("127.0.0.1 didn't respond within 15.0 seconds"),
+            "noIndex",
+            "127.0.0.1:4873: didn't respond within 15.0 seconds",
+        ),
+        (
+            pip(f"{POOL} (Caused by ResponseError('too many 503 error responses'))"),
+            "noIndex",
+            "127.0.0.1:4873: too many 503 error responses",
+        ),
+        (
+            pip("404 Client Error: Not Found for url: http://127.0.0.1:4873/simple/anyio/"),
+            "noPackages",
+            "No matching distribution found for anyio<5,>=4.9",
         ),
         (
             "WARNING: The repository located at index.lan is not a trusted or secure host and is being "

@@ -11,15 +11,15 @@ _NO_INDEX: Final = (
     r"certificate verify failed(?:: [\w -]+)?|invalid peer certificate(?:: \w+)?",
     r"\b(?:40[137]|429|50[0-4]) (?:(?:client|server) error: [^\n]+?(?= for url)|unauthorized|forbidden"
     r"|proxy authentication required|too many requests|internal server error|bad gateway|service unavailable"
-    r"|gateway time-?out)",
+    r"|gateway time-?out)|too many \d+ error responses",
     r"connection (?:refused|reset|aborted|timed out)|actively refused|remote end closed connection",
     r"name or service not known|(?:failure in )?name resolution|no such host|nodename nor servname",
     r"getaddrinfo failed|failed to lookup address|dns error",
     r"network is unreachable|no route to host",
-    r"(?:operation |read |connection to \S+ |connect )?timed out",
+    r"(?:operation |read |connection to \S+ |connect )?timed out|didn't respond within [\d.]+ seconds",
     r"cannot connect to proxy|tunnel[a-z ]*failed[^\n)]*",
     r"not a trusted or secure host|connectivity is disabled",
-    r"error sending request|failed to establish a new connection|could not fetch url",
+    r"error sending request|failed to establish a new connection",
 )
 """What each says is told; the first that is found is the most telling."""
 
