@@ -11,7 +11,8 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { checkoutLaunch, findLaunch, Log, stateDirectory } from "../src/launch.ts"
+import { checkoutLaunch, dataDirectory, findLaunch, Log, ownWheel, stateDirectory } from "../src/launch.ts"
+import { VERSION } from "../src/protocol.gen.ts"
 
 function machine(globalConfig?: string) {
   const root = mkdtempSync(join(tmpdir(), "launch-"))
@@ -79,6 +80,20 @@ test("the state directory is private, and never a relative path", () => {
   expect(stateDirectory({ XDG_STATE_HOME: join(root, "s") }, root)).toBe(
     join(root, "s", "opencode-quota-sidecar"),
   )
+})
+
+test("what is made once is in the data folder, which is never a relative path", () => {
+  expect(dataDirectory({ XDG_DATA_HOME: "relative" }, "/h")).toBe("/h/.local/share/opencode-quota-sidecar")
+  expect(dataDirectory({ XDG_DATA_HOME: "/d" }, "/h")).toBe("/d/opencode-quota-sidecar")
+})
+
+test("a package has the wheel of its own version beside it, a checkout has none", () => {
+  const { root } = machine()
+  const wheel = join(root, `opencode_quota_sidecar-${VERSION}-py3-none-any.whl`)
+  writeFileSync(join(root, "opencode_quota_sidecar-0.0.9-py3-none-any.whl"), "")
+  expect([ownWheel(root), ownWheel()]).toEqual([undefined, undefined])
+  writeFileSync(wheel, "")
+  expect(ownWheel(root)).toBe(wheel)
 })
 
 test("a state directory that can't be had is replaced by a fresh private one", () => {
