@@ -1,6 +1,7 @@
 """JSON Schemas of the wire and of the configuration, built from the structs that decode them."""
 
 import json
+from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
@@ -86,11 +87,16 @@ def _document(title: str, description: str, defs: Schema, properties: Schema) ->
 
 
 def _without_null(schema: Any) -> Any:
-    """Drop null from a schema: absent is how the wire says unknown, though a decoder forgives a null."""
+    """Drop null from a schema: absent is how the wire says unknown, though a decoder forgives a null.
+
+    And the indentation of docstrings, which Python itself drops from 3.13 on.
+    """
     if is_list(schema):
         return [_without_null(item) for item in schema]
     if not is_object(schema):
         return schema
+    if isinstance(text := schema.get("description"), str):
+        schema = schema | {"description": cleandoc(text)}
     plain = {
         key: _without_null(value) for key, value in schema.items() if not (key == "default" and value is None)
     }

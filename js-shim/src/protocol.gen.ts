@@ -216,8 +216,8 @@ export interface RequestPlanResult {
 /**
  * Send the request as it is, to the provider that the user chose.
  *
- *     After a failure: nothing else is left. The host gets the response of the user's own target, which is
- *     asked now if it was not yet.
+ * After a failure: nothing else is left. The host gets the response of the user's own target, which is
+ * asked now if it was not yet.
  */
 export interface PassPlan {
   kind: "pass";
@@ -269,7 +269,7 @@ export interface ReplyPlan {
 /**
  * An attempt of a request got a refusal or no answer; asked before the host sees anything of it.
  *
- *     No question on the sidecar's own memory: it may have been started after the first attempt.
+ * No question on the sidecar's own memory: it may have been started after the first attempt.
  */
 export interface RequestFailedParams {
   requestId: string;
@@ -301,7 +301,7 @@ export interface RequestFailedResult {
 /**
  * One attempt of a request is decided: its answer goes to the host, or it failed.
  *
- *     Told once for each attempt; after a failure, when that has been answered.
+ * Told once for each attempt; after a failure, when that has been answered.
  */
 export interface RequestFinishedParams {
   requestId: string;

@@ -66,7 +66,7 @@ def _files(report: StoreReport, folder: Path) -> StoreReport:
 def _opened(report: StoreReport, file: Path) -> StoreReport:
     try:
         with closing(
-            sqlite3.connect(f"{file.as_uri()}?mode=rw", BUSY_S, isolation_level=None, uri=True)
+            sqlite3.connect(f"{file.as_uri()}?mode=rw", timeout=BUSY_S, isolation_level=None, uri=True)
         ) as db:
             version = int(db.execute("PRAGMA user_version").fetchone()[0])
             if version > len(schema.MIGRATIONS):
