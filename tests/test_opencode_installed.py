@@ -25,6 +25,8 @@ from tests.bed.tui import Tui
 PROVIDER: Final = "campus"
 TOKEN: Final = "hunter2-of-the-index"  # noqa: S105 -- of an index on loopback
 ANSWER: Final = "A fine answer."
+LINES: Final = 200
+"""So much of OpenCode's log is read for complaints."""
 READY: Final = "All is set up. /quota_status says what is left."
 PREPARING: Final = """\
 The quota sidecar can't answer. Your chat goes on as if it weren't installed.
@@ -95,10 +97,14 @@ def test_the_first_start_prepares_while_the_chat_works_and_the_second_is_ready(c
     first = serve.log
     with Serve(configured.home) as serve:
         assert "Campus gateway" in quota_status(serve)
+        session = serve.create_session()
+        while len((first + serve.log).splitlines()) < LINES:
+            assert text_of(serve.send(session, "Say something fine.", PROVIDER)) == ANSWER
         assert toasts(serve) == []
     assert [complaints(log) for log in (first, serve.log)] == [[], []]
     spawned = [note["source"] for note in notes(configured) if note["event"] == "sidecar_spawned"]
-    assert spawned == ["prepared", "prepared"]
+    prepared = [note["kind"] for note in notes(configured) if note["event"] == "preparation_ended"]
+    assert (spawned, prepared) == (["prepared", "prepared"], ["made"])
     assert len(configured.environments()) == 1
 
 
