@@ -47,6 +47,7 @@ class Machine:
             "PIP_RETRIES": "0",
             "UV_DEFAULT_INDEX": f"{index.origin}{SIMPLE}",
             "UV_HTTP_RETRIES": "0",
+            "UV_HTTP_TIMEOUT": "600",  # a test holds an answer for as long as it takes
         }
         self.has("python3", PYTHON)
         self.offer(wheels)
