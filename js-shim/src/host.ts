@@ -24,6 +24,7 @@ export type CommandBefore = HookOf<"command.execute.before">
 export type ChatMessage = HookOf<"chat.message">[1]
 export type Transform = HookOf<"experimental.chat.messages.transform">[1]
 type Facts = Omit<WorkspaceOpenParams, "directory">
+type Given = Pick<PluginInput, "client" | "directory"> & { worktree?: string }
 /** How a turn ended. */
 export type TurnError = Pick<SessionErrorParams, "errorName" | "errorMessage" | "status">
 export type UserTurn = { messageId: string; agent: string; target: Target; variant: string | undefined }
@@ -38,15 +39,19 @@ export const showsToasts = !process.argv.includes("run")
 /** One directory of the host. */
 export class Host {
   readonly directory: string
+  /** Where a project's files are: there, and in all of the repository that it is a part of. */
+  readonly folders: string[]
   /** Lower-case prefixes of response headers that are wanted here, beside those wanted everywhere. */
   headerPrefixes: string[] = []
   readonly #client: PluginInput["client"]
   /** By session: the one that started it, or nothing for one that a user started. */
   readonly #parents = new Map<string, string | undefined>()
 
-  constructor({ client, directory }: Pick<PluginInput, "client" | "directory">) {
+  constructor({ client, directory, worktree }: Given) {
     this.#client = client
     this.directory = directory
+    // Without a repository it is the root of all.
+    this.folders = worktree && worktree !== "/" ? [directory, worktree] : [directory]
   }
 
   /** Its providers as they may cross: no option, no key, no URL. */

@@ -77,7 +77,7 @@ class World {
         if (this.#sidecar.isRunning) void this.#sidecar.restart()
       },
       failed: (problem) => say(this.facts.say("notPrepared", problem), "error"),
-      projects: () => [...this.#workspaces].map(({ host }) => host.directory),
+      projects: () => [...this.#workspaces].flatMap(({ host }) => host.folders),
       installers: () => this.facts.content.texts.installers,
       note: this.log.note,
     }

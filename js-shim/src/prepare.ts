@@ -18,7 +18,9 @@ const MAX_BYTES = 64 * 1024
 const AGAIN_MS = 30_000
 const UNIX_NAMES = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"]
 const WINDOWS_NAMES = ["py.exe", "python.exe", "python3.exe"]
-const ASK_UV = ["python", "find", "--no-project", "--no-python-downloads", ">=3.11"]
+const ASK_UV = ["python", "find", "--no-project", "--system", "--no-python-downloads", ">=3.11"]
+/** They name an environment, usually a project's: uv would start its Python only to see what it is. */
+const ACTIVATED = { VIRTUAL_ENV: undefined, CONDA_PREFIX: undefined }
 /** What another Python of this machine may do all the same; the first of them is told if none does. */
 const OTHERS_MAY = ["noVenv", "oldPython"]
 /** Apple's stand-in opens a window that offers to install a Python, which is too old for us anyway. */
@@ -75,12 +77,12 @@ export class Preparation {
     if (!isOurs || hasFailed) this.#begin(current !== undefined && !isOurs)
     if (current) return { argv: serve(current.python), source: "prepared" }
     if (this.#running) return { problem: { kind: "preparing" }, until: this.#running }
-    const detail = `nothing is in ${dataDirectory(this.#env, this.#home)}`
+    const detail = `nothing is in ${this.#data()}`
     return { problem: this.#problem ?? { kind: "notPrepared", detail, command: this.#byHand("python3") } }
   }
 
   #current(): { python: string; wheel: unknown } | undefined {
-    const pointer = join(dataDirectory(this.#env, this.#home), "current.json")
+    const pointer = join(this.#data(), "current.json")
     const { python, wheel } = Object(attempt(() => JSON.parse(readBounded(pointer, MAX_BYTES) ?? "")))
     return typeof python === "string" && isAbsolute(python) && existsSync(python)
       ? { python, wheel }
@@ -129,7 +131,7 @@ export class Preparation {
     const { promise, resolve } = Promise.withResolvers<Ended>()
     let output = ""
     try {
-      const env = { ...this.#env, [pathName(this.#env)]: folders.join(delimiter) }
+      const env = { ...this.#trusted(), ...ACTIVATED, [pathName(this.#env)]: folders.join(delimiter) }
       const stdio: ["ignore", "pipe", "ignore"] = ["ignore", "pipe", "ignore"]
       const child = spawn(command, args, { cwd: this.#cwd, env, stdio, detached: true, windowsHide: true })
       child.stdout.on("data", (chunk: Uint8Array) => {
@@ -146,14 +148,26 @@ export class Preparation {
 
   /** The folders of PATH, but for relative ones and those of a project: whose code would that be? */
   #folders(): string[] {
-    const homes = real(this.#home)
-    const projects = this.#events
-      .projects()
-      .map(real)
-      .filter((project) => !isInside(homes, project))
     return (this.#env[pathName(this.#env)] ?? "").split(delimiter).filter((folder) => {
-      return isAbsolute(folder) && !projects.some((project) => isInside(real(folder), project))
+      return isAbsolute(folder) && !this.#isOfProject(folder)
     })
+  }
+
+  /** The environment, but for a folder for data that is a project's: what is in there would be started. */
+  #trusted(): Env {
+    const { XDG_DATA_HOME: xdg, ...others } = this.#env
+    return xdg && !this.#isOfProject(xdg) ? this.#env : others
+  }
+
+  #data(): string {
+    return dataDirectory(this.#trusted(), this.#home)
+  }
+
+  /** A home that is opened as a project is the user's own all the same. */
+  #isOfProject(path: string): boolean {
+    const homes = real(this.#home)
+    const projects = this.#events.projects().map(real)
+    return projects.some((project) => !isInside(homes, project) && isInside(real(path), project))
   }
 
   #installer(folders: string[]): string {

@@ -131,3 +131,9 @@ test("of a provider and its models only what the sidecar may know crosses", asyn
     ],
   })
 })
+
+test("a project is its directory, and all of the repository that this is a part of", () => {
+  const folders = (worktree?: string) =>
+    new Host({ client: {} as never, directory: "/d/sub", ...(worktree && { worktree }) }).folders
+  expect([folders("/d"), folders("/"), folders()]).toEqual([["/d/sub", "/d"], ["/d/sub"], ["/d/sub"]])
+})

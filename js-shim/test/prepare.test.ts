@@ -12,8 +12,10 @@ const INSTALLERS = {
   "": "https://www.python.org/downloads",
 }
 
+type Places = { root: string; bin: string; project: string }
+
 /** A machine whose programs say what a test wants; its PATH is the folder `bin`. */
-function machine(path = ({ bin }: { root: string; bin: string; project: string }) => bin) {
+function machine(path = ({ bin }: Places) => bin, more: (places: Places) => object = () => ({})) {
   const root = mkdtempSync(join(tmpdir(), "prepare-"))
   const [bin, project, data] = ["bin", "project", join(".local", "share", "opencode-quota-sidecar")].map(
     (name) => {
@@ -42,7 +44,7 @@ function machine(path = ({ bin }: { root: string; bin: string; project: string }
     installers: () => INSTALLERS,
     note: () => {},
   }
-  const env = { PATH: path({ root, bin, project }) }
+  const env = { PATH: path({ root, bin, project }), ...more({ root, bin, project }) }
   const preparation = new Preparation(wheel, events, root, env, root, { now: () => now })
   /** Asks, and waits until what that began has ended. */
   const asked = async (hasFailed = false): Promise<Launch> => {
@@ -167,6 +169,26 @@ test("no program is run from a relative folder, from a project, or from a link i
   for (const name of ["python3", "uv", "python"]) put(join(theirs, name), `echo '${MADE}'`)
   await asked()
   expect([ran(), told]).toEqual([[], [{ kind: "noPython", command: INSTALLERS[""] }]])
+})
+
+test("neither a project's environment, though it is the active one, nor its folder for data is used", async () => {
+  const { root, bin, project, put, ran, told, asked, wheel } = machine(undefined, ({ project }) => ({
+    VIRTUAL_ENV: project,
+    CONDA_PREFIX: project,
+    XDG_DATA_HOME: join(project, "data"),
+  }))
+  const theirs = join(project, "data", "opencode-quota-sidecar")
+  mkdirSync(theirs, { recursive: true })
+  const hash = createHash("sha256").update(readFileSync(wheel)).digest("hex")
+  const python = put(join(project, "python3"), "")
+  writeFileSync(join(theirs, "current.json"), JSON.stringify({ python, wheel: hash }))
+  put(join(bin, "uv"), `echo "uv: $VIRTUAL_ENV$CONDA_PREFIX$XDG_DATA_HOME" >> "${join(root, "calls")}"`)
+  expect(problem(await asked())).toEqual({ kind: "preparing" })
+  expect(ran()).toEqual([
+    `${join(bin, "uv")} python find --no-project --system --no-python-downloads >=3.11`,
+    "uv: ",
+  ])
+  expect(told).toEqual([{ kind: "noPython", command: INSTALLERS[""] }])
 })
 
 async function until(holds: () => boolean) {
