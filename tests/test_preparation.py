@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 
 from sidecar.preparation import programs
+from sidecar.preparation.places import Current, Places
 from sidecar.preparation.programs import Programs
 from sidecar.preparation.reasons import PreparationError
 from tests.bed.machine import PYTHON, SIMPLE, Machine
@@ -96,13 +97,34 @@ def test_it_is_made_once_repaired_when_damaged_and_never_made_older(
         damage(Path(machine.current()["environment"]))
         assert kind(machine.prepare(package)) == "made"
         assert machine.environments() == [Path(machine.current()["environment"]).name]
-    machine.pointer.write_text("{ half")
+    machine.pointer.write_text(json.dumps(machine.current() | {"python": "/no\0path\ud800"}))
     assert kind(machine.prepare(package)) == "made"
     later = package.as_version("0.2.0")
     assert kind(machine.prepare(later)) == "made"
     assert kind(machine.prepare(package)) == "ready"
     assert launched(machine, "--version") == "quota-sidecar 0.2.0\n"
     assert len(machine.environments()) == 1
+
+
+def test_a_pointer_that_nobody_could_have_written_is_written_anew(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    places.make()
+    pointer = tmp_path / "current.json"
+    for text in ("{ half", "[" * 50_000, '{"version": ' + "9" * 5000 + "}", " " * 70_000 + "{}", "\x00"):
+        pointer.write_text(text)
+        assert places.current() is None
+    pointer.unlink()
+    os.mkfifo(pointer)
+    assert places.current() is None
+
+
+def test_the_pointer_is_written_last(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    places.make()
+    places.launcher.mkdir()
+    with pytest.raises(OSError, match=r"Is a directory.*quota-sidecar"):
+        places.point_to(Current("0.1.0", "00", str(tmp_path), "/python"))
+    assert places.current() is None
 
 
 def test_one_that_is_killed_is_made_up_for_and_leaves_nothing(machine: Machine, package: Package) -> None:

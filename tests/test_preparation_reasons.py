@@ -207,4 +207,6 @@ def test_what_the_system_refuses_has_its_reason_and_its_file() -> None:
     assert of_error(OSError(errno.ENOSPC, "No space left on device")).kind == "diskFull"
     refused = of_error(FileExistsError(errno.EEXIST, "File exists", "/home/me/.local/share"))
     assert (refused.kind, refused.detail) == ("notWritable", "/home/me/.local/share: File exists")
+    in_its_place = of_error(IsADirectoryError(errno.EISDIR, "Is a directory", "/x/.new", None, "/x/bin"))
+    assert (in_its_place.kind, in_its_place.detail) == ("notWritable", "/x/bin: Is a directory")
     assert of_error(OSError(errno.EIO, "Input/output error")).kind == "notPrepared"

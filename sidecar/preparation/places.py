@@ -20,6 +20,7 @@ from sidecar.adapters.systems import home_folder
 NAME: Final = "opencode-quota-sidecar"
 _IN_USE: Final = "in-use"
 """In an environment: locked by everybody who runs from it."""
+_MAX_POINTER: Final = 64 * 1024
 
 
 def data_folder(environ: Mapping[str, str]) -> Path:
@@ -66,15 +67,16 @@ class Places:
     def current(self) -> Current | None:
         """Return what `current.json` says, or None where it says nothing that makes sense."""
         try:
-            data = json.loads(self._pointer.read_bytes())
+            data = json.loads(files.read(self._pointer, _MAX_POINTER))
             return Current(**{name: str(data[name]) for name in Current.__dataclass_fields__})
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def point_to(self, current: Current) -> None:
         """Make *current* what is started from now on, and what `bin/quota-sidecar` runs."""
-        _replace(self._pointer, json.dumps(asdict(current), indent=2) + "\n")
+        # The pointer comes last: who is ended in between does all of it again, and writes both.
         _replace(self.launcher, _launcher(current.python, self.launcher.parent), 0o700)
+        _replace(self._pointer, json.dumps(asdict(current), indent=2) + "\n")
 
     def remove_unused(self) -> None:
         """Remove every environment but the current one and those that somebody runs from."""

@@ -82,7 +82,9 @@ def _make(places: Places, wheel: Path, digest: str, programs: Programs) -> Curre
 
 def _is_done(current: Current | None, digest: str, programs: Programs) -> bool:
     """Say whether *current* will do: of this wheel, or of a later version, and it runs."""
-    if current is None or (current.wheel != digest and order(current.version) <= order(__version__)):
+    if current is None or not Path(current.python).exists():  # nor can be: it may hold any letters
+        return False
+    if current.wheel != digest and order(current.version) <= order(__version__):
         return False
     try:
         programs.check(Path(current.python))

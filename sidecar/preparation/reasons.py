@@ -78,9 +78,11 @@ def of_error(error: OSError) -> PreparationError:
     """Return what the operating system's refusal means."""
     kinds: dict[int | None, Kind] = {
         **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "diskFull"),
-        **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST), "notWritable"),
+        **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "notWritable"),
+        **dict.fromkeys((errno.ENOTDIR, errno.EISDIR, errno.EEXIST), "notWritable"),
     }
-    where = f"{error.filename}: " if error.filename else ""
+    name = error.filename2 or error.filename  # of two, the one that was to be replaced
+    where = f"{name}: " if name else ""
     return PreparationError(kinds.get(error.errno, "notPrepared"), f"{where}{error.strerror or error}")
 
 
