@@ -204,8 +204,8 @@ def test_a_file_that_breaks_keeps_its_last_good_version_and_says_so(machine: Mac
     machine.write(machine.ours, '{\n  "gateways": [\n    oops oops\n')
     config = machine.load()
     message = (
-        "can't be read: it is not valid JSON: a value should stand here (a text stands in quotes), and not 'o'; "
-        "the last good version stays in force"
+        "can't be read: it is not valid JSON: a value should stand here (a text stands in quotes), "
+        "and not 'o'; the last good version stays in force"
     )
     assert config.gateways == (good,)
     assert config.problems == (Problem(str(machine.ours), message, 3),)

@@ -31,14 +31,23 @@ def test_what_a_version_lacks_is_what_later_ones_have() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "line"),
+    ("version", "said"),
     [
-        ("1.17.19", "  ! OpenCode 1.17.19 lacks one thing; `quota-sidecar doctor` names it."),
-        ("1.15.13", "  ! OpenCode 1.15.13 lacks 5 things; `quota-sidecar doctor` names them."),
+        (
+            "1.17.19",
+            "  ! OpenCode 1.17.19 is old: one thing is missing or different there;\n"
+            "  `quota-sidecar doctor` names it.",
+        ),
+        (
+            "1.15.13",
+            "  ! OpenCode 1.15.13 is old: 5 things are missing or different there;\n"
+            "  `quota-sidecar doctor` names them.",
+        ),
     ],
 )
-def test_a_report_ends_with_it(version: str, line: str) -> None:
-    assert render(StatusReport(at=0.0, version="1", host_version=version), 72).splitlines()[-1] == line
+def test_a_report_ends_with_it(version: str, said: str) -> None:
+    shown = render(StatusReport(at=0.0, version="1", host_version=version), 72)
+    assert "\n".join(shown.splitlines()[-2:]) == said
 
 
 def test_a_report_in_an_opencode_that_lacks_nothing_is_silent_of_it() -> None:

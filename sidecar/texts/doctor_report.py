@@ -71,8 +71,8 @@ def _host(host: HostReport) -> Rows:
         yield _row("program", [f"! {host.trouble}" if host.trouble else host.version or "", host.program])
     else:
         yield _row("program", ["! not found"])
-    if lacks := hosts.lacking(host.version or ""):
-        yield _row("without", [hosts.LACKS[name].words for name in lacks])
+    for at, name in enumerate(hosts.lacking(host.version or "")):
+        yield _row("" if at else "it is old", [hosts.LACKS[name].words])
     for plugin in host.plugins:
         yield _row(
             "plugin", [*(["! not usable"] if plugin.trouble else []), plugin.spec, f"in {plugin.file}"]

@@ -53,8 +53,10 @@ def note(version: str) -> str | None:
     if is_too_old(version):
         return f"OpenCode {version} is older than any that this was tried with; {OLDEST} is the oldest."
     count = len(lacking(version))
-    things, them = ("one thing", "it") if count == 1 else (f"{count} things", "them")
-    return f"OpenCode {version} lacks {things}; `{PROGRAM} doctor` names {them}." if count else None
+    if not count:
+        return None
+    things, them = ("one thing is", "it") if count == 1 else (f"{count} things are", "them")
+    return f"OpenCode {version} is old: {things} missing or different there; `{PROGRAM} doctor` names {them}."
 
 
 def _parts(version: str) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ def readme_table() -> str:
     for version in reversed(TRIED):
         lacks = f"but for {len(lacking(version))} things below" if lacking(version) else "passed"
         rows.append(f"| {version} | passed | {lacks if version in IN_FULL else 'not tried'} |")
-    rows += ["", "| what an older one lacks | which of them |", "|---|---|"]
+    rows += ["", "| what is missing or different in an older one | which of them |", "|---|---|"]
     for name, lack in LACKS.items():
         those = [version for version in TRIED if name in lacking(version)]
         rows.append(f"| {lack.words} | {those[0]}{f' to {those[-1]}' if len(those) > 1 else ''} |")
