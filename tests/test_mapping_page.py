@@ -9,7 +9,7 @@ from sidecar.quota import presets
 from sidecar.quota.functions import MappingFunctions
 from sidecar.quota.mapping import Mapping, RequestMapping, WindowMapping
 from sidecar.quota.mapping_checks import from_data
-from sidecar.texts.pages import mapping_page
+from sidecar.texts.pages import in_terminal, mapping_page
 from tests.bed.home import Home
 from tests.bed.program import run
 from tests.mapping_trials import mapped, write
@@ -42,7 +42,25 @@ def test_the_page_names_every_field_and_function_and_help_prints_it(home: Home) 
     ours = [name.removeprefix("_func_") for name in vars(MappingFunctions) if name.startswith("_func_")]
     fields = {*Mapping.__struct_fields__, *RequestMapping.__struct_fields__, *WindowMapping.__struct_fields__}
     assert {name for name in {*fields, *ours} if not re.search(rf"`[^`]*\b{name}\b", page)} == set()
-    assert run(home, "map", "--help").stdout.endswith(page)
+    assert f"\n\n{in_terminal(page)}\nExamples:\n" in run(home, "map", "--help").stdout
+
+
+def test_tables_stand_in_a_terminal_as_lists_and_no_line_of_the_page_is_too_wide() -> None:
+    page = in_terminal(mapping_page())
+    assert [line for line in page.splitlines() if len(line) > 80 or line.startswith("|")] == []
+    assert (
+        """\
+## Requests
+
+`path` (default: `/quota`)
+    appended to the base URL's path (`https://gw/v1` + `/quota`); after `//` to
+    its origin (`//quota` is `https://gw/quota`)
+`method` (default: `GET`)
+    or `POST`
+"""
+        in page
+    )
+    assert '\n`headers`\n    more headers: `headers = { x-version = "2" }`\n' in page
 
 
 def test_the_readme_names_every_preset() -> None:

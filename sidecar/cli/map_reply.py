@@ -17,7 +17,7 @@ is asked.
 NOTES: Final = "(here stands the page about the language)"
 EXAMPLES: Final = (
     "quota-sidecar map --preset openrouter < body.json",
-    "quota-sidecar map --mapping mine.toml --headers headers.txt --explain < body.json",
+    "quota-sidecar map --mapping mine.toml --headers h.txt --explain < body.json",
 )
 EXIT_CODES: Final = {
     0: "done, also where no figure was found: stderr says so",
@@ -32,9 +32,9 @@ class _WithPage(Formatter):
         before, page, after = text.partition(NOTES)
         if not page:
             return super()._fill_text(text, width, indent)
-        from sidecar.texts.pages import mapping_page
+        from sidecar.texts.pages import in_terminal, mapping_page
 
-        return before + mapping_page() + "\n" + super()._fill_text(after, width, indent)
+        return before + in_terminal(mapping_page()) + "\n" + super()._fill_text(after, width, indent)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
