@@ -15,6 +15,8 @@ const HELLO_MS = 30_000
 const EXIT_MS = 1_000
 const FIRST_BACKOFF_MS = 500
 const MAX_BACKOFF_MS = 30_000
+/** What was missing may be there by then, like a network, and nobody need ask. */
+const LOOK_AGAIN_MS = 10 * 60_000
 const SOUND_AFTER_MS = 60_000
 const STDERR_PAUSE_MS = 10
 const NOISE_MS = 10_000
@@ -140,7 +142,7 @@ export class Sidecar {
   }
 
   #waitFor({ problem, until }: Extract<Launch, { problem: Problem }>) {
-    if (!until) return this.#died(problem, "for good")
+    if (!until) return this.#died(problem, LOOK_AGAIN_MS)
     this.problem = problem
     if (this.state === "preparing") return
     this.state = "preparing"
@@ -245,14 +247,14 @@ export class Sidecar {
     if (life === this.#life) this.#died(problem)
   }
 
-  #died(problem: Problem, until?: "for good") {
+  #died(problem: Problem, until?: number | "for good") {
     this.#leave("dead")
     if (this.#clock.now() - this.#readyAt > SOUND_AFTER_MS) this.#failures = 0
     this.problem = problem
-    const ms = Math.min(FIRST_BACKOFF_MS * 2 ** this.#failures, MAX_BACKOFF_MS)
+    const ms = until ?? Math.min(FIRST_BACKOFF_MS * 2 ** this.#failures, MAX_BACKOFF_MS)
     this.#failures += 1
-    if (!until) this.#setTimer(this.#clock.after(ms, () => this.start()))
-    this.#events.note("sidecar_dead", { ...problem, ...(until ? {} : { againInMs: ms }) })
+    if (ms !== "for good") this.#setTimer(this.#clock.after(ms, () => this.start()))
+    this.#events.note("sidecar_dead", { ...problem, ...(ms === "for good" ? {} : { againInMs: ms }) })
   }
 
   #leave(state: "stopped" | "dead") {

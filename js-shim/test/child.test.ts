@@ -208,9 +208,9 @@ test("one that is being prepared is waited for only by who says so, and starts w
   expect(notes.map(({ event }) => event)).toEqual(["sidecar_spawned", "sidecar_ready"])
 })
 
-test("one that can't be prepared is told with the reason, and looked for again by whoever asks", async () => {
+test("one that can't be prepared is told why, and looked for again by whoever asks or ten minutes later", async () => {
   const why = { kind: "noPython" as const, command: "brew install python" }
-  const { sidecar, notes } = sidecarWith(
+  const { sidecar, clock, seen, notes } = sidecarWith(
     { problem: { kind: "preparing" }, until: Promise.resolve() },
     { problem: why },
     { problem: why },
@@ -218,9 +218,13 @@ test("one that can't be prepared is told with the reason, and looked for again b
   )
   sidecar.start()
   expect(await sidecar.isReady(15_000, undefined, "or prepared")).toBe(false)
-  const dead = { event: "sidecar_dead", ...why }
+  const dead = { event: "sidecar_dead", ...why, againInMs: 600_000 }
   expect([sidecar.trouble, notes]).toEqual([why, [dead, dead]])
-  expect(await sidecar.isReady(15_000)).toBe(true)
+  await clock.pass(599_999)
+  expect([sidecar.state, notes.length]).toEqual(["dead", 2])
+  await clock.pass(1)
+  await seen("sidecar_ready")
+  expect(sidecar.state).toBe("healthy")
 })
 
 test("one that is prepared after everything was closed is not started", async () => {
