@@ -110,7 +110,8 @@ def use_environment() -> FileLock | None:
     if not mark.exists():
         return None
     lock = FileLock(mark)
-    lock.share()
+    with suppress(OSError):  # where nobody can write, nobody can remove it either
+        lock.share()
     return lock
 
 
