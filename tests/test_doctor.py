@@ -2,10 +2,10 @@
 
 import json
 import platform
-import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import version
 from typing import Any
 
@@ -67,9 +67,9 @@ def wrapped(first: str, *parts: str) -> list[str]:
 
 
 def test_the_packages_are_all_that_we_depend_on() -> None:
-    text = (REPOSITORY / "pyproject.toml").read_text()
-    listed = re.findall(r'^  "([a-z0-9-]+)>=', text.partition("[project.scripts]")[0], re.MULTILINE)
-    assert sorted(PACKAGES) == sorted(listed)
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    listed = [*project["dependencies"], *project["optional-dependencies"]["patterns"]]
+    assert sorted(PACKAGES) == sorted(text.partition(">")[0] for text in listed)
 
 
 def test_on_a_bare_machine_it_says_how_to_begin(home: Home) -> None:

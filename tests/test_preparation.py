@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from sidecar.preparation import programs
-from sidecar.preparation.places import Current, Places
+from sidecar.preparation.places import Current, Places, use_environment
 from sidecar.preparation.programs import Programs
 from sidecar.preparation.reasons import PreparationError
 from tests.bed.machine import PYTHON, SIMPLE, Machine
@@ -106,6 +106,19 @@ def test_it_is_made_once_repaired_when_damaged_and_never_made_older(
     assert len(machine.environments()) == 1
 
 
+@pytest.mark.parametrize("has_uv", [True, False])
+def test_a_machine_that_one_package_has_no_wheel_for_does_without(
+    machine: Machine, package: Package, has_uv: bool
+) -> None:
+    if not has_uv:
+        machine.has("uv", None)
+    machine.index.script(f"{SIMPLE}google-re2/", json_reply({}, 404), json_reply({}, 404))
+    assert kind(machine.prepare(package)) == "made"
+    machine.home.write_gateways(failurePatterns=[{"match": "x", "class": "auth"}])
+    assert "because google-re2 is not installed" in " ".join(launched(machine, "status").split())
+    assert "not with patterns (" in (machine.data / "prepare.log").read_text()
+
+
 def test_a_pointer_that_nobody_could_have_written_is_written_anew(tmp_path: Path) -> None:
     places = Places(tmp_path)
     places.make()
@@ -116,6 +129,17 @@ def test_a_pointer_that_nobody_could_have_written_is_written_anew(tmp_path: Path
     pointer.unlink()
     os.mkfifo(pointer)
     assert places.current() is None
+
+
+def test_an_environment_that_cant_be_written_is_used_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert use_environment() is None
+    (tmp_path / "in-use").mkdir()
+    lock = use_environment()
+    assert lock is not None
+    lock.close()
 
 
 def test_the_pointer_is_written_last(tmp_path: Path) -> None:

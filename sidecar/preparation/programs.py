@@ -21,6 +21,9 @@ MAX_S: Final = 600.0
 _NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 """On Windows each program would open one: we have none ourselves."""
 
+_EXTRA: Final = "patterns"
+"""Only users with `failurePatterns` miss it, and are told."""
+
 _NO_ROOM: Final = 2_000_000
 """Bytes: with less on the disk it is that, whatever else is said."""
 
@@ -61,13 +64,13 @@ class Programs:
 
     def check(self, python: Path) -> None:
         """Import all that the sidecar needs, in *python*; PreparationError says what is missing."""
-        imports = "import sidecar.server, sidecar.adapters.http_clients, sidecar.cli, httpx, pyjson5, re2"
+        imports = "import sidecar.server, sidecar.adapters.http_clients, sidecar.cli, httpx, pyjson5"
         self._run([str(python), "-I", "-c", imports])
 
     def _with_uv(self, uv: str, environment: Path, wheel: Path) -> Path:
         self._run([uv, "venv", "--no-project", "--clear", "--python", sys.executable, str(environment)])
         python = python_in(environment)
-        self._run([uv, "pip", "install", "--compile-bytecode", "--python", str(python), str(wheel)])
+        self._install([uv, "pip", "install", "--compile-bytecode", "--python", str(python)], wheel)
         self.check(python)
         return python
 
@@ -78,11 +81,22 @@ class Programs:
         # The user's settings may send it elsewhere. An older pip takes an empty prefix or root for a folder.
         here = ("--no-user", "--target", "", "--prefix", str(environment), "--root", environment.anchor)
         log = environment / "pip.log"
-        command = [str(python), "-I", "-m", "pip", "install", "--log", str(log), *here, *quiet, str(wheel)]
-        self._run(command, log)
+        self._install(
+            [str(python), "-I", "-m", "pip", "install", "--log", str(log), *here, *quiet], wheel, log
+        )
         log.unlink(missing_ok=True)
         self.check(python)
         return python
+
+    def _install(self, command: list[str], wheel: Path, log: Path | None = None) -> None:
+        """With all that is wanted; else, on a machine that some of it has no package for, without."""
+        try:
+            self._run([*command, f"{wheel}[{_EXTRA}]"], log)
+        except PreparationError as failure:
+            if failure.kind not in ("noPackages", "notPrepared") or time.monotonic() > self._deadline:
+                raise
+            self._say(f"not with {_EXTRA} ({failure.detail}); trying without\n")
+            self._run([*command, str(wheel)], log)
 
     def _run(self, command: list[str], log: Path | None = None) -> None:
         """Run it to its end; *log* is where it says more of what went wrong than it prints."""

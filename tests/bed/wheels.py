@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT: Final = "opencode-quota-sidecar"
+_EXTRAS: Final = {PROJECT: "patterns"}
 _NOT_IN_A_WHEEL: Final = {"INSTALLER", "REQUESTED", "direct_url.json", "RECORD"}
 _LONG_AGO: Final = (1980, 1, 1, 0, 0, 0)
 
@@ -49,10 +50,11 @@ def _needed(project: str) -> set[str]:
     found: set[str] = set()
     left = [project]
     while left:
+        extra = {"extra": _EXTRAS.get(left[-1], "")}
         for text in metadata.requires(left.pop()) or ():
             wanted = Requirement(text)
             name = canonicalize_name(wanted.name)
-            if name not in found and (wanted.marker is None or wanted.marker.evaluate({"extra": ""})):
+            if name not in found and (wanted.marker is None or wanted.marker.evaluate(extra)):
                 found.add(name)
                 left.append(name)
     return found
