@@ -177,6 +177,22 @@ Models of limit-router
     assert "\n  and 3 more\n" in many
 
 
+def test_what_an_old_opencode_does_otherwise_is_listed_line_by_line() -> None:
+    old = msgspec.structs.replace(WELL.host, version="1.15.13")
+    (block,) = [part for part in render(with_(host=old)).split("\n\n") if part.startswith("OpenCode")]
+    assert block == (
+        """\
+OpenCode
+  program      1.15.13 · /bin/opencode
+  it is old    `opencode run` exits with 0 after an error
+               `opencode run` prints nothing into a pipe
+               only the TUI and `/global/event` hear of toasts
+               its scroll bar: in a terminal of 80 columns set `width` to 70
+               a subagent's error doesn't reach its parent, which goes on
+  plugin       our-plugin · in ~/opencode.json"""
+    )
+
+
 def test_problems_are_told_in_the_order_in_which_they_are_to_be_cured() -> None:
     failed = ProbeReport(
         "lab", "Lab", KeyReport("none (keyless)", is_missing=True), "failed",

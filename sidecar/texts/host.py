@@ -13,14 +13,10 @@ def _trouble(kind: str) -> HostProblem:
 
 HOST_FILE: Final = HostFile(
     commands={
-        "quota_status": HostCommand(description="What is left at every gateway: [provider] [refresh]"),
-        "rate_limit_status": HostCommand(
-            description="Who has to wait and until when, your limits, the last decisions: [provider]"
-        ),
-        "route": HostCommand(
-            description="Where your model's next request goes, and why: [model | why | off | on]"
-        ),
-        "rate_limit_reset": HostCommand(description="Forget who has to wait, and today's counts: [provider]"),
+        "quota_status": HostCommand(description="What is left everywhere: [provider] [refresh]"),
+        "rate_limit_status": HostCommand(description="Who has to wait, and until when: [provider]"),
+        "route": HostCommand(description="Where turns go, and why: [model | why | off | on]"),
+        "rate_limit_reset": HostCommand(description="Forget waits and today's counts: [provider]"),
     },
     texts=HostTexts(
         down=(

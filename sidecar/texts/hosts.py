@@ -31,8 +31,8 @@ LACKS: Final[dict[str, Lack]] = {
     "exit_code": Lack("1.17.19", "`opencode run` exits with 0 after an error"),
     "pipes": Lack("1.17.19", "`opencode run` prints nothing into a pipe", first="1.15.13"),
     "events": Lack("1.17.19", "only the TUI and `/global/event` hear of toasts", first="1.15.13"),
-    "columns": Lack("1.17.19", "its scroll bar takes columns: in a terminal of 80, set `width` to 70"),
-    "subagents": Lack("1.18.33", "a subagent's error doesn't reach its parent, which goes on without"),
+    "columns": Lack("1.17.19", "its scroll bar: in a terminal of 80 columns set `width` to 70"),
+    "subagents": Lack("1.18.33", "a subagent's error doesn't reach its parent, which goes on"),
 }
 
 
