@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from sidecar.preparation.reasons import Kind, of_error, of_output, without_secrets, worse
+from sidecar.preparation.reasons import MAX_DETAIL, Kind, of_error, of_output, without_secrets, worse
 
 POOL = "HTTPConnectionPool(host='127.0.0.1', port=4873): Max retries exceeded with url: /simple/anyio/"
 NONE = """\
@@ -191,9 +191,33 @@ def test_what_was_printed_is_a_reason(output: str, kind: Kind, detail: str) -> N
     assert (found.kind, found.detail) == (kind, detail)
 
 
-def test_no_user_and_no_password_of_an_index_is_repeated() -> None:
-    text = "Looking in indexes: https://me:p@ss@index.lan/simple, http://token@index.lan/x"
-    assert without_secrets(text) == "Looking in indexes: https://…@index.lan/simple, http://…@index.lan/x"
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "Looking in indexes: https://me:p@ss@index.lan/simple, http://token@index.lan:80/x",
+            "Looking in indexes: https://index.lan/…, http://index.lan:80/…",
+        ),
+        (
+            "error: invalid value 'http://me:pa/token#1@index.lan/simple/' for '--default-index'",
+            "error: invalid value 'http://index.lan/…' for '--default-index'",
+        ),
+        (
+            "Could not fetch URL https://index.lan/token/simple/anyio/: 404 Client Error",
+            "Could not fetch URL https://index.lan/… 404 Client Error",
+        ),
+        ("(`https://index.lan?key=token`)", "(`https://index.lan/…`)"),
+        (POOL, POOL.replace("/simple/anyio/", "…")),
+        (
+            "ValueError: Port could not be cast to integer value as 'token'",
+            "ValueError: Port could not be cast to integer value as '…'",
+        ),
+        ("nonnumeric port: 'token'", "nonnumeric port: '…'"),
+        ("file:///home/me/it.whl and https://index.lan", "file:///home/me/it.whl and https://index.lan/…"),
+    ],
+)
+def test_of_an_index_nothing_but_its_host_is_repeated(text: str, shown: str) -> None:
+    assert without_secrets(text) == shown
 
 
 def test_of_two_ways_the_reason_that_is_to_be_mended_first_is_told() -> None:
@@ -204,9 +228,11 @@ def test_of_two_ways_the_reason_that_is_to_be_mended_first_is_told() -> None:
 
 
 def test_what_the_system_refuses_has_its_reason_and_its_file() -> None:
-    assert of_error(OSError(errno.ENOSPC, "No space left on device")).kind == "diskFull"
-    refused = of_error(FileExistsError(errno.EEXIST, "File exists", "/home/me/.local/share"))
-    assert (refused.kind, refused.detail) == ("notWritable", "/home/me/.local/share: File exists")
+    full, refused = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM, errno.EROFS)
+    assert {of_error(OSError(number, "")).kind for number in full} == {"diskFull"}
+    assert {of_error(OSError(number, "")).kind for number in refused} == {"notWritable"}
+    in_the_way = of_error(FileExistsError(errno.EEXIST, "File exists", "/home/me/.local/share"))
+    assert (in_the_way.kind, in_the_way.detail) == ("notWritable", "/home/me/.local/share: File exists")
     in_its_place = of_error(IsADirectoryError(errno.EISDIR, "Is a directory", "/x/.new", None, "/x/bin"))
     assert (in_its_place.kind, in_its_place.detail) == ("notWritable", "/x/bin: Is a directory")
     assert of_error(OSError(errno.EIO, "Input/output error")).kind == "notPrepared"

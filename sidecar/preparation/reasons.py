@@ -28,7 +28,7 @@ _SIGNS: Final[dict[Kind, tuple[str, ...]]] = {
     "noVenv": (r"ensurepip is not available|no module named '?(ensurepip|venv|pip)\b",),
     "noIndex": _NO_INDEX,
     "noPackages": (
-        r"no matching distribution|could not find a version|no solution found|package registry"
+        r"no matching distribution|no solution found|package registry"
         r"|failed to build|failed building wheel|metadata-generation-failed",
     ),
     "notWritable": (r"permission denied|read-only file system|access is denied|os error (5|13|30)\b",),
@@ -42,8 +42,10 @@ _ERROR: Final = re.compile(
 _BECAUSE: Final = re.compile(r"Because (.+?) and .*")
 """uv goes on with all that follows from it."""
 _BY_WHOM: Final = re.compile(r"(?:client|server) error: ", re.IGNORECASE)
-_USER_INFO: Final = re.compile(r"://[^/\s]*@")
-_INDEX: Final = re.compile(r"https?://(?:…@)?([^/\s'\"`)]+)")
+_URL: Final = re.compile(r"\b(https?://)(?:[^\s'\"`<>]*@)?([^/?#\s'\"`<>),]*)(?:[/?#][^\s'\"`<>),]*)?")
+_NO_URL: Final = re.compile(r"(with url: |(?:cast to integer value as|nonnumeric port:) ')[^\s']+")
+"""A path alone; and what a password with a `/` in it makes a port of."""
+_INDEX: Final = re.compile(r"https?://([^/\s'\"`)]+)")
 MAX_DETAIL: Final = 240
 
 
@@ -87,8 +89,8 @@ def of_error(error: OSError) -> PreparationError:
 
 
 def without_secrets(text: str) -> str:
-    """Take user names and passwords out of the URLs in *text*: an index may be named with its token."""
-    return _USER_INFO.sub("://…@", text)
+    """Leave of every URL in *text* its host: an index may have its token before that, or after it."""
+    return _NO_URL.sub(r"\1…", _URL.sub(r"\1\2/…", text))
 
 
 def _reached(text: str, what: str) -> str:
