@@ -100,10 +100,15 @@ export class Commands {
     const { host, sessionId, messageId, target } = tag
     const { command, arguments: words } = typed
     const params = { directory: host.directory, sessionId, messageId, command, arguments: words, target }
-    const askedAt = performance.now()
-    const ready = await this.#sidecar.isReady(COMMAND_MS, signal, "or prepared")
-    const left = Math.max(0, COMMAND_MS - (performance.now() - askedAt))
-    const reply = ready ? await this.#sidecar.ask("command/execute", params, left, signal) : undefined
+    const until = performance.now() + COMMAND_MS
+    const left = () => Math.max(0, until - performance.now())
+    const ask = async () =>
+      (await this.#sidecar.isReady(left(), signal, "or prepared"))
+        ? this.#sidecar.ask("command/execute", params, left(), signal)
+        : undefined
+    let reply = await ask()
+    // After an update it is replaced, whatever it is being asked: who comes after it says the same.
+    if (!reply && this.#sidecar.state === "starting" && !signal?.aborted) reply = await ask()
     signal?.throwIfAborted()
     const { text } = Object(reply?.result)
     if (typeof text === "string") return text

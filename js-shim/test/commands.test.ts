@@ -19,7 +19,7 @@ const tag: Tag = {
 }
 const typed = { command: "quota_status", arguments: "acme" }
 
-function commandsWith(answer: Partial<Pick<Sidecar, "isReady" | "ask" | "trouble">> = {}) {
+function commandsWith(answer: Partial<Pick<Sidecar, "isReady" | "ask" | "trouble" | "state">> = {}) {
   const asked: unknown[] = []
   const usual = async (...args: unknown[]) => {
     asked.push(args)
@@ -116,6 +116,16 @@ test("without a sidecar the reason and the cure are told, in the host file's wor
   expect(await say({ ask: async () => ({ error }) })).toBe(filled({ kind: "failed", detail: "boom" }))
   const wrong = { result: { text: 7 } }
   expect(await say({ ask: async () => wrong })).toBe(filled({ kind: "failed", detail: "command/execute" }))
+})
+
+test("a sidecar that is replaced while it is asked has its question answered by whoever comes after it", async () => {
+  const replies = [undefined, { result: { text: "the new one's" } }]
+  const asked = (state: Sidecar["state"]) =>
+    commandsWith({ state, ask: async () => replies.shift() }).commands.answer(typed, tag, undefined)
+  expect(await asked("starting")).toBe("the new one's")
+  replies.push(undefined, { result: { text: "nobody asks for it" } })
+  expect(await asked("dead")).toContain("The quota sidecar can't answer.")
+  expect(replies.length).toBe(1)
 })
 
 test("our questions and answers leave later turns, the one being answered stays", () => {
