@@ -88,7 +88,11 @@ def test_it_is_made_once_repaired_when_damaged_and_never_made_older(
     home = machine.home
     home.env |= {"XDG_DATA_HOME": "relative", "UV_DEFAULT_INDEX": "http://index.test/simple/"}
     home.env |= {"HTTP_PROXY": machine.index.origin, "http_proxy": machine.index.origin}
+    home.env["PYTHONPATH"] = str(home.project)
+    ran = home.path / "ran"
+    (home.project / "sitecustomize.py").write_text(f"open({str(ran)!r}, 'w')")
     assert kind(machine.prepare(package)) == "made"
+    assert not ran.exists()
     first = machine.current()
     assert Path(first["environment"]).parent == machine.data / "environments"
     assert machine.index.seen(f"{SIMPLE}anyio/") != [], "the proxy was asked"

@@ -1,6 +1,7 @@
 """uv, venv and pip: whichever is there, under the user's own settings of index, proxy and certificates."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,9 @@ _NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 _EXTRA: Final = "patterns"
 """Only users with `failurePatterns` miss it, and are told."""
 
+_FOR_PYTHON: Final = re.compile("PYTHON[A-Z]+")
+"""PYTHONPATH and the like: uv starts Pythons that mind them, and run what a project has put there."""
+
 _NO_ROOM: Final = 2_000_000
 """Bytes: with less on the disk it is that, whatever else is said."""
 
@@ -37,7 +41,7 @@ class Programs:
         """Run them in *cwd*, which is ours: uv, pyenv and others take settings from where they are."""
         # A Python that uv would have to download comes from another place than the user's index.
         self._environ = {
-            **environ,
+            **{name: value for name, value in environ.items() if not _FOR_PYTHON.fullmatch(name)},
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_NO_PROGRESS": "1",
             "NO_COLOR": "1",
