@@ -38,7 +38,9 @@ def test_places_follow_the_environment_and_no_relative_folder(
         config=Path(config),
         config_layers=tuple(Path(layer) for layer in layers),
         data=Path("/home/u/.local/share/opencode"),
+        cache=Path("/home/u/.cache/opencode"),
         state=Path("/home/u/.local/state/opencode-quota-sidecar"),
+        prepared=Path("/home/u/.local/share/opencode-quota-sidecar"),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from sidecar.preparation import programs
-from sidecar.preparation.places import Current, Places, use_environment
+from sidecar.preparation.places import Current, DataFolder, use_environment
 from sidecar.preparation.programs import Programs
 from sidecar.preparation.reasons import PreparationError
 from tests.bed.machine import PYTHON, SIMPLE, Machine
@@ -124,15 +124,15 @@ def test_a_machine_that_one_package_has_no_wheel_for_does_without(
 
 
 def test_a_pointer_that_nobody_could_have_written_is_written_anew(tmp_path: Path) -> None:
-    places = Places(tmp_path)
-    places.make()
+    folder = DataFolder(tmp_path)
+    folder.make()
     pointer = tmp_path / "current.json"
     for text in ("{ half", "[" * 50_000, '{"version": ' + "9" * 5000 + "}", " " * 70_000 + "{}", "\x00"):
         pointer.write_text(text)
-        assert places.current() is None
+        assert folder.current() is None
     pointer.unlink()
     os.mkfifo(pointer)
-    assert places.current() is None
+    assert folder.current() is None
 
 
 def test_an_environment_that_cant_be_written_is_used_all_the_same(
@@ -147,12 +147,12 @@ def test_an_environment_that_cant_be_written_is_used_all_the_same(
 
 
 def test_the_pointer_is_written_last(tmp_path: Path) -> None:
-    places = Places(tmp_path)
-    places.make()
-    places.launcher.mkdir()
+    folder = DataFolder(tmp_path)
+    folder.make()
+    folder.launcher.mkdir()
     with pytest.raises(OSError, match=r"Is a directory.*quota-sidecar"):
-        places.point_to(Current("0.1.0", "00", str(tmp_path), "/python"))
-    assert places.current() is None
+        folder.point_to(Current("0.1.0", "00", str(tmp_path), "/python"))
+    assert folder.current() is None
 
 
 def test_one_that_is_killed_is_made_up_for_and_leaves_nothing(machine: Machine, package: Package) -> None:

@@ -40,19 +40,20 @@ def replace(source: Path, target: Path) -> None:
     source.replace(target)
 
 
-def put(path: Path, data: bytes) -> None:
+def put(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Make *data* the whole of *path* unless it is already; readers see the old file or the new one.
 
     The folder is made where it is missing, for nobody but the user. Raises OSError.
     """
     with suppress(OSError):
-        if path.read_bytes() == data:
+        if read(path, len(data) + 1) == data:
             return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
+    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(fd, "wb") as stream:
             stream.write(data)
+        Path(name).chmod(mode)
         replace(Path(name), path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from sidecar.adapters import files
 from sidecar.adapters.host_config import HostPlugin, Setting
 from sidecar.adapters.host_program import ask_version
 from sidecar.adapters.paths import APP, Places, shorten
-from sidecar.adapters.systems import find_program, path_of_url
+from sidecar.adapters.systems import find_program, path_of_url, python_in
 from sidecar.nearest import nearest
 from sidecar.plain import is_object
 from sidecar.texts.doctor_data import HostReport, PluginReport, PluginTrouble, ProgramReport
@@ -100,7 +100,7 @@ def _is_ours(setting: Setting) -> bool:
     folder = _folder(setting)
     if folder is None:
         return setting.text.partition("@")[0] == APP
-    manifest = _manifest(folder)
+    manifest = said_in_manifest(folder, "name")
     return folder.name == "js-shim" if manifest is None else manifest == APP
 
 
@@ -114,7 +114,7 @@ def _trouble(plugin: HostPlugin, environ: Mapping[str, str]) -> PluginTrouble | 
     folder = _folder(plugin.spec)
     if folder is None:
         return None
-    if _manifest(folder) is None:
+    if said_in_manifest(folder, "name") is None:
         return "no_folder"
     is_found = _has_python(folder) or plugin.has_command or environ.get("QUOTA_SIDECAR_COMMAND")
     return None if is_found else "no_environment"
@@ -122,9 +122,8 @@ def _trouble(plugin: HostPlugin, environ: Mapping[str, str]) -> PluginTrouble | 
 
 def _has_python(shim: Path) -> bool:
     """Say whether the checkout around *shim* has the environment that the plugin starts the sidecar from."""
-    inside = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
     try:
-        return shim.resolve().parent.joinpath(".venv", *inside).exists()
+        return python_in(shim.resolve().parent / ".venv").exists()
     except (OSError, RuntimeError):
         return False
 
@@ -137,14 +136,17 @@ def _folder(setting: Setting) -> Path | None:
         path = setting.document.file.parent / setting.text
     else:
         return None
-    return next((place for place in (path, *list(path.parents)[:2]) if _manifest(place) is not None), path)
+    return next(
+        (place for place in (path, *list(path.parents)[:2]) if said_in_manifest(place, "name") is not None),
+        path,
+    )
 
 
-def _manifest(folder: Path) -> str | None:
-    """Return the name in its package.json, or None without one."""
+def said_in_manifest(folder: Path, key: str) -> str | None:
+    """Return a text in the package.json of *folder*: empty if it doesn't say, None without one."""
     try:
         data = msgspec.json.decode(files.read(folder / "package.json", 1 << 20))
     except (OSError, ValueError):
         return None
-    name = data.get("name") if is_object(data) else None
-    return name if isinstance(name, str) else ""
+    value = data.get(key) if is_object(data) else None
+    return value if isinstance(value, str) else ""

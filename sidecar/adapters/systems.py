@@ -1,4 +1,4 @@
-"""What differs between operating systems: the home folder, programs on PATH, and paths in `file://` URLs.
+"""What differs between operating systems: homes, programs on PATH, environments, paths in `file://` URLs.
 
 It needs the standard library alone: the preparation of an environment runs before there is anything else.
 """
@@ -37,6 +37,12 @@ def find_program(name: str, environ: Mapping[str, str], *, on_windows: bool = ON
                 if file.is_file() and os.access(file, os.X_OK):
                     return str(file)
     return None
+
+
+def python_in(environment: Path) -> Path:
+    """Return where an environment has its Python."""
+    inside = ("Scripts", "python.exe") if ON_WINDOWS else ("bin", "python")
+    return environment.joinpath(*inside)
 
 
 def ending_of_tree(pid: int) -> list[str]:

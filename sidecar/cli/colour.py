@@ -4,10 +4,11 @@ It reads the finished text, as people do: a bar with its percentage, a line that
 know nothing of it, and without its codes a text is what it was.
 """
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final, TextIO
+
+from sidecar.adapters.systems import ON_WINDOWS
 
 LOW, VERY_LOW = 20, 5
 """Percent left: from here on yellow, and red; the steps of the toasts."""
@@ -29,7 +30,7 @@ def is_wanted(stream: TextIO, environ: Mapping[str, str]) -> bool:
         return True
     if environ.get("TERM") == "dumb" or not stream.isatty():
         return False
-    return os.name != "nt" or bool(environ.get("WT_SESSION"))  # an older console would print the codes
+    return not ON_WINDOWS or bool(environ.get("WT_SESSION"))  # an older console would print the codes
 
 
 def paint(text: str) -> str:

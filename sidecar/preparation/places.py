@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,18 +14,12 @@ from typing import Final
 
 from sidecar.adapters import files
 from sidecar.adapters.file_lock import FileLock
-from sidecar.adapters.systems import home_folder
+from sidecar.adapters.systems import ON_WINDOWS
+from sidecar.texts.program import LAUNCHER
 
-NAME: Final = "opencode-quota-sidecar"
 _IN_USE: Final = "in-use"
 """In an environment: locked by everybody who runs from it."""
 _MAX_POINTER: Final = 64 * 1024
-
-
-def data_folder(environ: Mapping[str, str]) -> Path:
-    """Return our folder for data: `$XDG_DATA_HOME/opencode-quota-sidecar`, by default in `~/.local/share`."""
-    named = Path(environ.get("XDG_DATA_HOME", ""))
-    return (named if named.is_absolute() else home_folder(environ) / ".local" / "share") / NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +34,15 @@ class Current:
     """The program to start, in *environment*."""
 
 
-class Places:
-    """The data folder: `current.json`, `environments/`, `bin/quota-sidecar`, a lock and a log."""
+class DataFolder:
+    """Our folder for data: `current.json`, `environments/`, `bin/quota-sidecar`, a lock and a log."""
 
     def __init__(self, root: Path) -> None:
         """Use *root*, which need not be there yet."""
         self.root = root
         self.lock = root / "prepare.lock"
         self.log = root / "prepare.log"
-        self.launcher = root / "bin" / ("quota-sidecar.cmd" if os.name == "nt" else "quota-sidecar")
+        self.launcher = root / "bin" / LAUNCHER
         self._pointer = root / "current.json"
         self._environments = root / "environments"
 
@@ -75,8 +68,8 @@ class Places:
     def point_to(self, current: Current) -> None:
         """Make *current* what is started from now on, and what `bin/quota-sidecar` runs."""
         # The pointer comes last: who is ended in between does all of it again, and writes both.
-        _replace(self.launcher, _launcher(current.python, self.launcher.parent), 0o700)
-        _replace(self._pointer, json.dumps(asdict(current), indent=2) + "\n")
+        files.put(self.launcher, os.fsencode(_launcher(current.python, self.launcher.parent)), 0o700)
+        files.put(self._pointer, json.dumps(asdict(current), indent=2).encode() + b"\n")
 
     def remove_unused(self) -> None:
         """Remove every environment but the current one and those that somebody runs from."""
@@ -117,14 +110,14 @@ def use_environment() -> FileLock | None:
 
 def tidy() -> None:
     """Remove what an update has left behind, if this process runs from what has taken its place."""
-    places = Places(Path(sys.prefix).parent.parent)
-    current = places.current()
-    if current is None or Path(current.environment) != Path(sys.prefix) or not places.others():
+    folder = DataFolder(Path(sys.prefix).parent.parent)
+    current = folder.current()
+    if current is None or Path(current.environment) != Path(sys.prefix) or not folder.others():
         return
-    lock = FileLock(places.lock)
+    lock = FileLock(folder.lock)
     with suppress(OSError):
         if lock.take_alone():
-            places.remove_unused()
+            folder.remove_unused()
     lock.close()
 
 
@@ -135,7 +128,7 @@ def mark_usable(environment: Path) -> None:
 
 def command_line(words: list[str]) -> str:
     """Write a command as a person types it."""
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return subprocess.list2cmdline(words) if ON_WINDOWS else shlex.join(words)
 
 
 def _remove_if_unused(folder: Path) -> None:
@@ -151,21 +144,7 @@ def _remove_if_unused(folder: Path) -> None:
 
 
 def _launcher(python: str, folder: Path) -> str:
-    if os.name == "nt":
+    if ON_WINDOWS:
         # Relative to itself: letters of a user's name that are no ASCII would be read in another encoding.
         return f'@"%~dp0{os.path.relpath(python, folder)}" -I -m sidecar %*\r\n'
     return f'#!/bin/sh\nexec {shlex.quote(python)} -I -m sidecar "$@"\n'
-
-
-def _replace(path: Path, text: str, mode: int = 0o600) -> None:
-    """Write *path* whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        Path(name).chmod(mode)
-        files.replace(Path(name), path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise

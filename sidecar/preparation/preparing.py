@@ -3,15 +3,16 @@
 import hashlib
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from sidecar import __version__
 from sidecar.adapters.file_lock import FileLock
+from sidecar.adapters.paths import find_places
 from sidecar.adapters.systems import find_program
-from sidecar.preparation.places import Current, Places, command_line, data_folder, mark_usable
+from sidecar.preparation.places import Current, DataFolder, command_line, mark_usable
 from sidecar.preparation.programs import MAX_S, Programs, Say
 from sidecar.preparation.reasons import Kind, PreparationError, of_error
 
@@ -31,7 +32,7 @@ class Outcome:
 
 def prepare(wheel: Path, environ: Mapping[str, str], tell: Say) -> Outcome:
     """Make the environment of *wheel* the current one, unless it is; *tell* gets the progress."""
-    places = Places(data_folder(environ))
+    folder = DataFolder(find_places(environ).prepared)
     said: list[str] = []
 
     def say(text: str) -> None:
@@ -39,38 +40,38 @@ def prepare(wheel: Path, environ: Mapping[str, str], tell: Say) -> Outcome:
         tell(text)
 
     try:
-        places.make()
-        return _prepare(places, wheel, lambda: Programs(environ, places.root, say))
+        folder.make()
+        return _prepare(folder, wheel, environ, say)
     except (PreparationError, OSError) as error:
         failure = of_error(error) if isinstance(error, OSError) else error
         say(f"{failure.kind}: {failure.detail}\n")
         return Outcome(failure.kind, failure.detail, _cure(failure.kind, wheel, environ))
     finally:
-        _keep(places.log, "".join(said))
+        _keep(folder.log, "".join(said))
 
 
-def _prepare(places: Places, wheel: Path, begin: Callable[[], Programs]) -> Outcome:
+def _prepare(folder: DataFolder, wheel: Path, environ: Mapping[str, str], say: Say) -> Outcome:
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    lock = FileLock(places.lock)
+    lock = FileLock(folder.lock)
     try:
         # Without it, on a file system that has no locks, nothing breaks: it is only done twice.
         is_alone = lock.take_alone(MAX_S)
-        programs = begin()  # its time runs from here, however long somebody else took
-        if _is_done(places.current(), digest, programs):
+        programs = Programs(environ, folder.root, say)  # its time runs from here, whoever was waited for
+        if _is_done(folder.current(), digest, programs):
             return Outcome("ready")
         if is_alone:
-            places.remove_unused()
-        current = _make(places, wheel, digest, programs)
-        places.point_to(current)
+            folder.remove_unused()
+        current = _make(folder, wheel, digest, programs)
+        folder.point_to(current)
         if is_alone:
-            places.remove_unused()
+            folder.remove_unused()
         return Outcome("made")
     finally:
         lock.close()
 
 
-def _make(places: Places, wheel: Path, digest: str, programs: Programs) -> Current:
-    environment = places.new_environment(__version__)
+def _make(folder: DataFolder, wheel: Path, digest: str, programs: Programs) -> Current:
+    environment = folder.new_environment(__version__)
     try:
         python = programs.make(environment, wheel)
         mark_usable(environment)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from sidecar.adapters.systems import ending_of_tree, find_program
+from sidecar.adapters.systems import ending_of_tree, find_program, python_in
 from sidecar.preparation.places import command_line
 from sidecar.preparation.reasons import PreparationError, of_error, of_output, without_secrets, worse
 
@@ -144,12 +144,6 @@ def _refusals(log: Path | None) -> list[str]:
             return [line for line in lines if "Could not fetch URL" in line]
     except OSError:
         return []
-
-
-def python_in(environment: Path) -> Path:
-    """Return where an environment has its Python."""
-    inside = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
-    return environment.joinpath(*inside)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
+LAUNCHER: Final = "quota-sidecar.cmd" if os.name == "nt" else "quota-sidecar"
+"""The file that runs this program, in `bin` beside the environments."""
+
 
 def name(prefix: str = sys.prefix, home: Path | None = None) -> str:
     """Return `quota-sidecar`, or the path of the launcher beside the environment that an OpenCode prepared.
@@ -15,7 +18,7 @@ def name(prefix: str = sys.prefix, home: Path | None = None) -> str:
     root = environments.parent
     if (environments.name, root.name) != ("environments", "opencode-quota-sidecar"):
         return "quota-sidecar"
-    launcher = root / "bin" / ("quota-sidecar.cmd" if os.name == "nt" else "quota-sidecar")
+    launcher = root / "bin" / LAUNCHER
     home = home or Path.home()
     # A path with blanks is no command, and a `~` is none within quotes.
     if launcher.is_relative_to(home) and os.name != "nt" and " " not in str(launcher.relative_to(home)):
