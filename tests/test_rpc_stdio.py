@@ -1,9 +1,11 @@
 """The two ends of the wire, by the event loop and by threads: bytes in order, the end seen, no blocking."""
 
 import os
+import socket
 import time
 from pathlib import Path
 from threading import Event, Thread
+from threading import enumerate as enumerate_threads
 
 import anyio
 import anyio.lowlevel
@@ -104,25 +106,54 @@ async def test_the_end_is_seen_while_the_event_loop_hangs() -> None:
 async def test_reading_can_be_given_up_with_the_pipe_still_open() -> None:
     source, sink = os.pipe()
     received = Received()
-    with anyio.move_on_after(0.01):
+    os.write(sink, b"not the end")
+    with anyio.move_on_after(0.05):
         await read(source, received.chunks.append, received.ended.set)
-    assert (received.chunks, received.ended.is_set()) == ([], False)
+    assert (received.data, received.ended.is_set()) == (b"not the end", False)
     os.close(sink)
     assert received.ended.wait(20)
     os.close(source)
+
+
+def test_what_comes_after_the_event_loop_has_ended_is_nobodys() -> None:
+    source, sink = os.pipe()
+    received = Received()
+
+    async def give_up() -> None:
+        with anyio.move_on_after(0.01):
+            await read(source, received.chunks.append, received.ended.set)
+
+    anyio.run(give_up)
+    os.write(sink, b"too late")
+    os.close(sink)
+    for thread in enumerate_threads():
+        if thread.name in {"stdin", "hangup"}:
+            thread.join(20)
+    assert received.chunks == []
+    os.close(source)
+
+
+@pytest.mark.parametrize("way", ["threads"], indirect=True)
+async def test_what_cant_be_read_has_ended() -> None:
+    folder = os.open("/", os.O_RDONLY)
+    received = Received()
+    with anyio.fail_after(20):
+        await read(folder, received.chunks.append, received.ended.set)
+    assert (received.chunks, received.ended.is_set()) == ([], True)
+    os.close(folder)
 
 
 async def test_what_we_write_goes_out_in_order_and_keeps_nobody_waiting(way: str) -> None:
     source, sink = os.pipe()
     writer = Writer(sink)
     await writer.open()
+    writer.write(b"")
     parts = [LONG[at : at + 30_000] for at in range(0, len(LONG), 30_000)]
     for part in parts:
         writer.write(part)  # nobody reads yet: were it to wait, it would wait for ever
     with writer.together():
         writer.write(b"one ")
         writer.write(b"message")
-    writer.write(b"")
     sent = LONG + b"one message"
     got: list[bytes] = []
     taking = Thread(target=lambda: got.append(take(source, len(sent))))
@@ -149,7 +180,12 @@ async def test_after_the_peer_has_gone_to_write_does_nothing() -> None:
     os.close(sink)
 
 
-def test_a_file_is_read_by_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_read_by_a_thread_and_what_opencode_gives_us_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.undo()
     with Path(__file__).open("rb") as file:
         assert not waits_in_loop(file.fileno())
+    one, other = socket.socketpair()
+    with one, other:
+        assert waits_in_loop(one.fileno())

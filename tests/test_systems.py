@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.adapters import files
-from sidecar.adapters.systems import find_program, home_folder, path_of_url
+from sidecar.adapters.systems import ending_of_tree, find_program, home_folder, path_of_url
 
 
 def program(folder: Path, name: str, mode: int = 0o755) -> str:
@@ -31,6 +31,7 @@ def test_the_first_program_on_the_path_that_can_run_is_found(tmp_path: Path) -> 
     path = ":".join(str(tmp_path / name) for name in ("gone", "data", "folder", "first", "second"))
     assert find_program("uv", {"PATH": path}, on_windows=False) == first
     assert find_program("uvx", {"PATH": path}, on_windows=False) is None
+    assert Path(find_program("sh", {}, on_windows=False) or "").is_absolute()
 
 
 @pytest.mark.parametrize("path", [".", "", "bin", "./bin", ":"])
@@ -50,6 +51,11 @@ def test_on_windows_a_program_has_one_of_the_endings(tmp_path: Path) -> None:
     path = {"PATH": f'"{tmp_path / "a b"}";{tmp_path}'}
     assert find_program("opencode", path, on_windows=True) == command
     assert find_program("opencode", {**path, "PATHEXT": ".EXE;.PY"}, on_windows=True) is None
+
+
+def test_windows_ends_a_process_with_all_that_it_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYSTEMROOT", "/windows")
+    assert ending_of_tree(7) == ["/windows/System32/taskkill.exe", "/T", "/F", "/PID", "7"]
 
 
 @pytest.mark.parametrize(
