@@ -46,7 +46,7 @@ export class Preparation {
   #problem: Problem | undefined
   #endedAt = Number.NEGATIVE_INFINITY
   readonly #wheel: string
-  readonly #digest: string | undefined
+  #digest: string | undefined
   readonly #events: PreparationEvents
   readonly #cwd: string
   readonly #env: Env
@@ -62,7 +62,6 @@ export class Preparation {
     clock: Pick<Clock, "now"> = systemClock,
   ) {
     this.#wheel = wheel
-    this.#digest = attempt(() => createHash("sha256").update(readFileSync(wheel)).digest("hex"))
     this.#events = events
     this.#cwd = cwd
     this.#env = env
@@ -72,6 +71,8 @@ export class Preparation {
 
   /** From what is there, even if it is of another version; what isn't as it should be is made meanwhile. */
   launch(hasFailed: boolean): Launch {
+    // Here, as OpenCode doesn't wait for it.
+    this.#digest ??= attempt(() => createHash("sha256").update(readFileSync(this.#wheel)).digest("hex"))
     const current = this.#current()
     const isOurs = current?.wheel === this.#digest
     if (!isOurs || hasFailed) this.#begin(current !== undefined && !isOurs)
