@@ -5,6 +5,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { showsToasts } from "./host.ts"
 import type { Launch, Note, Problem } from "./launch.ts"
+import { boundedWriter, closePipes } from "./pipes.ts"
 import { ErrorCode, type InitializeResult, type Methods, PROTOCOL_MAJOR, VERSION } from "./protocol.gen.ts"
 import type { Clock, NotificationMethod, Reply, RequestMethod } from "./rpc.ts"
 import { Peer, systemClock, within } from "./rpc.ts"
@@ -21,7 +22,6 @@ const SOUND_AFTER_MS = 60_000
 const STDERR_PAUSE_MS = 10
 const NOISE_MS = 10_000
 const MAX_NOISY_LINES = 100
-const MAX_UNSENT_BYTES = 8 * 1024 * 1024
 const NEVER = Number.POSITIVE_INFINITY
 
 export type State = "stopped" | "preparing" | "starting" | "healthy" | "suspect" | "dead"
@@ -144,7 +144,6 @@ export class Sidecar {
   #waitFor({ problem, until }: Extract<Launch, { problem: Problem }>) {
     if (!until) return this.#died(problem, LOOK_AGAIN_MS)
     this.problem = problem
-    if (this.state === "preparing") return
     this.state = "preparing"
     this.#prepared = until.then(() => {
       if (this.state === "preparing") this.start()
@@ -270,25 +269,6 @@ export class Sidecar {
   #setTimer(cancel: (() => void) | undefined) {
     this.#timer?.()
     this.#timer = cancel
-  }
-}
-
-function closePipes({ stdout, stderr }: ChildProcessWithoutNullStreams) {
-  stdout.destroy()
-  stderr.destroy()
-}
-
-/** Bun's streams don't say how much they hold, so we count what was written and not yet taken. */
-function boundedWriter({ stdin }: ChildProcessWithoutNullStreams): (line: string) => boolean {
-  let unsent = 0
-  return (line) => {
-    const bytes = Buffer.from(line)
-    if (!stdin.writable || unsent + bytes.length > MAX_UNSENT_BYTES) return false
-    unsent += bytes.length
-    stdin.write(bytes, () => {
-      unsent -= bytes.length
-    })
-    return true
   }
 }
 

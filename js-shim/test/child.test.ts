@@ -1,50 +1,6 @@
-import { afterEach, expect, test } from "bun:test"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { Sidecar } from "../src/child.ts"
-import type { Launch } from "../src/launch.ts"
+import { expect, test } from "bun:test"
 import { ErrorCode } from "../src/protocol.gen.ts"
-import { FakeClock } from "./bed.ts"
-
-const started: Sidecar[] = []
-afterEach(async () => {
-  for (const sidecar of started.splice(0)) await sidecar.stop()
-})
-
-/** A sidecar whose lives follow the scripts given, the last one for ever. */
-function sidecarWith(...scripts: (object | Launch)[]) {
-  const clock = new FakeClock()
-  const notes: { event: string; [field: string]: unknown }[] = []
-  const notified: unknown[] = []
-  const stderr: string[] = []
-  const listeners = new Set<() => void>()
-  let lives = 0
-  const events = {
-    launch: (): Launch => {
-      const script = scripts[Math.min(lives++, scripts.length - 1)] ?? {}
-      if ("argv" in script || "problem" in script) return script as Launch
-      const fake = join(import.meta.dir, "fake-sidecar.ts")
-      return { argv: [process.execPath, fake, JSON.stringify(script)], source: "checkout" }
-    },
-    ready: () => {},
-    notified: (method: string, params: unknown) => void notified.push([method, params]),
-    stderr: (bytes: Uint8Array) => void stderr.push(Buffer.from(bytes).toString()),
-    note: (event: string, fields = {}) => {
-      notes.push({ event, ...fields })
-      for (const look of listeners) look()
-    },
-  }
-  const sidecar = new Sidecar(events, tmpdir(), clock)
-  started.push(sidecar)
-  const seen = (event: string, times = 1) =>
-    new Promise<void>((resolve) => {
-      const look = () => notes.filter((note) => note.event === event).length >= times && resolve()
-      listeners.add(look)
-      look()
-    })
-  const pidOf = () => notes.findLast(({ event }) => event === "sidecar_spawned")?.child as number
-  return { sidecar, clock, notes, notified, stderr, seen, pidOf }
-}
+import { ended, sidecarWith } from "./sidecars.ts"
 
 const execute = { directory: "/d", sessionId: "s", messageId: "m", command: "quota_status", arguments: "" }
 
@@ -182,62 +138,6 @@ test("a command wakes a dead one instead of waiting for its turn", async () => {
   expect(await sidecar.isReady(15_000)).toBe(true)
 })
 
-test("nothing to start, and nothing that starts, is told at once", async () => {
-  const missing = sidecarWith({ problem: { kind: "notFound", detail: "/x/python" } })
-  missing.sidecar.start()
-  expect([await missing.sidecar.isReady(15_000), missing.sidecar.problem]).toEqual([
-    false,
-    { kind: "notFound", detail: "/x/python" },
-  ])
-  const broken = sidecarWith({ argv: ["/no/such/program"], source: "environment" })
-  broken.sidecar.start()
-  expect([await broken.sidecar.isReady(15_000), broken.sidecar.problem.kind]).toEqual([false, "notStarted"])
-})
-
-test("one that is being prepared is waited for only by who says so, and starts when it is there", async () => {
-  const { promise: until, resolve } = Promise.withResolvers<void>()
-  const { sidecar, clock, notes } = sidecarWith({ problem: { kind: "preparing" }, until }, {})
-  sidecar.start()
-  expect([await sidecar.isReady(15_000), sidecar.trouble]).toEqual([false, { kind: "preparing" }])
-  const tooShort = sidecar.isReady(15_000, undefined, "or prepared")
-  await clock.pass(15_000)
-  expect([await tooShort, sidecar.state, notes]).toEqual([false, "preparing", []])
-  const asked = sidecar.isReady(15_000, undefined, "or prepared")
-  resolve()
-  expect(await asked).toBe(true)
-  expect(notes.map(({ event }) => event)).toEqual(["sidecar_spawned", "sidecar_ready"])
-})
-
-test("one that can't be prepared is told why, and looked for again by whoever asks or ten minutes later", async () => {
-  const why = { kind: "noPython" as const, command: "brew install python" }
-  const { sidecar, clock, seen, notes } = sidecarWith(
-    { problem: { kind: "preparing" }, until: Promise.resolve() },
-    { problem: why },
-    { problem: why },
-    {},
-  )
-  sidecar.start()
-  expect(await sidecar.isReady(15_000, undefined, "or prepared")).toBe(false)
-  const dead = { event: "sidecar_dead", ...why, againInMs: 600_000 }
-  expect([sidecar.trouble, notes]).toEqual([why, [dead, dead]])
-  await clock.pass(599_999)
-  expect([sidecar.state, notes.length]).toEqual(["dead", 2])
-  await clock.pass(1)
-  await seen("sidecar_ready")
-  expect(sidecar.state).toBe("healthy")
-})
-
-test("one that is prepared after everything was closed is not started", async () => {
-  const { promise: until, resolve } = Promise.withResolvers<void>()
-  const { sidecar, notes } = sidecarWith({ problem: { kind: "preparing" }, until }, {})
-  sidecar.start()
-  await sidecar.stop()
-  resolve()
-  await until
-  await Bun.sleep(0)
-  expect([sidecar.state, notes]).toEqual(["stopped", []])
-})
-
 test("another protocol is not tried again by itself", async () => {
   const refused = { error: { code: ErrorCode.PROTOCOL_MISMATCH, message: "protocol 2" } }
   const { sidecar, clock, seen, notes } = sidecarWith({ on: { initialize: refused } })
@@ -331,16 +231,3 @@ test("a hung one takes no memory: beyond 8 MiB nothing is written to it", async 
   expect(process.memoryUsage().rss - before).toBeLessThan(60 * 1024 * 1024)
   process.kill(pidOf(), "SIGKILL")
 })
-
-/** Gone from the process table, or a zombie at most. */
-async function ended(pid: number) {
-  for (let tries = 0; tries < 500; tries++) {
-    try {
-      process.kill(pid, 0)
-    } catch {
-      return
-    }
-    await Bun.sleep(10)
-  }
-  throw new Error(`${pid} still runs`)
-}
