@@ -15,7 +15,11 @@ const INSTALLERS = {
 type Places = { root: string; bin: string; project: string }
 
 /** A machine whose programs say what a test wants; its PATH is the folder `bin`. */
-function machine(path = ({ bin }: Places) => bin, more: (places: Places) => object = () => ({})) {
+function machine(
+  path = ({ bin }: Places) => bin,
+  more: (places: Places) => object = () => ({}),
+  opened = ({ project }: Places) => project,
+) {
   const root = mkdtempSync(join(tmpdir(), "prepare-"))
   const [bin, project, data] = ["bin", "project", join(".local", "share", "opencode-quota-sidecar")].map(
     (name) => {
@@ -40,7 +44,7 @@ function machine(path = ({ bin }: Places) => bin, more: (places: Places) => obje
   const events = {
     made: (isUpdate: boolean) => void told.push(isUpdate ? "updated" : "made"),
     failed: (problem: object) => void told.push(problem),
-    projects: () => [project],
+    projects: () => [opened({ root, bin, project })],
     installers: () => INSTALLERS,
     note: () => {},
   }
@@ -55,13 +59,15 @@ function machine(path = ({ bin }: Places) => bin, more: (places: Places) => obje
   const pass = (ms: number) => {
     now += ms
   }
+  const point = (python: string, hash: string) =>
+    writeFileSync(join(data, "current.json"), JSON.stringify({ python, wheel: hash }))
   const prepared = (of: string) => {
     const python = put(join(bin, "prepared"), "")
     const hash = createHash("sha256").update(of).digest("hex")
-    writeFileSync(join(data, "current.json"), JSON.stringify({ python, wheel: hash }))
+    point(python, hash)
     return { argv: [python, "-I", "-m", "sidecar", "serve"], source: "prepared" as const }
   }
-  return { root, bin, project, wheel, has, put, ran, told, asked, pass, preparation, prepared }
+  return { root, bin, project, wheel, has, put, ran, told, asked, pass, preparation, point, prepared }
 }
 
 const problem = (launch: Launch): object => ("problem" in launch ? launch.problem : launch)
@@ -88,12 +94,14 @@ test("another version's is started while this one's is made, and one that fails 
     ["of another version", false, "updated"],
     ["of this version", true, "made"],
   ] as const) {
-    const { preparation, prepared, has, told } = machine()
+    const { preparation, prepared, has, told, pass, ran } = machine()
     has("python3", MADE)
     const launch = prepared(of)
     expect(preparation.launch(hasFailed)).toEqual(launch)
     await until(() => told.length > 0)
     expect(told).toEqual([says])
+    pass(30_000)
+    expect([preparation.launch(false), ran().length]).toEqual([launch, 1])
   }
 })
 
@@ -105,7 +113,7 @@ test("one that can't be made is told once, and tried again half a minute later a
   pass(29_999)
   expect([problem(await asked()), ran().length]).toEqual([why, 1])
   pass(1)
-  expect([problem(await asked()), ran().length]).toEqual([{ kind: "preparing" }, 2])
+  expect([problem(await asked()), ran().length]).toEqual([why, 2])
   expect([problem(await asked()), told]).toEqual([why, [why]])
 })
 
@@ -138,6 +146,58 @@ test("a Python that can't is passed over for one that can, at last for the one t
   expect([other.told, ran().at(-1)?.startsWith(managed)]).toEqual([["made"], true])
 })
 
+test("a Python that makes no environments is passed over for one that does", async () => {
+  const { has, asked, told } = machine()
+  has("python3", JSON.stringify({ kind: "noVenv", detail: "no module named venv" }), 3)
+  has("python3.13", MADE)
+  await asked()
+  expect(told).toEqual(["made"])
+})
+
+test("a pointer to a Python that is gone, or that is relative, is none", () => {
+  for (const python of ["/no/such/python", "."]) {
+    const { point, preparation } = machine()
+    point(python, createHash("sha256").update("of this version").digest("hex"))
+    expect("problem" in preparation.launch(false)).toBe(true)
+  }
+})
+
+test("where another has prepared it meanwhile, nothing is told", async () => {
+  const { has, asked, told } = machine()
+  has("python3", `{"kind": "ready"}`)
+  await asked()
+  expect(told).toEqual([])
+})
+
+test("it runs in our folder, with the folders of PATH that are trusted, and its last line counts", async () => {
+  const { root, bin, put, asked, told, ran } = machine(({ bin, project }) => `${bin}:${project}:.:/usr/bin`)
+  put(join(bin, "python3"), `echo "$PWD $PATH" >> "${join(root, "calls")}"\necho a warning\necho '${MADE}'`)
+  await asked()
+  expect([ran().at(-1), told]).toEqual([`${root} ${bin}:/usr/bin`, ["made"]])
+})
+
+test("a file that can't be executed is no Python, and one that can't be started is told", async () => {
+  const plain = machine()
+  chmodSync(plain.has("python3", MADE), 0o644)
+  await plain.asked()
+  expect(plain.told).toEqual([{ kind: "noPython", command: INSTALLERS[""] }])
+  const broken = machine()
+  const python = join(broken.bin, "python3")
+  writeFileSync(python, "#!/no/such/shell\n")
+  chmodSync(python, 0o755)
+  await broken.asked()
+  expect(broken.told).toMatchObject([
+    { kind: "notPrepared", detail: expect.stringMatching(/^\S+\/python3 ended with .*\S/) },
+  ])
+})
+
+test("in a home that is opened as a project the user's own programs run", async () => {
+  const { has, asked, told } = machine(undefined, undefined, ({ root }) => root)
+  has("python3", MADE)
+  await asked()
+  expect(told).toEqual(["made"])
+})
+
 test("only old Pythons are told with what they are, and how to get a newer one", async () => {
   const { has, asked, told } = machine()
   has("python3", JSON.stringify({ kind: "oldPython", detail: "Python 3.9 at /usr/bin/python3" }), 3)
@@ -167,7 +227,10 @@ test("no program is run from a relative folder, from a project, or from a link i
   mkdirSync(theirs, { recursive: true })
   symlinkSync(theirs, join(root, "link"))
   for (const name of ["python3", "uv", "python"]) put(join(theirs, name), `echo '${MADE}'`)
+  const before = process.cwd()
+  process.chdir(theirs)
   await asked()
+  process.chdir(before)
   expect([ran(), told]).toEqual([[], [{ kind: "noPython", command: INSTALLERS[""] }]])
 })
 
