@@ -10,9 +10,7 @@ ALIKE: Final = 0.6
 
 def nearest(word: str, known: Iterable[str], alike: float = ALIKE) -> str | None:
     """Return which of *known* is most like *word*, whatever its case and its dashes; None if none is."""
-    names: dict[str, str] = {}
-    for name in known:
-        names.setdefault(_plain(name), name)
+    names = {_plain(name): name for name in known}
     found = get_close_matches(_plain(word), names, 1, alike)
     return names[found[0]] if found else None
 

@@ -44,6 +44,13 @@ def test_places_follow_the_environment_and_no_relative_folder(
     )
 
 
+def test_each_folder_of_xdg_is_followed_if_it_is_absolute() -> None:
+    found = find_places({"HOME": "/h", "XDG_DATA_HOME": "/d", "XDG_CACHE_HOME": "/c", "XDG_STATE_HOME": "s"})
+    assert (found.data, found.prepared) == (Path("/d/opencode"), Path("/d/opencode-quota-sidecar"))
+    assert found.cache == Path("/c/opencode")
+    assert found.state == Path("/h/.local/state/opencode-quota-sidecar")
+
+
 def test_a_path_in_the_home_folder_is_written_with_a_tilde() -> None:
     environ = {"HOME": "/home/u"}
     assert shorten(Path("/home/u/a/b"), environ) == "~/a/b"

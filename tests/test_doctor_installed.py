@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -83,6 +84,9 @@ def test_nothing_is_told_of_what_never_was(installed: Installed) -> None:
 
 def test_each_state_is_told_apart(installed: Installed) -> None:
     assert installed.state() == "no_package"
+    installed.environment("any", "0.0.1")
+    assert installed.state() == "ready", "of a package that OpenCode keeps elsewhere"
+    shutil.rmtree(installed.data)
     digest = installed.package(version="0.2.0")
     assert installed.state() == "not_made"
     (installed.data / "environments" / "0.2.0-killed").mkdir(parents=True)

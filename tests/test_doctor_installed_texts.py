@@ -58,15 +58,27 @@ def test_what_the_last_preparation_said_is_told_with_its_cure() -> None:
     ended = msgspec.structs.replace(UNMADE, last=PreparationReport("began"))
     assert find(with_(installed=ended)) == find(with_(installed=UNMADE))
     assert find(with_(installed=msgspec.structs.replace(UNMADE, state="underway"))) == ()
+    assert find(with_(installed=msgspec.structs.replace(UNMADE, is_wanted=False))) == ()
+    unfetched = msgspec.structs.replace(UNMADE, state="no_package", package=None, last=last)
+    (finding,) = find(with_(installed=unfetched))
+    assert finding.what == "OpenCode has not fetched the plugin yet"
 
 
 def test_a_package_is_one_plugin_in_whatever_version_it_is_named() -> None:
     pinned = PluginReport("opencode-quota-sidecar@1.2.3", "~/opencode.jsonc", is_package=True)
     report = with_(host=msgspec.structs.replace(WELL.host, plugins=(PACKAGE, pinned)))
     assert find(report) == ()
+    misplaced = msgspec.structs.replace(pinned, trouble="wrong_key")
+    assert worth_knowing(with_(host=msgspec.structs.replace(WELL.host, plugins=(misplaced,)))) == ()
     assert worth_knowing(report) == (
         Finding("~/opencode.jsonc keeps the plugin at 1.2.3", "To follow new versions, name it without one."),
     )
+
+
+def test_a_checkout_beside_the_package_is_told_even_if_it_could_not_start() -> None:
+    bare = PluginReport("/srv/js-shim", "~/opencode.json", trouble="no_environment")
+    report = with_(host=msgspec.structs.replace(WELL.host, plugins=(PACKAGE, bare)))
+    assert "OpenCode is to load the plugin from 2 places" in [finding.what for finding in find(report)]
 
 
 def test_what_is_worth_knowing_stands_before_the_problems_and_is_none() -> None:
