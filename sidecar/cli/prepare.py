@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sidecar.preparation.preparing import prepare
-from sidecar.texts.preparation import DONE, failed
+from sidecar.texts.preparation import DONE, NOT_A_WHEEL, failed
 
 HELP: Final = "make an installed plugin's environment, as its first start does"
 ABOUT: Final = """\
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Prepare, and say how it went; 3 if it could not be done."""
     wheel = next((folder for folder in Path(__file__).parents if folder.suffix == ".whl"), None)
     if wheel is None:
-        sys.stderr.write("It runs out of the plugin's wheel: python3 -I PATH/TO/NAME.whl/sidecar prepare\n")
+        sys.stderr.write(NOT_A_WHEEL + "\n")
         return 3
     outcome = prepare(wheel, os.environ, (lambda _: None) if arguments.json else _progress)
     if arguments.json:

@@ -15,6 +15,7 @@ from typing import Final
 from sidecar.adapters.systems import ending_of_tree, find_program, python_in
 from sidecar.preparation.places import command_line
 from sidecar.preparation.reasons import PreparationError, of_error, of_output, without_secrets, worse
+from sidecar.texts import preparation as words
 
 MAX_S: Final = 600.0
 """All of it may take so long: 10 MB come in that time at 130 kbit/s; usually it is half a minute."""
@@ -60,7 +61,7 @@ class Programs:
         except PreparationError as failure:
             if failure.kind == "diskFull" or time.monotonic() > self._deadline:
                 raise
-            self._say(f"uv could not do it ({failure.detail}); trying with pip\n")
+            self._say(words.with_pip_instead(failure.detail) + "\n")
             try:
                 return self._with_pip(environment, wheel)
             except PreparationError as second:
@@ -99,7 +100,7 @@ class Programs:
         except PreparationError as failure:
             if failure.kind not in ("noPackages", "notPrepared") or time.monotonic() > self._deadline:
                 raise
-            self._say(f"not with {_EXTRA} ({failure.detail}); trying without\n")
+            self._say(words.without_extra(_EXTRA, failure.detail) + "\n")
             self._run([*command, str(wheel)], log)
 
     def _run(self, command: list[str], log: Path | None = None) -> None:
@@ -118,7 +119,7 @@ class Programs:
                 output, _ = process.communicate(timeout=max(1.0, self._deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 _end(process)
-                detail = f"no end after {MAX_S / 60:.0f} minutes of {command_line(command)}"
+                detail = words.without_end(MAX_S / 60, command_line(command))
                 raise PreparationError("notPrepared", detail) from None
             except BaseException:
                 _end(process)
@@ -132,7 +133,7 @@ class Programs:
         free = shutil.disk_usage(self._cwd).free
         if free >= _NO_ROOM:
             return None
-        return PreparationError("diskFull", f"{free / 1e6:.0f} MB are left for {self._cwd}")
+        return PreparationError("diskFull", words.too_little(free, self._cwd))
 
 
 def _refusals(log: Path | None) -> list[str]:

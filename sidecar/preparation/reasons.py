@@ -4,6 +4,8 @@ import errno
 import re
 from typing import Final, Literal
 
+from sidecar.texts.preparation import PRINTED_NOTHING
+
 Kind = Literal["noVenv", "noIndex", "noPackages", "notWritable", "diskFull", "notPrepared"]
 """As in `HostProblems`, where each has its words."""
 
@@ -104,7 +106,7 @@ def _telling(text: str) -> str:
     """Return the last line that names an error, else the last of all."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [found[1] for line in lines if (found := _ERROR.match(line))]
-    return _BECAUSE.sub(r"\1", (errors or lines or ["it printed nothing"])[-1])
+    return _BECAUSE.sub(r"\1", (errors or lines or [PRINTED_NOTHING])[-1])
 
 
 def _short(line: str) -> str:

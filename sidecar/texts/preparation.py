@@ -69,6 +69,31 @@ DONE: Final = {
     "ready": "The sidecar was ready already.",
 }
 
+PRINTED_NOTHING: Final = "it printed nothing"
+"""The detail of a program that ended with an error and no word."""
+
+NOT_A_WHEEL: Final = "It runs out of the plugin's wheel: python3 -I PATH/TO/NAME.whl/sidecar prepare"
+
+
+def without_end(minutes: float, command: str) -> str:
+    """Return the detail of a *command* that was ended after so long."""
+    return f"no end after {minutes:.0f} minutes of {command}"
+
+
+def too_little(room: int, folder: object) -> str:
+    """Return the detail of a disk with so many bytes left."""
+    return f"{room / 1e6:.0f} MB are left for {folder}"
+
+
+def with_pip_instead(detail: str) -> str:
+    """Return the line of progress between two ways."""
+    return f"uv could not do it ({detail}); trying with pip"
+
+
+def without_extra(extra: str, detail: str) -> str:
+    """Return the line of progress before what is optional is left out."""
+    return f"not with {extra} ({detail}); trying without"
+
 
 def failed(kind: str, detail: str, command: str) -> str:
     """Say in a terminal why there is no environment."""
