@@ -27,14 +27,14 @@ test-gateways: setup $(GATEWAYS)/.done ## run the tests behind a real LiteLLM pr
 test-hosts: setup ## try older versions of OpenCode (2.5 GB, fetched once); HOSTS="1.3.2 ..." names others
 	@$(BIN)/python -m tests.hosts $(HOSTS)
 
-test-pythons: setup ## run the tests on each Python from 3.11 on that is found here, with a table at the end
+test-pythons: setup ## run the tests on each Python from 3.11 on that is found here; types as on macOS and Windows
+	@for system in Darwin Windows; do $(NPM_BIN)/pyright --pythonplatform $$system sidecar || exit 1; done
 	@$(BIN)/python -m tests.pythons
 
 check: setup ## lint, types and schema drift, in seconds
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(NPM_BIN)/pyright
-	@for system in Darwin Windows; do $(NPM_BIN)/pyright --pythonplatform $$system sidecar || exit 1; done
 	@cd js-shim && node_modules/.bin/tsc
 	@cd js-shim && node_modules/.bin/biome ci --error-on-warnings
 	@$(BIN)/python -m tests.schema_drift

@@ -95,8 +95,8 @@ def test_each_state_is_told_apart(installed: Installed) -> None:
     assert installed.state() == "outdated"
     installed.environment("another", "0.2.0")
     assert installed.state() == "outdated", "of another build"
-    installed.environment("another", "0.10.0")
-    assert installed.state() == "ready", "an older OpenCode uses it too"
+    installed.environment(digest, "0.10.0")
+    assert installed.state() == "ready"
     installed.environment(digest, "0.2.1", python="/no/such/python")
     assert installed.state() == "interrupted", "its Python is gone"
 

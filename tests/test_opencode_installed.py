@@ -31,7 +31,7 @@ READY: Final = "All is set up. /quota_status says what is left."
 PREPARING: Final = """\
 The quota sidecar can't answer. Your chat goes on as if it weren't installed.
 
-    Why:  It is being set up, which is done once and takes up to a minute.
+    Why:  It is being set up, which is done once, mostly in less than a minute.
     Cure: Ask again in a few seconds; a note says when it is done.
     Log:  {log}"""
 NO_PYTHON: Final = "It needs Python 3.11 or newer, and there is none on this machine."
@@ -128,7 +128,7 @@ def test_the_screen_says_what_is_missing_and_at_the_next_start_that_it_is_there(
     configured.has("python3", None)
     configured.has("uv", None)
     with Tui(configured.home, columns=160) as tui:
-        tui.wait_for(NO_PYTHON[:40])
+        tui.wait_for(NO_PYTHON[:40], START_S)
         tui.command("/quota_status")
         tui.wait_for(f"Why:  {NO_PYTHON}", START_S)
         tui.wait_for(f"Cure: {NO_PYTHON_CURE}")

@@ -82,7 +82,7 @@ def lose_its_python(environment: Path) -> None:
     (environment / "bin" / "python").unlink()
 
 
-def test_it_is_made_once_repaired_when_damaged_and_never_made_older(
+def test_it_is_made_once_repaired_when_damaged_and_replaced_by_another_version(
     machine: Machine, package: Package
 ) -> None:
     home = machine.home
@@ -105,8 +105,9 @@ def test_it_is_made_once_repaired_when_damaged_and_never_made_older(
     assert kind(machine.prepare(package)) == "made"
     later = package.as_version("0.2.0")
     assert kind(machine.prepare(later)) == "made"
-    assert kind(machine.prepare(package)) == "ready"
     assert launched(machine, "--version") == "quota-sidecar 0.2.0\n"
+    assert kind(machine.prepare(package)) == "made", "who goes back has what was there before"
+    assert launched(machine, "--version") == f"quota-sidecar {package.version}\n"
     assert len(machine.environments()) == 1
 
 

@@ -22,7 +22,7 @@ const OPEN_MS = 5_000
 const REPORT_S = 30
 const SETUP_S = 15
 /** A screen that has just been started draws no toast yet, and none later. */
-const DRAWN_AFTER_MS = 5_000
+const DRAWN_AFTER_MS = 8_000
 const NAME = "Quota sidecar"
 
 type Workspace = { host: Host; options: unknown; ours: Set<string> }

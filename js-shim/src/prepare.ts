@@ -47,6 +47,7 @@ export class Preparation {
   #endedAt = Number.NEGATIVE_INFINITY
   readonly #wheel: string
   #digest: string | undefined
+  #hasLooked = false
   readonly #events: PreparationEvents
   readonly #cwd: string
   readonly #env: Env
@@ -75,9 +76,12 @@ export class Preparation {
     this.#digest ??= attempt(() => createHash("sha256").update(readFileSync(this.#wheel)).digest("hex"))
     const current = this.#current()
     const isOurs = current?.wheel === this.#digest
-    if (!isOurs || hasFailed) this.#begin(current !== undefined && !isOurs)
+    // Another version's is replaced at a start; it may later have been made by an OpenCode with another plugin.
+    const isDue = !current || hasFailed || (!isOurs && !this.#hasLooked)
+    this.#hasLooked = true
+    if (isDue) this.#begin(current !== undefined && !isOurs)
     if (current) return { argv: serve(current.python), source: "prepared" }
-    if (this.#running) return { problem: { kind: "preparing" }, until: this.#running }
+    if (this.#running) return { problem: this.#problem ?? { kind: "preparing" }, until: this.#running }
     const detail = `nothing is in ${this.#data()}`
     return { problem: this.#problem ?? { kind: "notPrepared", detail, command: this.#byHand("python3") } }
   }
@@ -226,5 +230,6 @@ function pathName(env: Env): string {
 }
 
 function quoted(word: string): string {
-  return /^[\w/.:@%+=,~\\-]+$/.test(word) ? word : JSON.stringify(word)
+  if (/^[\w/.:@%+=,\\-]+$/.test(word)) return word
+  return process.platform === "win32" ? `"${word}"` : `'${word.replaceAll("'", `'\\''`)}'`
 }

@@ -215,7 +215,7 @@ test("one that says nothing is told with how it ended, and with the command to r
   const { put, bin, asked, told, wheel } = machine()
   const python = put(join(bin, "python3"), "kill -9 $$")
   await asked()
-  const command = `${python} -I ${JSON.stringify(join(wheel, "sidecar"))} prepare`
+  const command = `${python} -I '${join(wheel, "sidecar")}' prepare`
   expect(told).toEqual([{ kind: "notPrepared", detail: `${python} ended with SIGKILL`, command }])
 })
 

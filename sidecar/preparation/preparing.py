@@ -82,21 +82,16 @@ def _make(folder: DataFolder, wheel: Path, digest: str, programs: Programs) -> C
 
 
 def _is_done(current: Current | None, digest: str, programs: Programs) -> bool:
-    """Say whether *current* will do: of this wheel, or of a later version, and it runs."""
-    if current is None or not Path(current.python).exists():  # nor can be: it may hold any letters
+    """Say whether *current* will do: it is of this wheel, and it runs."""
+    if current is None or current.wheel != digest:
         return False
-    if current.wheel != digest and order(current.version) <= order(__version__):
+    if not Path(current.python).exists():  # nor can be started: the name may hold any letters
         return False
     try:
         programs.check(Path(current.python))
     except PreparationError:
         return False
     return True
-
-
-def order(version: str) -> tuple[int, ...]:
-    """Return what versions are compared by."""
-    return tuple(int(part) if part.isdecimal() else -1 for part in version.split("."))
 
 
 def _cure(kind: Kind, wheel: Path, environ: Mapping[str, str]) -> str:

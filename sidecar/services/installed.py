@@ -12,7 +12,6 @@ from sidecar.adapters import files
 from sidecar.adapters.installation import said_in_manifest
 from sidecar.adapters.paths import APP, find_places, shorten
 from sidecar.preparation.places import Current, DataFolder, command_line
-from sidecar.preparation.preparing import order
 from sidecar.texts.doctor_data import InstalledReport, InstalledState, PreparationReport
 
 MAX_WHEEL_BYTES: Final = 16 << 20
@@ -53,18 +52,16 @@ def _state(
         if package is None:
             return "no_package"
         return "interrupted" if folder.others() else "not_made"
-    return "outdated" if package and wheel and _is_older(current, package, wheel) else "ready"
+    return "outdated" if wheel and _is_of_another(current, wheel) else "ready"
 
 
-def _is_older(current: Current, package: Path, wheel: Path) -> bool:
-    """Say whether an OpenCode with this *package* would make a new environment."""
+def _is_of_another(current: Current, wheel: Path) -> bool:
+    """Say whether an OpenCode with this *wheel* would make a new environment."""
     try:
         digest = hashlib.sha256(files.read(wheel, MAX_WHEEL_BYTES)).hexdigest()
     except OSError:
         return False
-    return current.wheel != digest and order(current.version) <= order(
-        said_in_manifest(package, "version") or ""
-    )
+    return current.wheel != digest
 
 
 def _cached(spec: str, cache: Path) -> Iterator[Path]:
@@ -82,4 +79,4 @@ def _kept_in(package: Path) -> Path:
 
 
 def _wheel(package: Path) -> Path | None:
-    return next(iter(sorted(package.glob("*.whl"))), None)
+    return next(package.glob("*.whl"), None)

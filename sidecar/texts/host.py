@@ -62,7 +62,7 @@ HOST_FILE: Final = HostFile(
                 cure="Ask again; if it stays so, the log's last lines say why.",
             ),
             preparing=HostProblem(
-                reason="It is being set up, which is done once and takes up to a minute.",
+                reason="It is being set up, which is done once, mostly in less than a minute.",
                 cure="Ask again in a few seconds; a note says when it is done.",
             ),
             no_python=_trouble("noPython"),
