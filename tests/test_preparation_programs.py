@@ -78,4 +78,4 @@ def test_ctrl_c_ends_what_was_started(uv: Uv, tmp_path: Path) -> None:
         uv.fails(f"echo $$ > {started}; while :; do :; done")
     interrupting.join()
     with pytest.raises(ProcessLookupError):
-        os.kill(int(started.read_text()), 0)
+        os.kill(int(started.read_text()), signal.SIGKILL)
