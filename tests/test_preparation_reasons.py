@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from sidecar.preparation.reasons import MAX_DETAIL, Kind, of_error, of_output, without_secrets, worse
+from sidecar.preparation.reasons import Kind, of_error, of_output, without_secrets, worse
 
 POOL = "HTTPConnectionPool(host='127.0.0.1', port=4873): Max retries exceeded with url: /simple/anyio/"
 NONE = """\
