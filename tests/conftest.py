@@ -1,6 +1,7 @@
 """Fixtures of all tests: the event loop's guard, gateways, our client, a home and a sidecar in it, stores."""
 
 import os
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -35,6 +36,9 @@ hypothesis.settings.load_profile("same")
 # Times of day read the same on every machine, in parameters of tests too.
 os.environ["TZ"] = "UTC"
 time.tzset()
+
+# Who is started in the background is told to ignore Ctrl-C, and would tell its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

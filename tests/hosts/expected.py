@@ -15,6 +15,7 @@ from tests.bed.processes import opencode_binary
 
 NEEDS: Final[dict[str, str]] = {
     "test_opencodes_own_command_installs_it": "plugin_command",
+    "test_who_follows_the_guide_gets_there_and_back": "plugin_command",
     "test_a_command_in_the_options_counts_in_the_global_file_and_in_no_project": "plugin_options",
     "test_a_summary_of_nothing_but_commands_is_asked_for_without_them": "summaries",
     "test_the_command_for_it_lists_the_models": "models_command",
