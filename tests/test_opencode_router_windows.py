@@ -1,5 +1,7 @@
 """Three providers of two wires in the real OpenCode: a virtual model's turns follow what is left at each."""
 
+from threading import Event
+
 import pytest
 
 from sidecar.protocol import ROUTER
@@ -7,7 +9,7 @@ from tests.bed.home import MODEL
 from tests.bed.opencode import START_S
 from tests.bed.processes import wait_until
 from tests.bed.refusals import REFUSALS
-from tests.bed.replies import says, uses_tool
+from tests.bed.replies import Answer, Received, Reply, made, says, uses_tool
 from tests.failover import ALPHA, ANSWERS, BETA, GAMMA, TASK, Scene, Turn, by_agent, entries, is_child
 from tests.routed import ROUTED, picked, start_once
 
@@ -114,7 +116,20 @@ def test_subagents_of_a_moved_turn_follow_it(three: Scene) -> None:
 
 def test_ten_sessions_at_once_do_not_all_go_to_one(three: Scene) -> None:
     leave(three, alpha=60, beta=58, gamma=1)
+    all_are_there = Event()
+
+    def once_all_are_there(name: str) -> Answer:
+        def answer(request: Received) -> Reply:
+            all_are_there.wait(START_S)
+            return made(says(ANSWERS[name]), request)
+
+        return answer
+
+    three.alpha.turns(once_all_are_there(ALPHA))
+    three.beta.turns(once_all_are_there(BETA))
     sessions = [three.begin(ROUTER) for _ in range(10)]
+    wait_until(lambda: sum(three.calls()) == 10, "all ten ask", START_S)
+    all_are_there.set()
     for session in sessions:
         three.serve.events.wait_for(
             "session.idle", lambda event, own=session: event["sessionID"] == own, within_s=START_S
