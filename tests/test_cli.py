@@ -190,7 +190,10 @@ def test_version_and_wrong_arguments(home: Home) -> None:
     assert [run(home, *words).returncode for words in ((), ("nothing",), ("status", "--no"))] == [2, 2, 2]
 
 
-@pytest.mark.parametrize("arguments", [("status",), ("status", "--json"), ("schema",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [("status",), ("status", "--json"), ("schema",), ("--help",), ("map", "--help"), ("--version",)],
+)
 def test_a_reader_that_has_gone_ends_it_quietly(home: Home, arguments: tuple[str, ...]) -> None:
     reading, writing = os.pipe()
     os.close(reading)

@@ -1,6 +1,5 @@
 """How the terminal's commands present themselves: help, wrong words, and exit codes."""
 
-import os
 import re
 import signal
 import subprocess
@@ -126,17 +125,6 @@ def test_one_option_has_one_name_and_one_meaning_in_every_command(say: Say) -> N
     assert meanings["--json"] == {"print data instead of text", "print data instead of a name"}
     assert meanings["--provider ID"] == {"only this provider"}
     assert len(meanings["--refresh"]) == len(meanings["--now ISO"]) == 1
-
-
-@pytest.mark.parametrize("arguments", [("--help",), ("map", "--help"), ("--version",)])
-def test_help_that_nobody_reads_ends_it_quietly(home: Home, arguments: tuple[str, ...]) -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    try:
-        done = run(home, *arguments, stdout=writing)
-    finally:
-        os.close(writing)
-    assert (done.returncode, done.stderr) == (3, "")
 
 
 @pytest.mark.parametrize("command", ["status", "usage", "doctor"])
