@@ -59,9 +59,9 @@ def test_chats_are_answered_and_the_command_says_what_is_wrong(
     configured.env["QUOTA_SIDECAR_COMMAND"] = json.dumps(command)
     with Serve(configured) as serve, no_session_error(serve):
         assert [chat(serve) for _ in range(3)] == ["A fine answer."] * 3
-        before = len(gateway.model_calls)
+        wait_until(lambda: len(gateway.model_calls) == 6, "each chat has its title")
         assert says_problem(status(serve), problem)
-        assert len(gateway.model_calls) == before
+        assert len(gateway.model_calls) == 6
 
 
 def test_a_sidecar_that_hangs_delays_no_chat_for_long_and_is_replaced(configured: Home) -> None:
