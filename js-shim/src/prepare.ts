@@ -16,6 +16,8 @@ import { type Clock, systemClock } from "./rpc.ts"
 const MAX_BYTES = 64 * 1024
 /** Who asks sooner after the last try gets its outcome again. */
 const AGAIN_MS = 30_000
+/** A preparation gives itself ten; a stand-in for Python, or a broken one, may never end. */
+const RUN_MINUTES = 11
 const UNIX_NAMES = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"]
 const WINDOWS_NAMES = ["py.exe", "python.exe", "python3.exe"]
 const ASK_UV = ["python", "find", "--no-project", "--system", "--no-python-downloads", ">=3.11"]
@@ -52,7 +54,7 @@ export class Preparation {
   readonly #cwd: string
   readonly #env: Env
   readonly #home: string
-  readonly #clock: Pick<Clock, "now">
+  readonly #clock: Clock
 
   constructor(
     wheel: string,
@@ -60,7 +62,7 @@ export class Preparation {
     cwd: string,
     env: Env = process.env,
     home = homedir(),
-    clock: Pick<Clock, "now"> = systemClock,
+    clock: Clock = systemClock,
   ) {
     this.#wheel = wheel
     this.#events = events
@@ -123,7 +125,7 @@ export class Preparation {
       )
       const outcome = outcomeOf(output)
       if (outcome && !OTHERS_MAY.includes(outcome.kind)) return outcome
-      const detail = `${program} ended with ${how}`
+      const detail = `${program} ${how}`
       seen.push(outcome ?? { kind: "notPrepared", detail, command: this.#byHand(program) })
     }
     const told = [...OTHERS_MAY, "notPrepared"].map((kind) => seen.find((one) => one.kind === kind))
@@ -131,10 +133,11 @@ export class Preparation {
   }
 
   /** In a session of its own: it goes on when OpenCode ends, be it after a single turn. */
-  #run(argv: string[], folders: string[]): Promise<Ended> {
+  async #run(argv: string[], folders: string[]): Promise<Ended> {
     const [command = "", ...args] = argv
     const { promise, resolve } = Promise.withResolvers<Ended>()
     let output = ""
+    let stop = () => {}
     try {
       const env = { ...this.#trusted(), ...ACTIVATED, [pathName(this.#env)]: folders.join(delimiter) }
       const stdio: ["ignore", "pipe", "ignore"] = ["ignore", "pipe", "ignore"]
@@ -142,13 +145,21 @@ export class Preparation {
       child.stdout.on("data", (chunk: Uint8Array) => {
         if (output.length < MAX_BYTES) output += Buffer.from(chunk).toString()
       })
-      child.on("error", ({ message }) => resolve({ output: "", how: message }))
-      child.on("close", (code, signal) => resolve({ output, how: String(signal ?? code) }))
+      child.on("error", ({ message }) => resolve({ output: "", how: couldNot(message) }))
+      child.on("close", (code, signal) => resolve({ output, how: `ended with ${signal ?? code}` }))
       child.unref()
+      stop = this.#clock.after(RUN_MINUTES * 60_000, () => {
+        // What it has started, too; where there are no such groups, it alone.
+        attempt(() => process.kill(-(child.pid ?? Number.NaN), "SIGKILL"))
+        child.kill("SIGKILL")
+        resolve({ output: "", how: `did not end within ${RUN_MINUTES} minutes` })
+      })
     } catch (error) {
-      resolve({ output: "", how: String(Object(error).message) })
+      resolve({ output: "", how: couldNot(Object(error).message) })
     }
-    return promise
+    const ended = await promise
+    stop()
+    return ended
   }
 
   /** The folders of PATH, but for relative ones and those of a project: whose code would that be? */
@@ -206,6 +217,10 @@ function find(folders: string[], name: string): string | undefined {
       return true
     })
   })
+}
+
+function couldNot(why: string): string {
+  return `could not be started: ${why}`
 }
 
 function outcomeOf(output: string): Outcome | undefined {

@@ -1,6 +1,14 @@
 import { expect, test } from "bun:test"
 import { createHash } from "node:crypto"
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Launch } from "../src/launch.ts"
@@ -41,6 +49,15 @@ function machine(
   const has = (name: string, says: string, code = 0) => put(join(bin, name), `echo '${says}'\nexit ${code}`)
   const told: unknown[] = []
   let now = 0
+  const timers: { ms: number; fn: () => void }[] = []
+  const clock = {
+    now: () => now,
+    after(ms: number, fn: () => void) {
+      const timer = { ms, fn }
+      timers.push(timer)
+      return () => void timers.splice(timers.indexOf(timer), 1)
+    },
+  }
   const events = {
     made: (isUpdate: boolean) => void told.push(isUpdate ? "updated" : "made"),
     failed: (problem: object) => void told.push(problem),
@@ -49,7 +66,7 @@ function machine(
     note: () => {},
   }
   const env = { PATH: path({ root, bin, project }), ...more({ root, bin, project }) }
-  const preparation = new Preparation(wheel, events, root, env, root, { now: () => now })
+  const preparation = new Preparation(wheel, events, root, env, root, clock)
   /** Asks, and waits until what that began has ended. */
   const asked = async (hasFailed = false): Promise<Launch> => {
     const launch = preparation.launch(hasFailed)
@@ -67,7 +84,7 @@ function machine(
     point(python, hash)
     return { argv: [python, "-I", "-m", "sidecar", "serve"], source: "prepared" as const }
   }
-  return { root, bin, project, wheel, has, put, ran, told, asked, pass, preparation, point, prepared }
+  return { root, bin, project, wheel, has, put, ran, told, asked, pass, timers, preparation, point, prepared }
 }
 
 const problem = (launch: Launch): object => ("problem" in launch ? launch.problem : launch)
@@ -187,7 +204,10 @@ test("a file that can't be executed is no Python, and one that can't be started 
   chmodSync(python, 0o755)
   await broken.asked()
   expect(broken.told).toMatchObject([
-    { kind: "notPrepared", detail: expect.stringMatching(/^\S+\/python3 ended with .*\S/) },
+    {
+      kind: "notPrepared",
+      detail: expect.stringMatching(/^\S+\/python3 (ended with|could not be started:) .*\S/),
+    },
   ])
 })
 
@@ -217,6 +237,32 @@ test("one that says nothing is told with how it ended, and with the command to r
   await asked()
   const command = `${python} -I '${join(wheel, "sidecar")}' prepare`
   expect(told).toEqual([{ kind: "notPrepared", detail: `${python} ended with SIGKILL`, command }])
+})
+
+test("one that never ends is ended with all that it started, and the next one is asked", async () => {
+  const { root, bin, put, has, asked, told, timers, preparation } = machine()
+  const pids = join(root, "pids")
+  put(join(bin, "python3"), `/bin/sleep 1000 &\necho "$$ $!" > "${pids}"\nwait`)
+  has("python3.12", JSON.stringify({ kind: "noVenv", detail: "no module named venv" }), 3)
+  preparation.launch(false)
+  await until(() => existsSync(pids) && readFileSync(pids, "utf8").endsWith("\n"))
+  expect(timers.map(({ ms }) => ms)).toEqual([11 * 60_000])
+  timers[0]?.fn()
+  await asked()
+  expect(told).toMatchObject([{ kind: "noVenv", detail: "no module named venv" }])
+  const isGone = (pid: string) => !existsSync(`/proc/${pid}/cwd`)
+  await until(() => readFileSync(pids, "utf8").trim().split(" ").every(isGone))
+  expect(timers).toEqual([])
+  const alone = machine()
+  alone.put(join(alone.bin, "python3"), "exec /bin/sleep 1000")
+  alone.preparation.launch(false)
+  await until(() => alone.timers.length > 0)
+  alone.timers[0]?.fn()
+  await alone.asked()
+  const program = join(alone.bin, "python3")
+  const command = `${program} -I '${join(alone.wheel, "sidecar")}' prepare`
+  const detail = `${program} did not end within 11 minutes`
+  expect(alone.told).toEqual([{ kind: "notPrepared", detail, command }])
 })
 
 test("no program is run from a relative folder, from a project, or from a link into one", async () => {
