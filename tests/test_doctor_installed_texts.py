@@ -55,6 +55,10 @@ def test_what_the_last_preparation_said_is_told_with_its_cure() -> None:
             "To try again and see more, run `python3 -I /p prepare`; or restart OpenCode.",
         ),
     )
+    another = msgspec.structs.replace(INSTALLED, state="outdated", version="1.2.4")
+    assert [one.what for one in find(with_(installed=another))] == [
+        "The sidecar is of another build of version 1.2.4 than the plugin"
+    ]
     ended = msgspec.structs.replace(UNMADE, last=PreparationReport("began"))
     assert find(with_(installed=ended)) == find(with_(installed=UNMADE))
     assert find(with_(installed=msgspec.structs.replace(UNMADE, state="underway"))) == ()

@@ -14,7 +14,8 @@ _UNMADE: Final[dict[InstalledState, tuple[str, str]]] = {
     ),
     "not_made": (
         "The sidecar's Python environment has not been made yet",
-        "Start OpenCode: it makes it in the background, in up to a minute. To see how it goes, run",
+        "Start OpenCode: it makes it in the background, mostly in less than a minute. To see how it goes, "
+        "run",
     ),
     "interrupted": (
         "The making of the sidecar's Python environment was interrupted",
@@ -92,6 +93,8 @@ def is_pinned(plugin: PluginReport) -> bool:
 
 def _unmade(installed: InstalledReport) -> Finding:
     what, cure = _UNMADE[installed.state]
+    if installed.state == "outdated" and installed.version == installed.package_version:
+        what = "The sidecar is of another build of version {version} than the plugin"
     told = what.format(version=installed.version, package_version=installed.package_version)
     return Finding(told, cure, paste=installed.by_hand)
 
