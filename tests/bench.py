@@ -211,6 +211,8 @@ def _start_rows() -> list[Row]:
     took: dict[str, list[float]] = {"without": [], "with": []}
     with Gateway().models() as gateway, Home() as plain, Home() as ours:
         providers = {"g": provider(gateway.base_url)}
+        plain.like_a_users()
+        ours.like_a_users()
         plain.write_opencode(providers, plugin=None)
         ours.write_opencode(providers)
         for number in range(STARTS + 1):

@@ -118,7 +118,7 @@ def scene() -> Generator[Scene]:
     all_parts = parts()
     with ExitStack() as stack:
         home = stack.enter_context(Home())
-        del home.env["TZ"]  # a person compares with the clock on the wall
+        home.like_a_users()
         gateways = {part.id: stack.enter_context(_gateway(part)) for part in all_parts}
         providers = {part.id: _provider(part, gateways[part.id]) for part in all_parts}
         home.write_opencode(providers, enabled_providers=[*providers, protocol.ROUTER])
