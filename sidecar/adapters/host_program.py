@@ -17,8 +17,8 @@ from sidecar.adapters.paths import APP
 from sidecar.adapters.systems import ending_of_tree
 from sidecar.texts.doctor_data import ProgramTrouble
 
-VERSION_S: Final = 5.0
-"""It has so long to say it."""
+VERSION_S: Final = 20.0
+"""It has so long to say it: a busy machine takes seconds to load 150 MB."""
 
 MAX_ANSWER: Final = 4096
 _VERSION: Final = re.compile(r"v?\d+\.\d+\.\d+[\w.+-]{0,40}")

@@ -33,7 +33,7 @@ _PROGRAM: Final[dict[ProgramTrouble, tuple[str, str]]] = {
     ),
     "not_started": ("{program} can't be started", "Install OpenCode again."),
     "hangs": (
-        "{program} doesn't say its version within 5 s",
+        "{program} doesn't say its version within 20 s",
         "Run `opencode --version` by hand; if it hangs there too, install OpenCode again.",
     ),
     "failed": (
