@@ -143,6 +143,30 @@ def test_ctrl_c_ends_it_at_once_without_a_word(home: Home, gateway: Gateway, com
     assert (process.returncode, *said) == (130, b"", b"")
 
 
+@pytest.mark.parametrize("command", ["usage", "limits", "explain", "route qwen3-coder"])
+def test_a_report_that_shows_no_configuration_tells_its_mistakes_beside_it(
+    home: Home, gateway: Gateway, command: str
+) -> None:
+    configure(home, gateway)
+    file = home.config / "quota-sidecar.jsonc"
+    before = run(home, *command.split())
+    file.write_text(file.read_text().replace("{", '{\n  "quotaCachS": 5,', 1))
+    done = run(home, *command.split())
+    assert (
+        done.stderr
+        == (
+            "quota-sidecar: ~/.config/opencode/quota-sidecar.jsonc, line 2: quotaCachS: "
+            "unknown key 'quotaCachS'; did you mean 'quotaCacheS'?\n"
+        )
+        + before.stderr
+    )
+    assert (done.returncode, undated(done.stdout)) == (before.returncode, undated(before.stdout))
+
+
+def undated(text: str) -> str:
+    return re.sub(r"just now|\d+ s ago", "AGO", text)
+
+
 def test_the_readme_says_every_exit_code_that_the_help_says() -> None:
     table = README.partition("\n| exit code |")[2].partition("\n\n")[0]
     told = {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}

@@ -7,10 +7,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sidecar.cli.terminal import refuse
+from sidecar.cli.terminal import tell
 
 if TYPE_CHECKING:
-    from sidecar.adapters.config import Config
+    from collections.abc import Iterable, Iterator
+
+    from sidecar.adapters.documents import Problem
 
 HELP: Final = "say what recorded refusals mean, one JSON object a line"
 ABOUT: Final = "Print what each refusal on stdin means: one JSON line for each line that is not blank."
@@ -40,16 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--now", metavar="ISO", help="the time to read at, like 2026-11-21T00:00:00Z")
 
 
-def _tell_problems(config: "Config") -> None:
-    """Say which of the user's own patterns are left out: they would look like some that don't match."""
+def _ours(problems: "Iterable[Problem]") -> "Iterator[Problem]":
+    """Yield which of the user's own patterns are left out: they would look like some that don't match."""
     from sidecar.adapters.config import OUR_FILES
-    from sidecar.adapters.paths import shorten
-    from sidecar.texts.problems import placed
 
-    for row in config.problems:
-        file = Path(row.file)
-        if file.name in OUR_FILES and (row.path or "failurePatterns").startswith("failurePatterns"):
-            refuse(placed(shorten(file, os.environ), row.line, row.path, row.message))
+    for row in problems:
+        if Path(row.file).name in OUR_FILES and (row.path or "failurePatterns").startswith("failurePatterns"):
+            yield row
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -69,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 3
     config = ConfigLoader(find_places(os.environ), os.environ).load(None)
     patterns = config.failure_patterns
-    _tell_problems(config)
+    tell(_ours(config.problems))
     code = 0
     for number, line in enumerate(sys.stdin.buffer, 1):
         if not line.strip():

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from sidecar.cli.terminal import application, project, show
+from sidecar.cli.terminal import application, project, show, tell
 
 HELP: Final = "print why the last requests went where they went"
 ABOUT: Final = "Print the last decisions: who was considered in which order, who was out, and why."
@@ -47,10 +47,11 @@ async def _print(arguments: argparse.Namespace) -> int:
     from sidecar.texts.decisions import explain
 
     async with application() as services:
-        width = services.place(project()).config.settings.width
+        config = services.place(project()).config
+        tell(config.problems)
         rows = await services.limits.explain(arguments.count)
     if arguments.json:
         sys.stdout.write(as_json(rows) + "\n")
     else:
-        show(explain(rows, time.time(), width))
+        show(explain(rows, time.time(), config.settings.width))
     return 0

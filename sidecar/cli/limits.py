@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Final
 
-from sidecar.cli.terminal import application, project, refuse, show
+from sidecar.cli.terminal import application, project, refuse, show, tell
 
 HELP: Final = "print who has to wait, your own limits, and the last decisions"
 ABOUT: Final = """\
@@ -36,6 +36,7 @@ async def _print(arguments: argparse.Namespace) -> int:
 
     async with application() as services:
         place = services.place(project())
+        tell(place.config.problems)
         try:
             report = await services.limits.report(place, arguments.provider)
         except UnknownProviderError as error:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Final, get_args
 
-from sidecar.cli.terminal import application, project, refuse, show
+from sidecar.cli.terminal import application, project, refuse, show, tell
 
 HELP: Final = "print the provider/model that a model should go to now"
 
@@ -70,6 +70,7 @@ async def _print(arguments: argparse.Namespace) -> int:
 
     async with application() as services:
         place = services.place(project())
+        tell(place.config.problems)
         try:
             model = find_model(place, arguments.model)
         except UnknownModelError as error:

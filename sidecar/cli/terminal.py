@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, TextIO
 from sidecar.cli import colour
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sidecar.adapters.documents import Problem
     from sidecar.application import Application
 
 
@@ -46,3 +49,12 @@ def refuse(reason: object) -> int:
     """Say on stderr why it could not be done, and return the exit code of that."""
     sys.stderr.write(f"quota-sidecar: {reason}\n")
     return 3
+
+
+def tell(problems: "Iterable[Problem]") -> None:
+    """Say on stderr what is wrong in the configuration, and where, beside an answer that doesn't."""
+    from sidecar.adapters.paths import shorten
+    from sidecar.texts.problems import placed
+
+    for row in problems:
+        refuse(placed(shorten(Path(row.file), os.environ), row.line, row.path, row.message))

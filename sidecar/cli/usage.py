@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Final
 
-from sidecar.cli.terminal import application, project, refuse, show
+from sidecar.cli.terminal import application, project, refuse, show, tell
 
 HELP: Final = "print what is left at each account, in a line each"
 ABOUT: Final = "Print what is left at each account, in a line each."
@@ -44,6 +44,7 @@ async def _print(arguments: argparse.Namespace) -> int:
 
     async with application() as services:
         place = services.place(project())
+        tell(place.config.problems)
         try:
             report = await services.status.report(place, arguments.provider, refresh=arguments.refresh)
         except UnknownGatewayError as error:
