@@ -18,7 +18,7 @@ demo: setup ## show /quota_status of six loopback gateways in the real OpenCode
 	@$(BIN)/python -m tests.bed.demo
 
 test: setup ## run every test, with the real OpenCode
-	@$(BIN)/pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/pytest --numprocesses 3 --dist loadfile
 	@cd js-shim && node_modules/.bin/bun test
 
 test-gateways: setup $(GATEWAYS)/.done ## run the tests behind a real LiteLLM proxy (750 MB, fetched once)

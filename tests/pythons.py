@@ -16,7 +16,7 @@ LOCK: Final = ROOT / "requirements-dev.lock"
 ENVIRONMENTS: Final = ROOT / ".venv-pythons"
 ASK: Final = "import ensurepip, sys, venv; print(*sys.version_info[:3])"
 PYTEST: Final = (
-    "--numprocesses", "2", "--dist", "loadfile", "--quiet",
+    "--numprocesses", "3", "--dist", "loadfile", "--quiet",
     "-p", "no:cacheprovider", "--ignore-glob", "tests/test_opencode_*", "tests",
 )  # fmt: skip
 

@@ -27,6 +27,7 @@ def opened() -> Iterator[tuple[Serve, Services]]:
     with ExitStack() as stack:
         services = {name: stack.enter_context(Gateway()) for name in (*CLAUDE, *LLAMA)}
         home = stack.enter_context(Home())
+        home.like_a_users()
         providers: dict[str, Any] = pieces()
         for name, gateway in services.items():
             gateway.turns(says(f"This is {name}.")).asides(says("A title."))

@@ -64,7 +64,7 @@ def _tried(version: str) -> Result:
         tests += sorted(path.relative_to(REPOSITORY) for path in REPOSITORY.glob("tests/test_opencode_*.py"))
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        options = ["--numprocesses", "2", "--dist", "loadfile", "-p", "tests.hosts.expected"]
+        options = ["--numprocesses", "3", "--dist", "loadfile", "-p", "tests.hosts.expected"]
         subprocess.run(
             [sys.executable, "-m", "pytest", *options, f"--junit-xml={report}", "--quiet", *map(str, tests)],
             cwd=REPOSITORY, env={**os.environ, HOST_VARIABLE: str(program)}, check=False,
