@@ -72,7 +72,7 @@ export class Preparation {
     this.#clock = clock
   }
 
-  /** From what is there, even if it is of another version; what isn't as it should be is made meanwhile. */
+  /** From what is there, be it of another version, unless it has just failed; what is due is made meanwhile. */
   launch(hasFailed: boolean): Launch {
     // Here, as OpenCode doesn't wait for it.
     this.#digest ??= attempt(() => createHash("sha256").update(readFileSync(this.#wheel)).digest("hex"))
@@ -82,7 +82,9 @@ export class Preparation {
     const isDue = !current || hasFailed || (!isOurs && !this.#hasLooked)
     this.#hasLooked = true
     if (isDue) this.#begin(current !== undefined && !isOurs)
-    if (current) return { argv: serve(current.python), source: "prepared" }
+    // One that has failed is looked at first, and not tried again where it can't be mended.
+    const isToMend = hasFailed && isOurs && (this.#running || this.#problem)
+    if (current && !isToMend) return { argv: serve(current.python), source: "prepared" }
     if (this.#running) return { problem: this.#problem ?? { kind: "preparing" }, until: this.#running }
     const detail = `nothing is in ${this.#data()}`
     return { problem: this.#problem ?? { kind: "notPrepared", detail, command: this.#byHand("python3") } }

@@ -106,20 +106,39 @@ test("what nobody has prepared is made by the first Python, and whoever asks mea
   expect(told).toEqual(["made"])
 })
 
-test("another version's is started while this one's is made, and one that fails is made anew", async () => {
-  for (const [of, hasFailed, says] of [
-    ["of another version", false, "updated"],
-    ["of this version", true, "made"],
-  ] as const) {
-    const { preparation, prepared, has, told, pass, ran } = machine()
-    has("python3", MADE)
-    const launch = prepared(of)
-    expect(preparation.launch(hasFailed)).toEqual(launch)
-    await until(() => told.length > 0)
-    expect(told).toEqual([says])
-    pass(30_000)
-    expect([preparation.launch(false), ran().length]).toEqual([launch, 1])
-  }
+test("another version's is started while this one's is made", async () => {
+  const { preparation, prepared, has, told, pass, ran } = machine()
+  has("python3", MADE)
+  const launch = prepared("of another version")
+  expect(preparation.launch(false)).toEqual(launch)
+  await until(() => told.length > 0)
+  expect(told).toEqual(["updated"])
+  pass(30_000)
+  expect([preparation.launch(false), ran().length]).toEqual([launch, 1])
+})
+
+test("one that failed is mended before it is started again, and as often as that helps", async () => {
+  const { asked, prepared, has, told, pass, ran } = machine()
+  has("python3", MADE)
+  const launch = prepared("of this version")
+  expect(problem(await asked(true))).toEqual({ kind: "preparing" })
+  expect([await asked(true), told, ran().length]).toEqual([launch, ["made"], 1])
+  pass(30_000)
+  const why = { kind: "noIndex", detail: "index.lan: Connection refused", command: "python3 again" }
+  has("python3", JSON.stringify(why), 3)
+  expect(problem(await asked(true))).toEqual({ kind: "preparing" })
+  expect([problem(await asked(true)), told, ran().length]).toEqual([why, ["made", why], 2])
+  pass(30_000)
+  has("python3", '{"kind": "ready"}')
+  expect(problem(await asked(true))).toEqual(why)
+  expect([await asked(true), ran().length]).toEqual([launch, 3])
+})
+
+test("another version's that failed is started all the same while this one's is made", async () => {
+  const { asked, prepared, has } = machine()
+  has("python3", MADE)
+  const launch = prepared("of another version")
+  expect(await asked(true)).toEqual(launch)
 })
 
 test("one that can't be made is told once, and tried again half a minute later at the earliest", async () => {
