@@ -18,7 +18,7 @@ demo: setup ## show /quota_status of six loopback gateways in the real OpenCode
 	@$(BIN)/python -m tests.bed.demo
 
 test: setup ## run every test, with the real OpenCode
-	@$(BIN)/pytest --numprocesses 3 --dist loadfile
+	@$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 	@cd js-shim && node_modules/.bin/bun test
 
 test-gateways: setup $(GATEWAYS)/.done ## run the tests behind a real LiteLLM proxy (750 MB, fetched once)
@@ -60,7 +60,7 @@ $(VENV)/.done: requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo "missing: the venv module of $(PYTHON) (Debian: apt install python3-venv)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
 

@@ -3,10 +3,11 @@
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import hypothesis
 import pytest
@@ -39,6 +40,15 @@ time.tzset()
 
 # Who is started in the background is told to ignore Ctrl-C, and would tell its children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+LONG: Final = ("test_opencode_installed.py", "test_store_torture.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first, lest one of them is left to one worker at the end, then the largest."""
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path.name not in LONG, -tests[item.path]))
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 A `Scene` lives as long as a module's tests do, as OpenCode takes seconds to start; `reset` makes it as new.
 """
 
-import os
+import json
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from tests.bed import wires
 from tests.bed.gateways import Gateway
 from tests.bed.home import MODEL, Home, provider
 from tests.bed.opencode import START_S, Json, Serve, text_of
-from tests.bed.processes import HOST_VARIABLE, living_under, wait_until
+from tests.bed.processes import living_under, wait_until
 from tests.bed.replies import Answer, Received, made, says
 
 ALPHA: Final = "alpha"
@@ -208,13 +208,9 @@ def stored(home: Home, change: Callable[[State], Sequence[Mutation]] = lambda _:
     return anyio.run(look)
 
 
-LATE_S: Final = 5.0
-"""How much later than OpenCode its sidecar may be ready on a busy machine."""
-
-
 @contextmanager
 def ready_serve(home: Home) -> Generator[Serve]:
-    """Start an OpenCode, and wait until its sidecar knows it.
+    """Start an OpenCode, and wait until its sidecar knows all about it: no first turn waits for that.
 
     Versions 1.2 and 1.3 load no plugin before they are asked for something in its directory.
     """
@@ -226,10 +222,14 @@ def ready_serve(home: Home) -> Generator[Serve]:
     before = greetings()
     with Serve(home) as serve:
         serve.client.get("/config").raise_for_status()
-        if HOST_VARIABLE in os.environ:
-            with suppress(TimeoutError):  # there may be no plugin, or one with a sidecar that is mad
-                wait_until(lambda: greetings() > before, "its sidecar knows its version", LATE_S)
+        if _has_a_sane_sidecar(home):
+            wait_until(lambda: greetings() > before, "its sidecar knows its version", START_S)
         yield serve
+
+
+def _has_a_sane_sidecar(home: Home) -> bool:
+    is_loaded = "plugin" in json.loads((home.config / "opencode.json").read_text("utf-8"))
+    return is_loaded and "QUOTA_SIDECAR_COMMAND" not in home.env
 
 
 @contextmanager

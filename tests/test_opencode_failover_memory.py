@@ -39,7 +39,6 @@ def test_what_one_opencode_was_refused_another_does_not_ask_for(three: Scene) ->
 def test_it_is_known_after_a_restart_too(three: Scene) -> None:
     hit(three)
     with ready_serve(three.home) as again:
-        three.command("quota_status", serve=again)  # waits for the sidecar, as no first turn does
         assert three.turn(serve=again) == Turn(ANSWERS[BETA])
         assert three.calls() == [1, 2, 0]
         assert again.events.of("tui.toast.show") == []
