@@ -107,16 +107,18 @@ export class Sidecar {
 
   /**
    * Waits at most `ms` until it can be asked, and wakes a dead one; `false`: `problem` says why not. What has to
-   * be prepared first, which may take a minute, is only waited for by those who say so.
+   * be prepared first, which may take a minute, is only waited for by those who say so; they also wait for what
+   * dies at its start, and may be prepared anew upon that.
    */
   async isReady(ms: number, signal?: AbortSignal, orPrepared?: "or prepared"): Promise<boolean> {
-    const askedAt = this.#clock.now()
-    if (this.state === "dead") this.start()
-    if (this.state === "preparing" && orPrepared) {
-      await within(this.#clock, this.#prepared, ms, signal)
-      return this.isReady(Math.max(0, ms - (this.#clock.now() - askedAt)), signal)
+    const until = this.#clock.now() + ms
+    const left = () => Math.max(0, until - this.#clock.now())
+    for (let tries = orPrepared ? 2 : 1; tries > 0; tries -= 1) {
+      if (this.state === "dead") this.start()
+      if (this.state === "preparing" && orPrepared) await within(this.#clock, this.#prepared, left(), signal)
+      if (this.state === "starting") await within(this.#clock, this.#startEnded.promise, left(), signal)
+      if (this.state !== "dead") break
     }
-    if (this.state === "starting") await within(this.#clock, this.#startEnded.promise, ms, signal)
     return this.state === "healthy" || this.state === "suspect"
   }
 

@@ -46,6 +46,17 @@ test("one that can't be prepared is told why, and looked for again by whoever as
   expect(sidecar.state).toBe("healthy")
 })
 
+test("one that dies at its start and is prepared upon that is waited for by who says so", async () => {
+  const { promise: until, resolve } = Promise.withResolvers<void>()
+  const mended = { problem: { kind: "preparing" as const }, until }
+  const { sidecar, haveFailed } = sidecarWith({ dieAtOnce: true }, mended, {})
+  sidecar.start()
+  const [chat, command] = [sidecar.isReady(15_000), sidecar.isReady(15_000, undefined, "or prepared")]
+  expect(await chat).toBe(false)
+  resolve()
+  expect([await command, haveFailed]).toEqual([true, [false, true, true]])
+})
+
 test("one that is prepared after everything was closed is not started", async () => {
   const { promise: until, resolve } = Promise.withResolvers<void>()
   const { sidecar, notes } = sidecarWith({ problem: { kind: "preparing" }, until }, {})
