@@ -59,6 +59,10 @@ def test_what_the_last_preparation_said_is_told_with_its_cure() -> None:
     assert [one.what for one in find(with_(installed=another))] == [
         "The sidecar is of another build of version 1.2.4 than the plugin"
     ]
+    unfetched = InstalledReport(folder="~/data", state="no_package", is_wanted=True)
+    assert [one.what for one in find(with_(installed=unfetched))] == [
+        "OpenCode has not fetched the plugin yet"
+    ]
     ended = msgspec.structs.replace(UNMADE, last=PreparationReport("began"))
     assert find(with_(installed=ended)) == find(with_(installed=UNMADE))
     assert find(with_(installed=msgspec.structs.replace(UNMADE, state="underway"))) == ()

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sidecar.cli.terminal import tell
+from sidecar.cli.terminal import refuse, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,8 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         now = instant(arguments.now) if arguments.now is not None else None
     except InputError as error:
-        sys.stderr.write(f"quota-sidecar: {error}\n")
-        return 3
+        return refuse(error)
     config = ConfigLoader(find_places(os.environ), os.environ).load(None)
     patterns = config.failure_patterns
     tell(_ours(config.problems))
