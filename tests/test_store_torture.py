@@ -124,7 +124,9 @@ async def test_two_hundred_sidecars_count_everything_ask_once_and_answer_all_the
 ) -> None:
     for _ in range(SIDECARS // AT_A_TIME):
         with ExitStack() as stack:
-            several = [stack.enter_context(Sidecar(home.env, home.path)) for _ in range(AT_A_TIME)]
+            several = [
+                stack.enter_context(Sidecar(home.env, home.path, program=None)) for _ in range(AT_A_TIME)
+            ]
             for child in several:
                 child.open(home.project)
             commands = [finish_and_begin(child, home) for child in several]

@@ -12,11 +12,25 @@ import time
 from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Protocol, Self
 
+from tests.bed.forked import Forked
 from tests.bed.gateways import DEADLINE_S
 
 SERVE: Final = ("-m", "sidecar", "serve")
+
+
+class Process(Protocol):
+    """What is used of `subprocess.Popen`."""
+
+    @property
+    def stdin(self) -> IO[bytes] | None: ...
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+    def kill(self) -> None: ...
+    def send_signal(self, sig: int, /) -> None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
 
 
 class Sidecar:
@@ -26,23 +40,22 @@ class Sidecar:
         self,
         env: Mapping[str, str],
         directory: Path,
-        program: tuple[str, ...] = SERVE,
+        program: tuple[str, ...] | None = SERVE,
         errors: int | None = None,
     ) -> None:
-        """Start *program* in an isolated Python; its stderr goes into a file, or into *errors*."""
+        """Start *program* in an isolated Python; its stderr goes into a file, or into *errors*.
+
+        None is `serve` in a process that is forked and not started anew.
+        """
         self.received = b""
         """Every byte that came out."""
         self.log_file = directory / f"stderr-{time.monotonic_ns()}"
         with self.log_file.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-I", *program],
-                cwd=directory,
-                env=dict(env),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log if errors is None else errors,
-                bufsize=0,
-                start_new_session=True,
+            stderr = log.fileno() if errors is None else errors
+            self.process: Process = (
+                Forked(env, directory, stderr)
+                if program is None
+                else _started(program, env, directory, stderr)
             )
         self._ids = count(1)
         self._unread = b""
@@ -149,3 +162,18 @@ class Sidecar:
         *lines, self._unread = (self._unread + data).split(b"\n")
         self._frames += [json.loads(line) for line in lines]
         return bool(data)
+
+
+def _started(
+    program: tuple[str, ...], env: Mapping[str, str], directory: Path, stderr: int
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", *program],
+        cwd=directory,
+        env=dict(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        bufsize=0,
+        start_new_session=True,
+    )
