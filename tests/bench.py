@@ -233,6 +233,7 @@ def _start_rows() -> list[Row]:
 def _installed_rows() -> list[Row]:
     """Measure the second start of the package, on a machine whose first one has prepared it."""
     with Home() as home, Gateway() as index, Gateway().models() as gateway:
+        home.like_a_users()
         package = build(home.path / "built")
         machine = Machine(home, index, runtime_wheels())
         machine.has("uv", UV)

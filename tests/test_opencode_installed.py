@@ -84,6 +84,7 @@ def complaints(log: str) -> list[str]:
 
 
 def test_the_first_start_prepares_while_the_chat_works_and_the_second_is_ready(configured: Machine) -> None:
+    configured.home.like_a_users()
     go_on = hold(configured)
     with Serve(configured.home) as serve, ThreadPoolExecutor() as meanwhile, no_session_error(serve):
         asked = meanwhile.submit(quota_status, serve)

@@ -39,7 +39,6 @@ class Machine:
         """Its wheels, by path."""
         self.data = home.path / ".local" / "share" / NAME
         self.pointer = self.data / "current.json"
-        home.like_a_users()
         home.env |= {
             "PATH": str(self.bin),
             "npm_config_registry": index.origin,
