@@ -23,8 +23,8 @@ const WINDOWS_NAMES = ["py.exe", "python.exe", "python3.exe"]
 const ASK_UV = ["python", "find", "--no-project", "--system", "--no-python-downloads", ">=3.11"]
 /** They name an environment, usually a project's: uv would start its Python only to see what it is. */
 const ACTIVATED = { VIRTUAL_ENV: undefined, CONDA_PREFIX: undefined }
-/** What another Python of this machine may do all the same; the first of them is told if none does. */
-const OTHERS_MAY = ["noVenv", "oldPython"]
+/** What another Python of this machine may do all the same: the newest ones have no packages for a while. */
+const OTHERS_MAY = ["noPackages", "notPrepared", "noVenv", "oldPython"]
 /** Apple's stand-in opens a window that offers to install a Python, which is too old for us anyway. */
 const APPLES_OWN = "/usr/bin/python3"
 
@@ -116,7 +116,8 @@ export class Preparation {
 
   /** With the first Python that can; never rejects. */
   async #prepare(): Promise<Outcome> {
-    const seen: Outcome[] = []
+    const failed: Outcome[] = []
+    let silent: Outcome | undefined
     const folders = this.#folders()
     for await (const [program = "", ...args] of pythonsIn(folders, (uv) =>
       this.#run([uv, ...ASK_UV], folders),
@@ -127,11 +128,11 @@ export class Preparation {
       )
       const outcome = outcomeOf(output)
       if (outcome && !OTHERS_MAY.includes(outcome.kind)) return outcome
-      const detail = `${program} ${how}`
-      seen.push(outcome ?? { kind: "notPrepared", detail, command: this.#byHand(program) })
+      if (outcome) failed.push(outcome)
+      else silent ??= { kind: "notPrepared", detail: `${program} ${how}`, command: this.#byHand(program) }
     }
-    const told = [...OTHERS_MAY, "notPrepared"].map((kind) => seen.find((one) => one.kind === kind))
-    return { command: this.#installer(folders), ...(told.find(Boolean) ?? { kind: "noPython" }) }
+    const told = failed.find(({ kind }) => kind !== "oldPython") ?? failed[0] ?? silent
+    return { command: this.#installer(folders), ...(told ?? { kind: "noPython" }) }
   }
 
   /** In a session of its own: it goes on when OpenCode ends, be it after a single turn. */
@@ -199,16 +200,19 @@ export class Preparation {
   }
 }
 
-/** Every Python that might do, as words to start it with, the usual one first; uv may know one more. */
+/** Every Python that might do, as words to start it with, the usual one first; uv may know one more. Each once. */
 async function* pythonsIn(folders: string[], ask: (uv: string) => Promise<Ended>): AsyncGenerator<string[]> {
+  const seen = new Set<string>()
   for (const name of process.platform === "win32" ? WINDOWS_NAMES : UNIX_NAMES) {
     const python = find(folders, name)
-    if (python && !(process.platform === "darwin" && python === APPLES_OWN))
-      yield basename(python) === "py.exe" ? [python, "-3"] : [python]
+    if (!python || seen.has(real(python)) || (process.platform === "darwin" && python === APPLES_OWN))
+      continue
+    seen.add(real(python))
+    yield basename(python) === "py.exe" ? [python, "-3"] : [python]
   }
   const uv = find(folders, process.platform === "win32" ? "uv.exe" : "uv")
   const known = uv ? (await ask(uv)).output.trim() : ""
-  if (isAbsolute(known)) yield [known]
+  if (isAbsolute(known) && !seen.has(real(known))) yield [known]
 }
 
 function find(folders: string[], name: string): string | undefined {

@@ -182,12 +182,36 @@ test("a Python that can't is passed over for one that can, at last for the one t
   expect([other.told, ran().at(-1)?.startsWith(managed)]).toEqual([["made"], true])
 })
 
-test("a Python that makes no environments is passed over for one that does", async () => {
-  const { has, asked, told } = machine()
-  has("python3", JSON.stringify({ kind: "noVenv", detail: "no module named venv" }), 3)
+for (const kind of ["noPackages", "notPrepared", "noVenv"])
+  test(`a Python with which it can't be done (${kind}) is passed over for one with which it can`, async () => {
+    const { has, asked, told } = machine()
+    has("python3", JSON.stringify({ kind, detail: "with Python 3.15" }), 3)
+    has("python3.13", MADE)
+    await asked()
+    expect(told).toEqual(["made"])
+  })
+
+test("what another Python can't mend is told, and no other is asked", async () => {
+  const { has, asked, told, ran } = machine()
+  const outcome = { kind: "noIndex", detail: "index.test: 401 Unauthorized", command: "prepare" }
+  has("python3", JSON.stringify(outcome), 3)
   has("python3.13", MADE)
   await asked()
-  expect(told).toEqual(["made"])
+  expect([told, ran().length]).toEqual([[outcome], 1])
+})
+
+test("where no Python can, the first that is new enough says why, and each is asked once", async () => {
+  const { has, asked, told, ran, bin } = machine()
+  const outcome = { kind: "noPackages", detail: "with Python 3.15", command: "prepare" }
+  has("python3", JSON.stringify({ kind: "oldPython", detail: "Python 3.9" }), 3)
+  const newest = has("python3.14", JSON.stringify(outcome), 3)
+  symlinkSync(newest, join(bin, "python"))
+  has("uv", newest)
+  await asked()
+  expect(told).toEqual([outcome])
+  expect(ran().map((call) => call.split(" ")[0])).toEqual(
+    ["python3", "python3.14", "uv"].map((name) => join(bin, name)),
+  )
 })
 
 test("a pointer to a Python that is gone, or that is relative, is none", () => {

@@ -1,6 +1,7 @@
 """One preparation from beginning to end: once among all who begin at a time, whole or not at all."""
 
 import hashlib
+import platform
 import shutil
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from sidecar.adapters.systems import find_program
 from sidecar.preparation.places import Current, DataFolder, command_line, mark_usable
 from sidecar.preparation.programs import MAX_S, Programs, Say
 from sidecar.preparation.reasons import Kind, PreparationError, of_error
+from sidecar.texts import preparation as words
 
 _MAX_LOG: Final = 256 * 1024
 
@@ -45,7 +47,7 @@ def prepare(wheel: Path, environ: Mapping[str, str], tell: Say) -> Outcome:
     except (PreparationError, OSError) as error:
         failure = of_error(error) if isinstance(error, OSError) else error
         say(f"{failure.kind}: {failure.detail}\n")
-        return Outcome(failure.kind, failure.detail, _cure(failure.kind, wheel, environ))
+        return Outcome(failure.kind, _detail(failure), _cure(failure.kind, wheel, environ))
     finally:
         _keep(folder.log, "".join(said))
 
@@ -92,6 +94,12 @@ def _is_done(current: Current | None, digest: str, programs: Programs) -> bool:
     except PreparationError:
         return False
     return True
+
+
+def _detail(failure: PreparationError) -> str:
+    if failure.kind != "noPackages":
+        return failure.detail
+    return words.for_python(failure.detail, platform.python_version())
 
 
 def _cure(kind: Kind, wheel: Path, environ: Mapping[str, str]) -> str:

@@ -34,7 +34,8 @@ TROUBLES: Final = {
     ),
     "noPackages": Trouble(
         "The package index lacks what it needs: {detail}.",
-        "Check which index pip or uv is set to. " + _AGAIN,
+        "Check which index pip or uv is set to; if this is the newest Python, install an older one too. "
+        + _AGAIN,
     ),
     "notWritable": Trouble(
         "Its folder can't be written: {detail}.",
@@ -73,6 +74,11 @@ PRINTED_NOTHING: Final = "it printed nothing"
 """The detail of a program that ended with an error and no word."""
 
 NOT_A_WHEEL: Final = "It runs out of the plugin's wheel: python3 -I PATH/TO/NAME.whl/sidecar prepare"
+
+
+def for_python(detail: str, version: str) -> str:
+    """Return the detail of packages that are lacking, with the version of Python that they are for."""
+    return f"{detail} (Python {version})"
 
 
 def without_end(minutes: float, command: str) -> str:
