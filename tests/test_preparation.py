@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import shutil
 import sys
@@ -223,6 +224,7 @@ def test_what_was_in_the_way_is_said_and_nothing_is_left(
     said = outcome(machine.prepare(package))
     assert said["kind"] == expected
     assert said["detail"].startswith(detail)
+    assert said["detail"].endswith(f" (Python {platform.python_version()})") == (expected == "noPackages")
     assert machine.environments() == []
     assert not machine.pointer.exists()
 
