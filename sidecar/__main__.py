@@ -8,7 +8,10 @@ import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036
     found = "Python %d.%d at %s" % (sys.version_info[0], sys.version_info[1], sys.executable)  # noqa: UP031
-    sys.stdout.write('{"kind": "oldPython", "detail": "%s"}\n' % found.replace("\\", "/"))  # noqa: UP031
+    if "--json" in sys.argv:
+        sys.stdout.write('{"kind": "oldPython", "detail": "%s"}\n' % found.replace("\\", "/"))  # noqa: UP031
+    else:
+        sys.stderr.write("It needs Python 3.11 or newer, and this is %s.\n" % found)  # noqa: UP031
     sys.exit(3)
 
 if not __package__:  # out of the wheel, where only this folder would be searched

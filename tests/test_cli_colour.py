@@ -125,6 +125,7 @@ OpenCode
         ({"NO_COLOR": ""}, True),
         ({"TERM": "dumb"}, False),
         ({"TERM": "dumb", "FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "0"}, False),
         ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
     ],
     ids=str,

@@ -143,7 +143,7 @@ def test_ctrl_c_ends_it_at_once_without_a_word(home: Home, gateway: Gateway, com
     assert (process.returncode, *said) == (130, b"", b"")
 
 
-@pytest.mark.parametrize("command", ["usage", "limits", "explain", "route qwen3-coder"])
+@pytest.mark.parametrize("command", ["usage", "limits", "explain", "reset", "route qwen3-coder"])
 def test_a_report_that_shows_no_configuration_tells_its_mistakes_beside_it(
     home: Home, gateway: Gateway, command: str
 ) -> None:

@@ -26,8 +26,8 @@ def is_wanted(stream: TextIO, environ: Mapping[str, str]) -> bool:
     """Say whether *stream* should get colour: NO_COLOR, FORCE_COLOR and TERM=dumb decide, else what it is."""
     if environ.get("NO_COLOR"):
         return False
-    if environ.get("FORCE_COLOR"):
-        return True
+    if forced := environ.get("FORCE_COLOR"):
+        return forced != "0"
     if environ.get("TERM") == "dumb" or not stream.isatty():
         return False
     return not ON_WINDOWS or bool(environ.get("WT_SESSION"))  # an older console would print the codes

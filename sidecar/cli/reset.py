@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Final
 
-from sidecar.cli.terminal import application, project, refuse, show
+from sidecar.cli.terminal import application, project, refuse, show, tell
 
 HELP: Final = "forget who has to wait, and what was counted"
 ABOUT: Final = """\
@@ -40,6 +40,7 @@ async def _reset(arguments: argparse.Namespace) -> int:
         except UnknownProviderError as error:
             return refuse(error)
         trouble = services.store.trouble
+        tell(place.config.problems)
     if trouble:
         return refuse(trouble)
     if arguments.json:
