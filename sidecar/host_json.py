@@ -65,6 +65,8 @@ class HostTexts(Struct, frozen=True, rename="camel"):
     """The toast that the environment of another version has taken its place; `{version}` is replaced."""
     installers: dict[str, str]
     """By a program's name: how its users install Python. The first that is there counts."""
+    newer_installers: dict[str, str]
+    """The same where the usual one is too old."""
     router: str
     """What the provider of the virtual models is called."""
     problems: HostProblems

@@ -195,7 +195,10 @@ def test_a_token_is_shown_to_nobody_a_projects_python_never_runs_and_the_shown_c
         assert shown
         home.env |= {"UV_DEFAULT_INDEX": whole, "PATH": str(configured.bin)}
         by_hand = run_program(home, *shlex.split(shown[1]))
-        assert by_hand.stdout == "The sidecar is ready. OpenCode uses it from the next /quota_status on.\n"
+        assert by_hand.stdout == (
+            "The sidecar is ready. OpenCode uses it from the next /quota_status on; where an older version "
+            "runs, from its next start on.\n"
+        )
         assert "Campus gateway" in quota_status(serve)
     assert not ran.exists()
     written = [path for path in home.path.rglob("*") if path.is_file() and not path.is_symlink()]

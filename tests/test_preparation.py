@@ -253,6 +253,7 @@ def test_a_python_that_makes_no_environments_says_how_to_get_one_that_does(
     machine.has("uv", None)
     said = outcome(machine.prepare(package))
     assert (said["kind"], "No module named venv" in said["detail"]) == ("noVenv", True)
+    assert said["command"] == "curl -LsSf https://astral.sh/uv/install.sh | sh"
     machine.has("apt-get", FAILING)
     version = "python" + ".".join(map(str, sys.version_info[:2]))
     assert outcome(machine.prepare(package))["command"] == f"sudo apt install {version}-venv"
@@ -285,15 +286,20 @@ def test_a_full_disk_is_told_even_by_a_program_that_does_not(
     assert re.fullmatch(rf"\d+ MB are left for {machine.home.path}", caught.value.detail)
 
 
+@pytest.mark.parametrize(
+    ("hangs", "expected"),
+    [("true", "notPrepared"), ('[ "$1" = pip ]', "noIndex")],
+    ids=["all", "the fetching"],
+)
 def test_a_program_that_hangs_is_ended_with_its_children(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, hangs: str, expected: str
 ) -> None:
     monkeypatch.setattr(programs, "MAX_S", 0.3)
     machine.has("sleep", Path(shutil.which("sleep") or "sleep"))
-    machine.has("uv", "#!/bin/sh\nsleep 3600\n")
+    machine.has("uv", f"#!/bin/sh\nif {hangs}; then sleep 3600; fi\n")
     said: list[str] = []
     hung = Programs(machine.home.env, machine.home.path, said.append)
     with pytest.raises(PreparationError, match="no end after 0 minutes") as caught:
         hung.make(machine.home.path / "environment", machine.home.path / "x.whl")
-    assert caught.value.kind == "notPrepared"
+    assert caught.value.kind == expected
     wait_until(lambda: not living_under(machine.home.path), "nothing runs any more")

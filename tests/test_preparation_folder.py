@@ -1,5 +1,6 @@
 """The folder that prepared environments are in: whose it is, what stays in it, and what goes."""
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from sidecar.adapters.file_lock import FileLock
 from sidecar.preparation.places import Current, DataFolder, mark_usable, tidy
-from sidecar.preparation.preparing import prepare
+from sidecar.preparation.preparing import Outcome, prepare
 from sidecar.preparation.programs import Programs
 from sidecar.preparation.reasons import PreparationError
 
@@ -75,6 +76,23 @@ def test_what_was_said_last_is_kept_for_its_owner_alone(folder: DataFolder, tmp_
     assert (outcome.kind, outcome.detail) == ("notPrepared", f"{wheel}: No such file or directory")
     assert told == [f"notPrepared: {outcome.detail}\n"]
     assert (folder.log.read_text(), mode(folder.log)) == (told[0], 0o600)
+
+
+def test_what_only_the_launcher_lacks_is_ready_and_gets_it_again_and_keeps_the_log(
+    folder: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Programs, "check", lambda *_: None)
+    wheel = tmp_path / "our.whl"
+    wheel.touch()
+    digest = hashlib.sha256(b"").hexdigest()
+    current = Current("0.1.0", digest, str(folder.new_environment("0.1.0")), sys.executable)
+    folder.point_to(current)
+    launcher = folder.launcher.read_text()
+    folder.launcher.unlink()
+    folder.log.write_text("who made it")
+    assert prepare(wheel, {"HOME": str(tmp_path)}, lambda _: None) == Outcome("ready")
+    assert (folder.current(), folder.launcher.read_text()) == (current, launcher)
+    assert folder.log.read_text() == "who made it"
 
 
 def test_what_was_left_unfinished_goes_even_if_the_next_try_fails(

@@ -431,6 +431,9 @@ export interface HostTexts {
   installers: {
     [k: string]: string;
   };
+  newerInstallers: {
+    [k: string]: string;
+  };
   router: string;
   problems: HostProblems;
 }

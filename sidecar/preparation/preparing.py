@@ -43,13 +43,14 @@ def prepare(wheel: Path, environ: Mapping[str, str], tell: Say) -> Outcome:
 
     try:
         folder.make()
-        return _prepare(folder, wheel, environ, say)
+        outcome = _prepare(folder, wheel, environ, say)
     except (PreparationError, OSError) as error:
         failure = of_error(error) if isinstance(error, OSError) else error
         say(f"{failure.kind}: {failure.detail}\n")
-        return Outcome(failure.kind, _detail(failure), _cure(failure.kind, wheel, environ))
-    finally:
+        outcome = Outcome(failure.kind, _detail(failure), _cure(failure.kind, wheel, environ))
+    if outcome.kind != "ready":  # else it tells of who did it
         _keep(folder.log, "".join(said))
+    return outcome
 
 
 def _prepare(folder: DataFolder, wheel: Path, environ: Mapping[str, str], say: Say) -> Outcome:
@@ -59,7 +60,9 @@ def _prepare(folder: DataFolder, wheel: Path, environ: Mapping[str, str], say: S
         # Without it, on a file system that has no locks, nothing breaks: it is only done twice.
         is_alone = lock.take_alone(MAX_S)
         programs = Programs(environ, folder.root, say)  # its time runs from here, whoever was waited for
-        if _is_done(folder.current(), digest, programs):
+        current = folder.current()
+        if current and _is_done(current, digest, programs):
+            folder.point_to(current)  # what `bin` holds may have been removed
             return Outcome("ready")
         if is_alone:
             folder.remove_unused()
@@ -83,9 +86,9 @@ def _make(folder: DataFolder, wheel: Path, digest: str, programs: Programs) -> C
     return Current(__version__, digest, str(environment), str(python))
 
 
-def _is_done(current: Current | None, digest: str, programs: Programs) -> bool:
+def _is_done(current: Current, digest: str, programs: Programs) -> bool:
     """Say whether *current* will do: it is of this wheel, and it runs."""
-    if current is None or current.wheel != digest:
+    if current.wheel != digest:
         return False
     if not Path(current.python).exists():  # nor can be started: the name may hold any letters
         return False
@@ -103,8 +106,9 @@ def _detail(failure: PreparationError) -> str:
 
 
 def _cure(kind: Kind, wheel: Path, environ: Mapping[str, str]) -> str:
-    if kind == "noVenv" and find_program("apt-get", environ):
-        return f"sudo apt install python{sys.version_info.major}.{sys.version_info.minor}-venv"
+    if kind == "noVenv":
+        package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+        return f"sudo apt install {package}" if find_program("apt-get", environ) else words.GET_UV
     return command_line([sys.executable, "-I", str(wheel / "sidecar"), "prepare"])
 
 

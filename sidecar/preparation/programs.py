@@ -120,7 +120,8 @@ class Programs:
             except subprocess.TimeoutExpired:
                 _end(process)
                 detail = words.without_end(MAX_S / 60, command_line(command))
-                raise PreparationError("notPrepared", detail) from None
+                # What takes so long is an index: another Python would wait for it as long.
+                raise PreparationError("noIndex" if "install" in command else "notPrepared", detail) from None
             except BaseException:
                 _end(process)
                 raise

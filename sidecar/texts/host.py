@@ -3,7 +3,7 @@
 from typing import Final
 
 from sidecar.host_json import HostCommand, HostFile, HostProblem, HostProblems, HostTexts
-from sidecar.texts.preparation import INSTALLERS, TROUBLES
+from sidecar.texts.preparation import INSTALLERS, NEWER_INSTALLERS, TROUBLES
 
 
 def _trouble(kind: str) -> HostProblem:
@@ -31,6 +31,7 @@ HOST_FILE: Final = HostFile(
         prepared="All is set up. /quota_status says what is left.",
         updated="Now at version {version}.",
         installers=INSTALLERS,
+        newer_installers=NEWER_INSTALLERS,
         problems=HostProblems(
             not_found=HostProblem(
                 reason="There is no program to start: looked for {detail}.",

@@ -22,7 +22,7 @@ TROUBLES: Final = {
     ),
     "oldPython": Trouble(
         "It needs Python 3.11 or newer, and here is only {detail}.",
-        "Install a newer one: {command}; then restart OpenCode.",
+        "Install a newer one: {command}; or uv, and run `uv python install`. Then restart OpenCode.",
     ),
     "noVenv": Trouble(
         "This Python can't make environments: {detail}.",
@@ -65,8 +65,19 @@ INSTALLERS: Final = {
 }
 """The first program that is there says how its users install Python."""
 
+NEWER_INSTALLERS: Final = INSTALLERS | {
+    "apt-get": "sudo apt install python3.11 python3.11-venv",
+    "dnf": "sudo dnf install python3.11",
+    "zypper": "sudo zypper install python311",
+}
+"""The same where the system's usual one is too old: Ubuntu 22.04, RHEL 9 and Leap have it beside that."""
+
+GET_UV: Final = "curl -LsSf https://astral.sh/uv/install.sh | sh"
+"""For a Python that makes no environments, where its users' system has no package for that."""
+
 DONE: Final = {
-    "made": "The sidecar is ready. OpenCode uses it from the next /quota_status on.",
+    "made": "The sidecar is ready. OpenCode uses it from the next /quota_status on; where an older version "
+    "runs, from its next start on.",
     "ready": "The sidecar was ready already.",
 }
 
