@@ -32,17 +32,7 @@ type Step =
   | { kind: "call"; call: Call; afterS: number; headersTimeoutS?: number }
 const PASS: Step = { kind: "pass" }
 
-/** `undefined`: it is for a virtual model, and nobody says where to send it. */
-export function sendPlanned(
-  sidecar: Sidecar,
-  request: TaggedRequest,
-  note: Note,
-  clock: Clock = systemClock,
-): Promise<Response | undefined> {
-  return new PlannedRequest(sidecar, request, note, clock).send()
-}
-
-class PlannedRequest {
+export class PlannedRequest {
   readonly #tried: Attempt[] = []
   /** The one at the user's own target, once it has failed: what the host gets if nothing else is left. */
   #own: Attempt | undefined
@@ -55,7 +45,7 @@ class PlannedRequest {
   readonly #note: Note
   readonly #clock: Clock
 
-  constructor(sidecar: Sidecar, request: TaggedRequest, note: Note, clock: Clock) {
+  constructor(sidecar: Sidecar, request: TaggedRequest, note: Note, clock: Clock = systemClock) {
     const { tag, url, send } = request
     this.#sidecar = sidecar
     this.#request = request
@@ -66,6 +56,7 @@ class PlannedRequest {
     if (!isVirtual(tag.target)) this.#ownCall = { target: tag.target, url, send }
   }
 
+  /** `undefined`: it is for a virtual model, and nobody says where to send it. */
   async send(): Promise<Response | undefined> {
     const { signal } = this.#request
     let step = await (this.#ownCall ? this.#ask("request/plan", this.#about, PLAN_MS) : this.#planOfVirtual())

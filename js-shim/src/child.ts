@@ -6,6 +6,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
 import { showsToasts } from "./host.ts"
 import type { Launch, Note, Problem } from "./launch.ts"
 import { boundedWriter, closePipes } from "./pipes.ts"
+import { isTexts } from "./plain.ts"
 import { ErrorCode, type InitializeResult, type Methods, PROTOCOL_MAJOR, VERSION } from "./protocol.gen.ts"
 import type { Clock, NotificationMethod, Reply, RequestMethod } from "./rpc.ts"
 import { Peer, systemClock, within } from "./rpc.ts"
@@ -277,8 +278,4 @@ export class Sidecar {
 function isGreeting(value: unknown): value is InitializeResult {
   const { protocolMajor, responseHeaderPrefixes: prefixes } = Object(value)
   return protocolMajor === PROTOCOL_MAJOR && isTexts(prefixes)
-}
-
-export function isTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === "string")
 }

@@ -6,7 +6,8 @@ import type { Sidecar } from "./child.ts"
 import type { ChatMessage, CommandBefore, Config, Transform } from "./host.ts"
 import type { HostFacts } from "./host-file.ts"
 import type { Problem } from "./launch.ts"
-import { setBounded, type Tag } from "./tagged-fetch.ts"
+import { setBounded } from "./plain.ts"
+import type { Tag } from "./tagged-fetch.ts"
 
 const COMMAND_MS = 15_000
 const MAX_KEPT = 256

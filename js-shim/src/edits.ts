@@ -2,6 +2,7 @@
  * A plan, as far as it makes sense, and the request that a `send` plan asks for: the same prompt, in a body that the
  * other target understands, with that target's own credentials and none of the host's.
  */
+import { attempt, isTexts } from "./plain.ts"
 import type { Edit, RequestPlanResult, Target } from "./protocol.gen.ts"
 
 export type Plan = RequestPlanResult["plan"]
@@ -24,7 +25,9 @@ const SOUND: Record<Plan["kind"], (plan: Loose) => boolean> = {
   pass: () => true,
   again: ({ afterS }) => isSeconds(afterS) && afterS <= MAX_AGAIN_S,
   reply: ({ status, headers, body }) =>
-    typeof body === "string" && areHeaders(headers) && canReply({ status, headers, body } as Reply),
+    typeof body === "string" &&
+    areHeaders(headers) &&
+    !!attempt(() => new Response(body, { status, headers } as Reply)),
   send: ({ target, url, headers, edits = [] }) =>
     isTarget(target) &&
     typeof url === "string" &&
@@ -57,13 +60,11 @@ export function requestOf(
 }
 
 export function editBody(body: string, edits: Edit[]): string | undefined {
-  try {
+  return attempt(() => {
     const root = JSON.parse(body)
     for (const edit of edits) change(root, edit.path, edit)
     return JSON.stringify(root)
-  } catch {
-    return undefined
-  }
+  })
 }
 
 function change(parent: unknown, [key = "", ...rest]: string[], edit: Edit) {
@@ -96,7 +97,7 @@ function put(parent: Loose, key: string, edit: Edit) {
 
 function isEdit(value: unknown): boolean {
   const { path, where, atMost } = Object(value)
-  const isPath = Array.isArray(path) && path.length > 0 && path.every((key) => typeof key === "string")
+  const isPath = isTexts(path) && path.length > 0
   return isPath && (where ?? {}) instanceof Object && typeof (atMost ?? 0) === "number"
 }
 
@@ -106,20 +107,11 @@ export function isTarget(value: unknown): value is Target {
 }
 
 function areHeaders(value: unknown): boolean {
-  try {
-    new Headers(value as Record<string, string>)
-    return value instanceof Object && Object.values(value).every((one) => typeof one === "string")
-  } catch {
-    return false
-  }
-}
-
-function canReply({ status, headers, body }: Reply): boolean {
-  try {
-    return new Response(body, { status, headers }).type === "default"
-  } catch {
-    return false
-  }
+  return (
+    value instanceof Object &&
+    isTexts(Object.values(value)) &&
+    !!attempt(() => new Headers(value as Record<string, string>))
+  )
 }
 
 function isSeconds(value: unknown): value is number {

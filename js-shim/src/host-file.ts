@@ -3,9 +3,9 @@
  * or none that makes sense, the copy that we came with stands in.
  */
 import { join } from "node:path"
-import { isTexts } from "./child.ts"
 import builtIn from "./host.gen.json" with { type: "json" }
 import { type Problem, readBounded } from "./launch.ts"
+import { isTexts, parsed } from "./plain.ts"
 import type { HostFile, HostModel, HostTexts } from "./protocol.gen.ts"
 
 const MAX_BYTES = 1024 * 1024
@@ -22,7 +22,7 @@ export class HostFacts {
 
   /** Looks again. */
   read() {
-    const found = parse(readBounded(this.#path, MAX_BYTES) ?? "")
+    const found = parsed(readBounded(this.#path, MAX_BYTES) ?? "")
     const value = isHostFile(found) ? found : builtIn
     const models = Object.entries(Object(value.models)).filter(([, one]) => isHostModel(one))
     this.content = { ...value, models: Object.fromEntries(models) as Content["models"] }
@@ -58,12 +58,4 @@ function isLike(value: unknown, model: object | string): boolean {
 
 function fill(template: string, values: Record<string, string>): string {
   return template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole)
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -4,6 +4,7 @@
  * (`purposeOf`), at an event, at its end.
  */
 import type { Hooks, PluginInput } from "@opencode-ai/plugin"
+import { setBounded } from "./plain.ts"
 import type {
   MessageFinishedParams,
   SessionErrorParams,
@@ -12,7 +13,6 @@ import type {
   ToastShowParams,
   WorkspaceOpenParams,
 } from "./protocol.gen.ts"
-import { setBounded } from "./tagged-fetch.ts"
 
 type Loose = Record<string, unknown>
 export type Event = { type: string; properties: unknown }

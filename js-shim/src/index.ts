@@ -2,14 +2,17 @@
  * The server plugin: the hooks of one directory, over what all directories of this JavaScript world share.
  * A hook never throws and never waits without a deadline; with no sidecar, everything goes its usual way.
  */
+import { mkdirSync } from "node:fs"
+import { homedir } from "node:os"
 import { join } from "node:path"
-import { sendPlanned } from "./attempts.ts"
-import { isTexts, Sidecar } from "./child.ts"
+import { PlannedRequest } from "./attempts.ts"
+import { Sidecar } from "./child.ts"
 import { Commands } from "./commands.ts"
 import { type Hooks, Host, type Plugin, purposeOf } from "./host.ts"
 import { HostFacts } from "./host-file.ts"
 import { checkoutLaunch, findLaunch, Log, ownWheel, stateDirectory } from "./launch.ts"
-import { Preparation, type PreparationEvents } from "./prepare.ts"
+import { attempt, isTexts } from "./plain.ts"
+import { type Machine, Preparation } from "./prepare.ts"
 import { type SessionResumeParams, type ToastShowParams, VERSION } from "./protocol.gen.ts"
 import { replyTo, wireOf } from "./replies.ts"
 import { Router } from "./router.ts"
@@ -42,9 +45,10 @@ class World {
     const directory = stateDirectory(process.env)
     this.log = new Log(join(directory, "logs"))
     const wheel = ownWheel()
-    const preparation = wheel ? new Preparation(wheel, this.#preparing(), directory) : undefined
+    const preparation = wheel ? new Preparation(this.#preparing(wheel, directory)) : undefined
     const events = {
       launch: (hasFailed: boolean) => {
+        attempt(() => mkdirSync(directory, { recursive: true, mode: 0o700 })) // It may have been removed meanwhile.
         const commands = [...this.#workspaces].map(({ options }) => Object(options).command)
         return findLaunch(commands, () => preparation?.launch(hasFailed) ?? checkoutLaunch(), this.log.note)
       },
@@ -64,21 +68,22 @@ class World {
     replaceFetch(this.tags, (request) => this.#handle(request))
   }
 
-  #preparing(): PreparationEvents {
+  #preparing(wheel: string, cwd: string): Machine {
     const drawnAt = systemClock.now() + DRAWN_AFTER_MS
     const say = (message: string, variant: "success" | "error") => {
       const toast = { directory: "", title: NAME, message, variant, durationS: SETUP_S }
       systemClock.after(Math.max(0, drawnAt - systemClock.now()), () => this.#toast(toast))
     }
     return {
-      made: (isUpdate) => {
+      ...{ wheel, cwd, env: process.env, home: homedir(), clock: systemClock },
+      ready: (isMadeHere, isUpdate) => {
         const { prepared, updated } = this.facts.content.texts
-        say(isUpdate ? updated.replace("{version}", VERSION) : prepared, "success")
-        if (this.#sidecar.isRunning) void this.#sidecar.restart()
+        if (isMadeHere) say(isUpdate ? updated.replace("{version}", VERSION) : prepared, "success")
+        if (this.#sidecar.state !== "stopped") void this.#sidecar.restart()
       },
       failed: (problem) => say(this.facts.say("notPrepared", problem), "error"),
       projects: () => [...this.#workspaces].flatMap(({ host }) => host.folders),
-      installers: () => this.facts.content.texts.installers,
+      installers: (isOld) => this.facts.content.texts[isOld ? "newerInstallers" : "installers"],
       note: this.log.note,
     }
   }
@@ -148,7 +153,7 @@ class World {
 
   async #send(request: TaggedRequest): Promise<Response> {
     if (wireOf(request.url, request.body) !== "other") this.turns.planned(request.tag)
-    return (await sendPlanned(this.#sidecar, request, this.log.note)) ?? this.router.refusal()
+    return (await new PlannedRequest(this.#sidecar, request, this.log.note).send()) ?? this.router.refusal()
   }
 }
 

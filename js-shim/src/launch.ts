@@ -19,6 +19,7 @@ import { homedir, tmpdir } from "node:os"
 import { dirname, isAbsolute, join, parse } from "node:path"
 import { fileURLToPath } from "node:url"
 import { isDeepStrictEqual } from "node:util"
+import { attempt, isTexts } from "./plain.ts"
 import { type HostProblems, VERSION } from "./protocol.gen.ts"
 
 export type Env = Readonly<Record<string, string | undefined>>
@@ -31,7 +32,7 @@ export type Launch =
 export type Note = (event: string, fields?: Record<string, unknown>) => void
 
 /** Where this program is: in a checkout, or in an installed package beside the sidecar's wheel. */
-export const OWN_FOLDER = dirname(fileURLToPath(import.meta.url))
+const OWN_FOLDER = dirname(fileURLToPath(import.meta.url))
 const NAME = "opencode-quota-sidecar"
 const MAX_LOG_BYTES = 1024 * 1024
 const KEPT_LOGS = 10
@@ -39,8 +40,7 @@ const MAX_CONFIG_BYTES = 4 * 1024 * 1024
 
 /** Ours alone (0700); if it can't be had, a fresh one for this run: nothing of a project lies in either. */
 export function stateDirectory(env: Env, home = homedir()): string {
-  const xdg = env.XDG_STATE_HOME
-  const directory = join(xdg && isAbsolute(xdg) ? xdg : join(home, ".local", "state"), NAME)
+  const directory = join(named(env, "XDG_STATE_HOME", home, ".local", "state"), NAME)
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
     chmodSync(directory, 0o700)
@@ -52,8 +52,13 @@ export function stateDirectory(env: Env, home = homedir()): string {
 
 /** What is made once for many runs, like the environment of an installed plugin; it need not be there. */
 export function dataDirectory(env: Env, home = homedir()): string {
-  const xdg = env.XDG_DATA_HOME
-  return join(xdg && isAbsolute(xdg) ? xdg : join(home, ".local", "share"), NAME)
+  return join(named(env, "XDG_DATA_HOME", home, ".local", "share"), NAME)
+}
+
+/** The folder that the environment names, else the usual one. A relative one would be where we are: a project's. */
+function named(env: Env, name: string, ...usual: string[]): string {
+  const path = env[name]
+  return path && isAbsolute(path) ? path : join(...usual)
 }
 
 /** The file's text, unless it is missing, unreadable or larger than anything we would believe. */
@@ -149,14 +154,12 @@ function words(value: unknown): string[] | undefined {
     const parsed = value.trimStart().startsWith("[") ? parseJsonc(value) : undefined
     return words(parsed ?? value.split(/\s+/).filter(Boolean))
   }
-  const isCommand =
-    Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === "string")
-  return isCommand ? value : undefined
+  return isTexts(value) && value.length > 0 ? value : undefined
 }
 
 function isInGlobalConfig(command: unknown, env: Env, home: string): boolean {
-  const xdg = env.XDG_CONFIG_HOME || join(home, ".config")
-  const directories = [env.OPENCODE_CONFIG_DIR, join(xdg, "opencode")].filter((path) => path !== undefined)
+  const usual = join(named(env, "XDG_CONFIG_HOME", home, ".config"), "opencode")
+  const directories = [named(env, "OPENCODE_CONFIG_DIR", usual), usual]
   const paths = directories.flatMap((path) => [join(path, "opencode.json"), join(path, "opencode.jsonc")])
   return paths.some((path) => {
     const plugins = Object(parseJsonc(readBounded(path, MAX_CONFIG_BYTES) ?? "")).plugin
@@ -166,13 +169,4 @@ function isInGlobalConfig(command: unknown, env: Env, home: string): boolean {
 
 function parseJsonc(text: string): unknown {
   return attempt(() => (globalThis.Bun?.JSONC ?? JSON).parse(text))
-}
-
-/** A disk that refuses costs a log or a check, never a turn. */
-export function attempt<T>(work: () => T): T | undefined {
-  try {
-    return work()
-  } catch {
-    return undefined
-  }
 }

@@ -2,6 +2,7 @@
  * What a stream says before its first content: whether an event only opens it, is an error in the answer's place, or
  * is content. One row per wire; what nobody has heard of is content.
  */
+import { parsed } from "./plain.ts"
 import type { Wire } from "./replies.ts"
 
 export type Said = "preamble" | "content" | { error: string }
@@ -60,7 +61,7 @@ export class Preamble {
   }
 
   #judge(data: string): Said {
-    const value = parse(data)
+    const value = parsed(data)
     if (isError(value)) return { error: data }
     return OPENS[this.#wire](value) ? "preamble" : "content"
   }
@@ -68,7 +69,7 @@ export class Preamble {
 
 /** Whether a whole answer, which is no stream, is an error under a status that says otherwise. */
 export function isErrorBody(text: string): boolean {
-  const value = parse(text)
+  const value = parsed(text)
   return isError(value) && !["choices", "content", "output"].some((name) => value[name])
 }
 
@@ -87,12 +88,4 @@ function isEmptyChoice(choice: unknown): boolean {
 
 function isEmpty(value: unknown): boolean {
   return value === null || value === "" || (Array.isArray(value) && value.length === 0)
-}
-
-function parse(text: string): Loose {
-  try {
-    return Object(JSON.parse(text))
-  } catch {
-    return {}
-  }
 }

@@ -4,20 +4,19 @@
  */
 import { spawn } from "node:child_process"
 import { createHash } from "node:crypto"
-import { accessSync, constants, existsSync, readFileSync, realpathSync } from "node:fs"
-import { homedir } from "node:os"
-import { basename, delimiter, isAbsolute, join, relative } from "node:path"
-import { isDeepStrictEqual } from "node:util"
+import { accessSync, constants, existsSync, readFileSync, realpathSync, statSync } from "node:fs"
+import { basename, delimiter, isAbsolute, join, relative, sep } from "node:path"
 import type { Env, Launch, Note, Problem } from "./launch.ts"
-import { attempt, dataDirectory, readBounded, serve } from "./launch.ts"
+import { dataDirectory, readBounded, serve } from "./launch.ts"
+import { attempt, parsed } from "./plain.ts"
 import { type HostProblems, VERSION } from "./protocol.gen.ts"
-import { type Clock, systemClock } from "./rpc.ts"
+import type { Clock } from "./rpc.ts"
 
 const MAX_BYTES = 64 * 1024
 /** Who asks sooner after the last try gets its outcome again. */
 const AGAIN_MS = 30_000
-/** A preparation gives itself ten; a stand-in for Python, or a broken one, may never end. */
-const RUN_MINUTES = 11
+/** A preparation waits up to ten for another, and gives itself ten; a Python that is none, or broken, may never end. */
+const RUN_MINUTES = 21
 const UNIX_NAMES = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"]
 const WINDOWS_NAMES = ["py.exe", "python.exe", "python3.exe"]
 const ASK_UV = ["python", "find", "--no-project", "--system", "--no-python-downloads", ">=3.11"]
@@ -31,15 +30,21 @@ const APPLES_OWN = "/usr/bin/python3"
 type Outcome = { kind: string; detail?: string; command?: string }
 type Ended = { output: string; how: string }
 
-export type PreparationEvents = {
-  /** There is a new environment; `isUpdate`: one of another version was there before. */
-  made(isUpdate: boolean): void
+/** What it is given to work with, and who hears of it. */
+export type Machine = {
+  wheel: string
+  cwd: string
+  env: Env
+  home: string
+  clock: Clock
+  /** There is a new environment, made here or by another OpenCode; `isUpdate`: one of another version was there. */
+  ready(isMadeHere: boolean, isUpdate: boolean): void
   /** There is none, or none of this version. */
   failed(problem: Problem): void
   /** What the open projects may have put there is not run. */
   projects(): string[]
-  /** By a program's name: how its users install Python. */
-  installers(): Record<string, string>
+  /** By a program's name: how its users install Python, or a newer one than their system's. */
+  installers(isOld: boolean): Record<string, string>
   note: Note
 }
 
@@ -47,35 +52,18 @@ export class Preparation {
   #running: Promise<void> | undefined
   #problem: Problem | undefined
   #endedAt = Number.NEGATIVE_INFINITY
-  readonly #wheel: string
   #digest: string | undefined
   #hasLooked = false
-  readonly #events: PreparationEvents
-  readonly #cwd: string
-  readonly #env: Env
-  readonly #home: string
-  readonly #clock: Clock
+  readonly #on: Machine
 
-  constructor(
-    wheel: string,
-    events: PreparationEvents,
-    cwd: string,
-    env: Env = process.env,
-    home = homedir(),
-    clock: Clock = systemClock,
-  ) {
-    this.#wheel = wheel
-    this.#events = events
-    this.#cwd = cwd
-    this.#env = env
-    this.#home = home
-    this.#clock = clock
+  constructor(on: Machine) {
+    this.#on = on
   }
 
   /** From what is there, be it of another version, unless it has just failed; what is due is made meanwhile. */
   launch(hasFailed: boolean): Launch {
     // Here, as OpenCode doesn't wait for it.
-    this.#digest ??= attempt(() => createHash("sha256").update(readFileSync(this.#wheel)).digest("hex"))
+    this.#digest ??= attempt(() => createHash("sha256").update(readFileSync(this.#on.wheel)).digest("hex"))
     const current = this.#current()
     const isOurs = current?.wheel === this.#digest
     // Another version's is replaced at a start; it may later have been made by an OpenCode with another plugin.
@@ -92,25 +80,25 @@ export class Preparation {
 
   #current(): { python: string; wheel: unknown } | undefined {
     const pointer = join(this.#data(), "current.json")
-    const { python, wheel } = Object(attempt(() => JSON.parse(readBounded(pointer, MAX_BYTES) ?? "")))
+    const { python, wheel } = parsed(readBounded(pointer, MAX_BYTES) ?? "")
     return typeof python === "string" && isAbsolute(python) && existsSync(python)
       ? { python, wheel }
       : undefined
   }
 
   #begin(isUpdate: boolean) {
-    if (this.#running || this.#clock.now() - this.#endedAt < AGAIN_MS) return
-    this.#events.note("preparation_began", { version: VERSION })
+    if (this.#running || this.#on.clock.now() - this.#endedAt < AGAIN_MS) return
+    this.#on.note("preparation_began", { version: VERSION })
     this.#running = this.#prepare().then(({ kind, ...more }) => {
       this.#running = undefined
-      this.#endedAt = this.#clock.now()
-      this.#events.note("preparation_ended", { kind, ...more })
-      const before = this.#problem
+      this.#endedAt = this.#on.clock.now()
+      this.#on.note("preparation_ended", { kind, ...more })
+      const told = this.#problem?.kind
       this.#problem =
         kind === "made" || kind === "ready" ? undefined : { kind: kind as keyof HostProblems, ...more }
-      if (kind === "made") this.#events.made(isUpdate)
-      // Every refusal of a provider tries again, too: once is told.
-      if (this.#problem && !isDeepStrictEqual(this.#problem, before)) this.#events.failed(this.#problem)
+      if (kind === "made" || (kind === "ready" && isUpdate)) this.#on.ready(kind === "made", isUpdate)
+      // Every refusal of a provider tries again, too, and how many bytes are left, say, differs: once is told.
+      if (this.#problem && this.#problem.kind !== told) this.#on.failed(this.#problem)
     })
   }
 
@@ -123,7 +111,7 @@ export class Preparation {
       this.#run([uv, ...ASK_UV], folders),
     )) {
       const { output, how } = await this.#run(
-        [program, ...args, "-I", join(this.#wheel, "sidecar"), "prepare", "--json"],
+        [program, ...args, "-I", join(this.#on.wheel, "sidecar"), "prepare", "--json"],
         folders,
       )
       const outcome = outcomeOf(output)
@@ -132,7 +120,10 @@ export class Preparation {
       else silent ??= { kind: "notPrepared", detail: `${program} ${how}`, command: this.#byHand(program) }
     }
     const told = failed.find(({ kind }) => kind !== "oldPython") ?? failed[0] ?? silent
-    return { command: this.#installer(folders), ...(told ?? { kind: "noPython" }) }
+    return {
+      command: this.#installer(folders, told?.kind === "oldPython"),
+      ...(told ?? { kind: "noPython" }),
+    }
   }
 
   /** In a session of its own: it goes on when OpenCode ends, be it after a single turn. */
@@ -142,17 +133,17 @@ export class Preparation {
     let output = ""
     let stop = () => {}
     try {
-      const env = { ...this.#trusted(), ...ACTIVATED, [pathName(this.#env)]: folders.join(delimiter) }
+      const env = { ...this.#trusted(), ...ACTIVATED, [pathName(this.#on.env)]: folders.join(delimiter) }
       const stdio: ["ignore", "pipe", "ignore"] = ["ignore", "pipe", "ignore"]
-      const child = spawn(command, args, { cwd: this.#cwd, env, stdio, detached: true, windowsHide: true })
+      const child = spawn(command, args, { cwd: this.#on.cwd, env, stdio, detached: true, windowsHide: true })
       child.stdout.on("data", (chunk: Uint8Array) => {
         if (output.length < MAX_BYTES) output += Buffer.from(chunk).toString()
       })
       child.on("error", ({ message }) => resolve({ output: "", how: couldNot(message) }))
       child.on("close", (code, signal) => resolve({ output, how: `ended with ${signal ?? code}` }))
       child.unref()
-      stop = this.#clock.after(RUN_MINUTES * 60_000, () => {
-        // What it has started, too; where there are no such groups, it alone.
+      stop = this.#on.clock.after(RUN_MINUTES * 60_000, () => {
+        // With what shares its group, where there are such; uv and pip have ended by then.
         attempt(() => process.kill(-(child.pid ?? Number.NaN), "SIGKILL"))
         child.kill("SIGKILL")
         resolve({ output: "", how: `did not end within ${RUN_MINUTES} minutes` })
@@ -167,36 +158,37 @@ export class Preparation {
 
   /** The folders of PATH, but for relative ones and those of a project: whose code would that be? */
   #folders(): string[] {
-    return (this.#env[pathName(this.#env)] ?? "").split(delimiter).filter((folder) => {
+    return (this.#on.env[pathName(this.#on.env)] ?? "").split(delimiter).filter((folder) => {
       return isAbsolute(folder) && !this.#isOfProject(folder)
     })
   }
 
   /** The environment, but for a folder for data that is a project's: what is in there would be started. */
   #trusted(): Env {
-    const { XDG_DATA_HOME: xdg, ...others } = this.#env
-    return xdg && !this.#isOfProject(xdg) ? this.#env : others
+    const { XDG_DATA_HOME: xdg, ...others } = this.#on.env
+    return xdg && !this.#isOfProject(xdg) ? this.#on.env : others
   }
 
   #data(): string {
-    return dataDirectory(this.#trusted(), this.#home)
+    return dataDirectory(this.#trusted(), this.#on.home)
   }
 
   /** A home that is opened as a project is the user's own all the same. */
   #isOfProject(path: string): boolean {
-    const homes = real(this.#home)
-    const projects = this.#events.projects().map(real)
+    const homes = real(this.#on.home)
+    const projects = this.#on.projects().map(real)
     return projects.some((project) => !isInside(homes, project) && isInside(real(path), project))
   }
 
-  #installer(folders: string[]): string {
-    const installers = this.#events.installers()
-    const isThere = (name: string) => name === "" || find(folders, name) || find(folders, `${name}.exe`)
+  #installer(folders: string[], isOld: boolean): string {
+    const installers = this.#on.installers(isOld)
+    const isThere = (name: string) =>
+      name === "" || programs(folders, name).length + programs(folders, `${name}.exe`).length > 0
     return installers[Object.keys(installers).find(isThere) ?? ""] ?? ""
   }
 
   #byHand(python: string): string {
-    return `${quoted(python)} -I ${quoted(join(this.#wheel, "sidecar"))} prepare`
+    return `${quoted(python)} -I ${quoted(join(this.#on.wheel, "sidecar"))} prepare`
   }
 }
 
@@ -204,23 +196,28 @@ export class Preparation {
 async function* pythonsIn(folders: string[], ask: (uv: string) => Promise<Ended>): AsyncGenerator<string[]> {
   const seen = new Set<string>()
   for (const name of process.platform === "win32" ? WINDOWS_NAMES : UNIX_NAMES) {
-    const python = find(folders, name)
-    if (!python || seen.has(real(python)) || (process.platform === "darwin" && python === APPLES_OWN))
-      continue
-    seen.add(real(python))
-    yield basename(python) === "py.exe" ? [python, "-3"] : [python]
+    for (const python of programs(folders, name)) {
+      if (seen.has(identity(python)) || (process.platform === "darwin" && python === APPLES_OWN)) continue
+      seen.add(identity(python))
+      yield name === "py.exe" ? [python, "-3"] : [python]
+    }
   }
-  const uv = find(folders, process.platform === "win32" ? "uv.exe" : "uv")
+  const [uv] = programs(folders, process.platform === "win32" ? "uv.exe" : "uv")
   const known = uv ? (await ask(uv)).output.trim() : ""
-  if (isAbsolute(known) && !seen.has(real(known))) yield [known]
+  if (isAbsolute(known) && !seen.has(identity(known))) yield [known]
 }
 
-function find(folders: string[], name: string): string | undefined {
+/** Where links lead, unless to a program that goes by the name that it is called by, as of mise and the like. */
+function identity(python: string): string {
+  return basename(real(python)).startsWith("python") ? real(python) : python
+}
+
+function programs(folders: string[], name: string): string[] {
   const paths = folders.map((folder) => join(folder, name))
-  return paths.find((path) => {
+  return paths.filter((path) => {
     return attempt(() => {
       accessSync(path, constants.X_OK)
-      return true
+      return statSync(path).isFile()
     })
   })
 }
@@ -230,7 +227,7 @@ function couldNot(why: string): string {
 }
 
 function outcomeOf(output: string): Outcome | undefined {
-  const { kind, detail, command } = Object(attempt(() => JSON.parse(output.trim().split("\n").at(-1) ?? "")))
+  const { kind, detail, command } = parsed(output.trim().split("\n").at(-1) ?? "")
   return typeof kind === "string"
     ? { kind, ...(detail && { detail }), ...(command && { command }) }
     : undefined
@@ -238,7 +235,7 @@ function outcomeOf(output: string): Outcome | undefined {
 
 function isInside(path: string, folder: string): boolean {
   const way = relative(folder, path)
-  return !way.startsWith("..") && !isAbsolute(way)
+  return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way)
 }
 
 function real(path: string): string {

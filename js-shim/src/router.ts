@@ -5,8 +5,8 @@
 import type { Sidecar } from "./child.ts"
 import type { Config } from "./host.ts"
 import type { HostFacts } from "./host-file.ts"
+import { setBounded } from "./plain.ts"
 import { type HostModel, ROUTER, type Target } from "./protocol.gen.ts"
-import { setBounded } from "./tagged-fetch.ts"
 
 const MAX_SESSIONS = 512
 /** The wire of a model of which nobody has told yet. */

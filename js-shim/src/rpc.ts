@@ -2,6 +2,7 @@
  * JSON-RPC 2.0 over lines, both directions: framing, pending calls, deadlines.
  * Knows no process and no method of ours; bytes come in by `receive`, lines go out by `write`.
  */
+import { parsed } from "./plain.ts"
 import { ErrorCode, MAX_LINE_BYTES, type Methods } from "./protocol.gen.ts"
 
 const NO_JSON = "\0"
@@ -128,8 +129,8 @@ export class Peer {
 
   /** Whether somebody waited for this line. */
   #handle(line: string): boolean {
-    const message = parse(line)
-    if (message?.jsonrpc !== "2.0") return false
+    const message = parsed(line)
+    if (message.jsonrpc !== "2.0") return false
     const { id, method, params } = message
     if (typeof method !== "string") return this.#settle(message)
     if (typeof id === "number" || typeof id === "string") this.#refuse(id, method)
@@ -155,15 +156,6 @@ export class Peer {
 function isRpcError(value: unknown): value is RpcError {
   const { code, message } = Object(value)
   return typeof code === "number" && typeof message === "string"
-}
-
-function parse(line: string): Record<string, unknown> | undefined {
-  try {
-    const value = JSON.parse(line)
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : undefined
-  } catch {
-    return undefined
-  }
 }
 
 /** JSON whose strings are well-formed: a lone surrogate, which JSON can escape, is a decoding error over there. */

@@ -3,6 +3,7 @@
  * `globalThis.fetch` that reacts to that header alone.
  */
 import type { Host } from "./host.ts"
+import { setBounded } from "./plain.ts"
 import type { Target } from "./protocol.gen.ts"
 
 const HEADER = "x-opencode-quota-sidecar"
@@ -35,15 +36,6 @@ export function headerFor(tags: Tags, tag: Tag): Record<string, string> {
   const id = crypto.randomUUID()
   setBounded(tags, id, tag, MAX_TAGS)
   return { [HEADER]: id }
-}
-
-/** Drops the oldest entries beyond `max`. */
-export function setBounded<K, V>(map: Map<K, V>, key: K, value: V, max: number) {
-  map.set(key, value)
-  for (const oldest of map.keys()) {
-    if (map.size <= max) return
-    map.delete(oldest)
-  }
 }
 
 /** For good: another patch may come to sit on it. Without a known tag everything passes through. */

@@ -5,9 +5,10 @@
 import type { Sidecar } from "./child.ts"
 import { isTarget } from "./edits.ts"
 import type { ChatMessage, Event, Host, TurnError } from "./host.ts"
+import { setBounded } from "./plain.ts"
 import type { SessionIdleParams, SessionResumeParams, TurnRouteParams } from "./protocol.gen.ts"
 import { isSame, isVirtual, type Router } from "./router.ts"
-import { setBounded, type Tag } from "./tagged-fetch.ts"
+import type { Tag } from "./tagged-fetch.ts"
 
 const ROUTE_MS = 250
 /** A virtual model is nobody's own: its turn waits for a sidecar that is starting, and for its answer. */

@@ -1,5 +1,5 @@
 /** What tests of the request path stand on: time that they move, and a sidecar that says what they want. */
-import { sendPlanned } from "../src/attempts.ts"
+import { PlannedRequest } from "../src/attempts.ts"
 import type { Sidecar } from "../src/child.ts"
 import type { Host } from "../src/host.ts"
 import type { Target } from "../src/protocol.gen.ts"
@@ -104,7 +104,7 @@ export function worldOn(real: unknown, ...plans: unknown[]) {
   const tags: Tags = new Map()
   globalThis.fetch = real as typeof fetch
   const note = (...note: unknown[]) => void notes.push(note)
-  const send = (request: TaggedRequest) => sendPlanned(said.sidecar, request, note, clock)
+  const send = (request: TaggedRequest) => new PlannedRequest(said.sidecar, request, note, clock).send()
   replaceFetch(tags, async (request) => (await send(request)) ?? NOWHERE.clone())
   /** `target` is the model that the host asks. */
   const ask = (url: string, { target = OWN, ...init }: RequestInit & { target?: Target } = {}) => {

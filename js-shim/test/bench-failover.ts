@@ -2,7 +2,7 @@
  * Measures the way from a refusal to the next request: two loopback gateways in this process, whose clock says when
  * A had refused and when B was asked.
  */
-import { sendPlanned } from "../src/attempts.ts"
+import { PlannedRequest } from "../src/attempts.ts"
 import type { Sidecar } from "../src/child.ts"
 import { headerFor, replaceFetch, type Tags } from "../src/tagged-fetch.ts"
 import { BODY, DIRECTORY, pause, tag } from "./bench-bed.ts"
@@ -41,7 +41,10 @@ export function gateways() {
 export async function failovers(sidecar: Sidecar, origins: { a: string; b: string }) {
   const realFetch = globalThis.fetch
   const tags: Tags = new Map()
-  replaceFetch(tags, async (request) => (await sendPlanned(sidecar, request, () => {})) as Response)
+  replaceFetch(
+    tags,
+    async (request) => (await new PlannedRequest(sidecar, request, () => {}).send()) as Response,
+  )
   const ours: number[] = []
   const bare: number[] = []
   const init = { method: "POST", body: BODY }

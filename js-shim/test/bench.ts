@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { sendPlanned } from "../src/attempts.ts"
+import { PlannedRequest } from "../src/attempts.ts"
 import type { Sidecar } from "../src/child.ts"
 import { headerFor, replaceFetch, type Tags } from "../src/tagged-fetch.ts"
 import {
@@ -82,7 +82,10 @@ async function requestPath(sidecar: Sidecar, url: string) {
     { preconnect: () => {} },
   ) as typeof fetch
   const tags: Tags = new Map()
-  replaceFetch(tags, async (request) => (await sendPlanned(sidecar, request, () => {})) as Response)
+  replaceFetch(
+    tags,
+    async (request) => (await new PlannedRequest(sidecar, request, () => {}).send()) as Response,
+  )
   const once = async () => {
     const headers = headerFor(tags, tag())
     const from = performance.now()
@@ -123,7 +126,10 @@ async function streams(sidecar: Sidecar) {
       ),
   })
   const tags: Tags = new Map()
-  replaceFetch(tags, async (request) => (await sendPlanned(sidecar, request, () => {})) as Response)
+  replaceFetch(
+    tags,
+    async (request) => (await new PlannedRequest(sidecar, request, () => {}).send()) as Response,
+  )
   const spans: { plain: number[]; ours: number[] } = { plain: [], ours: [] }
   let areSame = true
   const once = async (how: "plain" | "ours") => {

@@ -64,6 +64,21 @@ test("OPENCODE_CONFIG_DIR and XDG_CONFIG_HOME are global places, a broken file i
   expect(existsSync(config)).toBe(true)
 })
 
+test("no global place is where OpenCode was started, which is a project's", () => {
+  const { root, find } = machine()
+  mkdirSync(join(root, "opencode"))
+  for (const folder of [root, join(root, "opencode")])
+    writeFileSync(join(folder, "opencode.json"), inGlobal("evil"))
+  const before = process.cwd()
+  process.chdir(root)
+  const wanted = ["OPENCODE_CONFIG_DIR", "XDG_CONFIG_HOME"].flatMap((name) =>
+    ["", ".", "opencode"].map((value) => find(["evil"], { [name]: value })),
+  )
+  process.chdir(before)
+  const problem = { kind: "notFound", detail: join(root, ".venv", "bin", "python") }
+  expect(wanted).toEqual(Array(6).fill({ problem }))
+})
+
 test("the checkout's own Python starts it, isolated", () => {
   const { root, find } = machine()
   const python = join(root, ".venv", "bin", "python")

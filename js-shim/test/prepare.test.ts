@@ -20,6 +20,8 @@ const INSTALLERS = {
   "": "https://www.python.org/downloads",
 }
 
+const NEWER = { ...INSTALLERS, "apt-get": "sudo apt install python3.11 python3.11-venv" }
+
 type Places = { root: string; bin: string; project: string }
 
 /** A machine whose programs say what a test wants; its PATH is the folder `bin`. */
@@ -59,14 +61,15 @@ function machine(
     },
   }
   const events = {
-    made: (isUpdate: boolean) => void told.push(isUpdate ? "updated" : "made"),
+    ready: (isMadeHere: boolean, isUpdate: boolean) =>
+      void told.push(isMadeHere ? (isUpdate ? "updated" : "made") : "by another"),
     failed: (problem: object) => void told.push(problem),
     projects: () => [opened({ root, bin, project })],
-    installers: () => INSTALLERS,
+    installers: (isOld: boolean) => (isOld ? NEWER : INSTALLERS),
     note: () => {},
   }
   const env = { PATH: path({ root, bin, project }), ...more({ root, bin, project }) }
-  const preparation = new Preparation(wheel, events, root, env, root, clock)
+  const preparation = new Preparation({ wheel, ...events, cwd: root, env, home: root, clock })
   /** Asks, and waits until what that began has ended. */
   const asked = async (hasFailed = false): Promise<Launch> => {
     const launch = preparation.launch(hasFailed)
@@ -222,11 +225,23 @@ test("a pointer to a Python that is gone, or that is relative, is none", () => {
   }
 })
 
-test("where another has prepared it meanwhile, nothing is told", async () => {
-  const { has, asked, told } = machine()
+test("where another has prepared it meanwhile, that is only news to who runs another version's", async () => {
+  const { has, asked, told, prepared, pass } = machine()
   has("python3", `{"kind": "ready"}`)
   await asked()
   expect(told).toEqual([])
+  const other = machine()
+  other.has("python3", `{"kind": "ready"}`)
+  other.prepared("of another version")
+  await other.asked()
+  await until(() => other.told.length > 0)
+  expect(other.told).toEqual(["by another"])
+  prepared("of this version")
+  pass(60_000)
+  expect([await asked(true), told]).toEqual([
+    { problem: { kind: "preparing" }, until: expect.any(Promise) },
+    [],
+  ])
 })
 
 test("it runs in our folder, with the folders of PATH that are trusted, and its last line counts", async () => {
@@ -263,15 +278,51 @@ test("in a home that is opened as a project the user's own programs run", async 
 
 test("only old Pythons are told with what they are, and how to get a newer one", async () => {
   const { has, asked, told } = machine()
-  has("python3", JSON.stringify({ kind: "oldPython", detail: "Python 3.9 at /usr/bin/python3" }), 3)
+  const outcome = { kind: "oldPython", detail: "Python 3.9 at /usr/bin/python3" }
+  has("python3", JSON.stringify(outcome), 3)
   await asked()
-  expect(told).toEqual([
-    {
-      kind: "oldPython",
-      detail: "Python 3.9 at /usr/bin/python3",
-      command: "https://www.python.org/downloads",
-    },
-  ])
+  expect(told).toEqual([{ ...outcome, command: "https://www.python.org/downloads" }])
+  const debian = machine()
+  debian.has("apt-get", "")
+  debian.has("python3", JSON.stringify(outcome), 3)
+  await debian.asked()
+  expect(debian.told).toEqual([{ ...outcome, command: NEWER["apt-get"] }])
+})
+
+test("every folder of PATH counts, and a folder or an old Python of the same name hides nothing", async () => {
+  const folders = ["one", "two", "three"]
+  const { root, put, asked, told, ran } = machine(({ root }) => folders.map((n) => join(root, n)).join(":"))
+  mkdirSync(join(root, "one", "python3"), { recursive: true })
+  for (const name of ["two", "three"]) mkdirSync(join(root, name))
+  const old = put(
+    join(root, "two", "python3"),
+    `echo '{"kind": "oldPython", "detail": "Python 3.10"}'; exit 3`,
+  )
+  const good = put(join(root, "three", "python3"), `echo '${MADE}'`)
+  await asked()
+  expect([told, ran().map((call) => call.split(" ")[0])]).toEqual([["made"], [old, good]])
+})
+
+test("links to one program that goes by their names are several Pythons", async () => {
+  const { root, bin, put, asked, told, ran } = machine()
+  const old = '{"kind": "oldPython", "detail": "Python 3.10"}'
+  const mise = put(
+    join(root, "mise"),
+    `case "$0" in *python3.12) echo '${MADE}' ;; *) echo '${old}'; exit 3 ;; esac`,
+  )
+  for (const name of ["python3", "python3.12"]) symlinkSync(mise, join(bin, name))
+  await asked()
+  expect([told, ran().length]).toEqual([["made"], 2])
+})
+
+test("one reason is told once, however its details differ", async () => {
+  const { has, asked, told, pass } = machine()
+  for (const room of [9, 8, 7]) {
+    has("python3", JSON.stringify({ kind: "diskFull", detail: `${room} MB are left` }), 3)
+    await asked()
+    pass(60_000)
+  }
+  expect(told).toEqual([{ kind: "diskFull", detail: "9 MB are left" }])
 })
 
 test("one that says nothing is told with how it ended, and with the command to run by hand", async () => {
@@ -289,7 +340,7 @@ test("one that never ends is ended with all that it started, and the next one is
   has("python3.12", JSON.stringify({ kind: "noVenv", detail: "no module named venv" }), 3)
   preparation.launch(false)
   await until(() => existsSync(pids) && readFileSync(pids, "utf8").endsWith("\n"))
-  expect(timers.map(({ ms }) => ms)).toEqual([11 * 60_000])
+  expect(timers.map(({ ms }) => ms)).toEqual([21 * 60_000])
   timers[0]?.fn()
   await asked()
   expect(told).toMatchObject([{ kind: "noVenv", detail: "no module named venv" }])
@@ -304,7 +355,7 @@ test("one that never ends is ended with all that it started, and the next one is
   await alone.asked()
   const program = join(alone.bin, "python3")
   const command = `${program} -I '${join(alone.wheel, "sidecar")}' prepare`
-  const detail = `${program} did not end within 11 minutes`
+  const detail = `${program} did not end within 21 minutes`
   expect(alone.told).toEqual([{ kind: "notPrepared", detail, command }])
 })
 

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "bun:test"
-import { headerFor, replaceFetch, setBounded, type TaggedRequest, type Tags } from "../src/tagged-fetch.ts"
+import { setBounded } from "../src/plain.ts"
+import { headerFor, replaceFetch, type TaggedRequest, type Tags } from "../src/tagged-fetch.ts"
 import { tag } from "./bed.ts"
 
 const HEADER = "x-opencode-quota-sidecar"
