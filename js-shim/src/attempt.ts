@@ -19,7 +19,7 @@ export type Call = { target: Target; url: string; send(signal?: AbortSignal): Pr
 /** What went wrong, beside the status. */
 export type Failure = Pick<RequestFailedParams, "text" | "errorName" | "errorMessage">
 /** What is known of the request, whoever it is sent to; the signal is the host's own. */
-export type Aim = { wire: Wire; isStream: boolean; signal: AbortSignal | undefined; clock: Clock }
+type Aim = { wire: Wire; isStream: boolean; signal: AbortSignal | undefined; clock: Clock }
 
 export class Attempt {
   readonly call: Call

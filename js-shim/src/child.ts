@@ -25,7 +25,7 @@ const NOISE_MS = 10_000
 const MAX_NOISY_LINES = 100
 const NEVER = Number.POSITIVE_INFINITY
 
-export type State = "stopped" | "preparing" | "starting" | "healthy" | "suspect" | "dead"
+type State = "stopped" | "preparing" | "starting" | "healthy" | "suspect" | "dead"
 
 export type SidecarEvents = {
   /** What starts it, asked anew before each start; the last one may have ended before it said a word. */

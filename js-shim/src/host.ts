@@ -27,7 +27,7 @@ type Facts = Omit<WorkspaceOpenParams, "directory">
 type Given = Pick<PluginInput, "client" | "directory"> & { worktree?: string }
 /** How a turn ended. */
 export type TurnError = Pick<SessionErrorParams, "errorName" | "errorMessage" | "status">
-export type UserTurn = { messageId: string; agent: string; target: Target; variant: string | undefined }
+type UserTurn = { messageId: string; agent: string; target: Target; variant: string | undefined }
 
 const MAX_SESSIONS = 512
 /** Ends of a turn that another model would not mend: the user's own, and one that the host mends itself. */

@@ -13,7 +13,7 @@ export type RequestMethod = {
 }[keyof Methods]
 export type NotificationMethod = Exclude<keyof Methods, RequestMethod>
 
-export type RpcError = { code: number; message: string }
+type RpcError = { code: number; message: string }
 /** What came back. The result's shape is the peer's claim: whoever uses it checks it. */
 export type Reply = { result: unknown; error?: never } | { error: RpcError; result?: never }
 export type Call = { id: number; reply: Promise<Reply | undefined> }
@@ -67,7 +67,7 @@ export class LineBuffer {
   }
 }
 
-export type PeerEvents = {
+type PeerEvents = {
   /** Any answer to a call of ours, however late. */
   answered(): void
   notified(method: string, params: unknown): void
