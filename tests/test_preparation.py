@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -173,6 +174,23 @@ def test_one_that_is_killed_is_made_up_for_and_leaves_nothing(machine: Machine, 
     assert machine.environments() == [Path(machine.current()["environment"]).name]
 
 
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+def test_one_that_is_told_to_end_takes_what_it_started_along(
+    machine: Machine, package: Package, sent: signal.Signals
+) -> None:
+    go_on = threading.Event()
+    stage = f"{SIMPLE}anyio/"
+    machine.index.script(stage, replace(machine.pages[stage], hold=[go_on]))
+    process = start(machine.command(package), machine.home.env, machine.home.path)
+    machine.index.wait_for_request(lambda request: request.path == stage, 1, START_S)
+    process.send_signal(sent)
+    process.communicate()
+    assert (process.returncode, machine.environments()) == (128 + sent, [])
+    assert living_under(machine.home.path) == {}
+    assert "pip install" in (machine.data / "prepare.log").read_text()
+    go_on.set()
+
+
 def refused(machine: Machine) -> str:
     machine.index.go_down()
     return f"127.0.0.1:{machine.index.port}: Connection refused"
@@ -265,8 +283,8 @@ def test_a_folder_that_cant_be_made_is_named(machine: Machine, package: Package)
     done = run_program(machine.home, *machine.command(package))
     assert done.exit_code == 3
     assert done.stdout == (
-        f"Its folder can't be written: {machine.data}: File exists.\n"
-        "Make it writable, or set XDG_DATA_HOME to a folder that is. To try again and see more, run "
+        f"Its folder can't be used: {machine.data}: File exists.\n"
+        "Mend that, or set XDG_DATA_HOME to another folder. To try again and see more, run "
         f"`{' '.join(machine.command(package))}`; or restart OpenCode.\n"
     )
 

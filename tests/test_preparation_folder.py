@@ -81,7 +81,10 @@ def test_what_was_said_last_is_kept_for_its_owner_alone(folder: DataFolder, tmp_
 def test_what_only_the_launcher_lacks_is_ready_and_gets_it_again_and_keeps_the_log(
     folder: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Programs, "check", lambda *_: None)
+    def check(_self: Programs, _python: Path) -> None:
+        return
+
+    monkeypatch.setattr(Programs, "check", check)
     wheel = tmp_path / "our.whl"
     wheel.touch()
     digest = hashlib.sha256(b"").hexdigest()
@@ -93,6 +96,22 @@ def test_what_only_the_launcher_lacks_is_ready_and_gets_it_again_and_keeps_the_l
     assert prepare(wheel, {"HOME": str(tmp_path)}, lambda _: None) == Outcome("ready")
     assert (folder.current(), folder.launcher.read_text()) == (current, launcher)
     assert folder.log.read_text() == "who made it"
+
+
+def test_what_cant_be_pointed_to_goes(
+    folder: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(_self: Programs, environment: Path, _wheel: Path) -> Path:
+        return environment / "bin" / "python"
+
+    monkeypatch.setattr(Programs, "make", make)
+    pointer = folder.root / "current.json"
+    pointer.mkdir()
+    wheel = tmp_path / "our.whl"
+    wheel.touch()
+    outcome = prepare(wheel, {"HOME": str(tmp_path)}, lambda _: None)
+    assert (outcome.kind, outcome.detail) == ("notWritable", f"{pointer}: Is a directory")
+    assert folder.others() == []
 
 
 def test_what_was_left_unfinished_goes_even_if_the_next_try_fails(

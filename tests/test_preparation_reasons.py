@@ -183,6 +183,55 @@ def pip(reason: str) -> str:
             "notWritable",
             "failed to create directory `/home/me/.cache/uv`: Permission denied (os error 13)",
         ),
+        (
+            pip(
+                f"connection error: {POOL} (Caused by ProxyError('Cannot connect to proxy.', "
+                "NewConnectionError('Failed to establish a new connection: [Errno 111] Connection refused')))"
+            ),
+            "noIndex",
+            "127.0.0.1:4873: Cannot connect to proxy",
+        ),
+        (
+            pip(
+                f"There was a problem confirming the ssl certificate: {POOL} (Caused by SSLError(SSLError(1, "
+                "'[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)')))"
+            ),
+            "noIndex",
+            "127.0.0.1:4873: [SSL: WRONG_VERSION_NUMBER] wrong version number",
+        ),
+        (
+            pip("Can't connect to HTTPS URL because the SSL module is not available."),
+            "notPrepared",
+            "SSL module is not available",
+        ),
+        (
+            "Traceback (most recent call last):\nModuleNotFoundError: No module named '_sqlite3'\n",
+            "notPrepared",
+            "No module named '_sqlite3'",
+        ),
+        (
+            "ERROR: Exception:\nTraceback (most recent call last):\n"
+            "pip._vendor.urllib3.exceptions.ProtocolError: ('Connection broken: IncompleteRead(1 byte)')\n",
+            "noIndex",
+            "Connection broken",
+        ),
+        (
+            "ERROR: Exception:\nTraceback (most recent call last):\n"
+            "pip._vendor.packaging.markers.InvalidMarker: Invalid marker: 'x'\n",
+            "notPrepared",
+            "Invalid marker: 'x'",
+        ),
+        (
+            "ERROR: Cannot install httpx because these package versions have conflicting dependencies.\n"
+            "ERROR: ResolutionImpossible: for help visit https://pip.pypa.io/en/latest/topics/\n",
+            "noPackages",
+            "Cannot install httpx because these package versions have conflicting dependencies",
+        ),
+        (
+            "ImportError: /data/_core.so: failed to map segment from shared object\n",
+            "notWritable",
+            "/data/_core.so: failed to map segment from shared object",
+        ),
         ("", "notPrepared", "it printed nothing"),
     ],
 )
@@ -213,6 +262,12 @@ def test_what_was_printed_is_a_reason(output: str, kind: Kind, detail: str) -> N
             "ValueError: Port could not be cast to integer value as '…'",
         ),
         ("nonnumeric port: 'token'", "nonnumeric port: '…'"),
+        ("HTTP://me:token@index.lan/x, https:/me:token@index.lan", "HTTP://index.lan/…, https:/index.lan/…"),
+        ("socks5://me:token@index.lan:1080", "socks5://index.lan:1080/…"),
+        ("git+ssh://me:token@index.lan/x", "git+ssh://index.lan/…"),
+        ("indexes: me:token@index.lan/simple", "indexes: …@index.lan/simple"),
+        ("pip.conf\n[line  3]: 'password token\\n'", "pip.conf\n[line  3]: …"),
+        ("file:///home/me@work/it.whl", "file:///home/me@work/it.whl"),
         ("file:///home/me/it.whl and https://index.lan", "file:///home/me/it.whl and https://index.lan/…"),
     ],
 )

@@ -226,11 +226,15 @@ function couldNot(why: string): string {
   return `could not be started: ${why}`
 }
 
+/** Of the last line that is one: a wrapper around Python may print lines of its own. */
 function outcomeOf(output: string): Outcome | undefined {
-  const { kind, detail, command } = parsed(output.trim().split("\n").at(-1) ?? "")
-  return typeof kind === "string"
-    ? { kind, ...(detail && { detail }), ...(command && { command }) }
-    : undefined
+  const { kind, detail, command } = Object(
+    output
+      .split("\n")
+      .map(parsed)
+      .findLast(({ kind }) => typeof kind === "string"),
+  )
+  return kind && { kind, ...(detail && { detail }), ...(command && { command }) }
 }
 
 function isInside(path: string, folder: string): boolean {

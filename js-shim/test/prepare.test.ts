@@ -251,6 +251,13 @@ test("it runs in our folder, with the folders of PATH that are trusted, and its 
   expect([ran().at(-1), told]).toEqual([`${root} ${bin}:/usr/bin`, ["made"]])
 })
 
+test("what a wrapper around Python prints after its answer is passed over", async () => {
+  const { bin, put, asked, told } = machine()
+  put(join(bin, "python3"), `echo '${MADE}'\necho '{"not": "an answer"}'\necho null\necho bye`)
+  await asked()
+  expect(told).toEqual(["made"])
+})
+
 test("a file that can't be executed is no Python, and one that can't be started is told", async () => {
   const plain = machine()
   chmodSync(plain.has("python3", MADE), 0o644)

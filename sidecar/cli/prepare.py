@@ -6,7 +6,9 @@ Here, and in all that it imports, there is nothing but Python's own library: not
 import argparse
 import json
 import os
+import signal
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -35,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     if wheel is None:
         sys.stderr.write(NOT_A_WHEEL + "\n")
         return 3
+    _end_orderly()
     outcome = prepare(wheel, os.environ, (lambda _: None) if arguments.json else _progress)
     if arguments.json:
         sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
@@ -46,5 +49,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _progress(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
+    with suppress(OSError):  # who reads it may go away; it goes on
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def _end_orderly() -> None:
+    """Let who ends us, or closes our terminal, end uv and pip too, and nothing unfinished stay."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))

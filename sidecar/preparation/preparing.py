@@ -41,15 +41,18 @@ def prepare(wheel: Path, environ: Mapping[str, str], tell: Say) -> Outcome:
         said.append(text)
         tell(text)
 
+    is_news = True  # else the log is of who did it
     try:
         folder.make()
         outcome = _prepare(folder, wheel, environ, say)
+        is_news = outcome.kind != "ready"
     except (PreparationError, OSError) as error:
         failure = of_error(error) if isinstance(error, OSError) else error
         say(f"{failure.kind}: {failure.detail}\n")
         outcome = Outcome(failure.kind, _detail(failure), _cure(failure.kind, wheel, environ))
-    if outcome.kind != "ready":  # else it tells of who did it
-        _keep(folder.log, "".join(said))
+    finally:
+        if is_news:
+            _keep(folder.log, "".join(said))
     return outcome
 
 
@@ -66,8 +69,7 @@ def _prepare(folder: DataFolder, wheel: Path, environ: Mapping[str, str], say: S
             return Outcome("ready")
         if is_alone:
             folder.remove_unused()
-        current = _make(folder, wheel, digest, programs)
-        folder.point_to(current)
+        _make(folder, wheel, digest, programs)
         if is_alone:
             folder.remove_unused()
         return Outcome("made")
@@ -75,15 +77,15 @@ def _prepare(folder: DataFolder, wheel: Path, environ: Mapping[str, str], say: S
         lock.close()
 
 
-def _make(folder: DataFolder, wheel: Path, digest: str, programs: Programs) -> Current:
+def _make(folder: DataFolder, wheel: Path, digest: str, programs: Programs) -> None:
     environment = folder.new_environment(__version__)
     try:
         python = programs.make(environment, wheel)
         mark_usable(environment)
+        folder.point_to(Current(__version__, digest, str(environment), str(python)))
     except BaseException:
         shutil.rmtree(environment, ignore_errors=True)
         raise
-    return Current(__version__, digest, str(environment), str(python))
 
 
 def _is_done(current: Current, digest: str, programs: Programs) -> bool:

@@ -12,7 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from sidecar.adapters.paths import APP
 from sidecar.adapters.systems import ending_of_tree, find_program, python_in
+from sidecar.preparation import sources
 from sidecar.preparation.places import command_line
 from sidecar.preparation.reasons import PreparationError, of_error, of_output, without_secrets, worse
 from sidecar.texts import preparation as words
@@ -26,8 +28,11 @@ _NO_WINDOW: Final = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 _EXTRA: Final = "patterns"
 """Only users with `failurePatterns` miss it, and are told."""
 
-_FOR_PYTHON: Final = re.compile("PYTHON[A-Z]+")
-"""PYTHONPATH and the like: uv starts Pythons that mind them, and run what a project has put there."""
+_NOT_HANDED_ON: Final = re.compile(
+    "PYTHON[A-Z]+|PIP_(?:NO_DEPS|DRY_RUN|REQUIREMENT|EDITABLE|GROUP|PYTHON|REPORT)"
+)
+"""PYTHONPATH and the like, as uv starts Pythons that mind them and run what a project has put there; and of
+pip's settings those that say what to install, not from where."""
 
 _NO_ROOM: Final = 2_000_000
 """Bytes: with less on the disk it is that, whatever else is said."""
@@ -42,7 +47,7 @@ class Programs:
         """Run them in *cwd*, which is ours: uv, pyenv and others take settings from where they are."""
         # A Python that uv would have to download comes from another place than the user's index.
         self._environ = {
-            **{name: value for name, value in environ.items() if not _FOR_PYTHON.fullmatch(name)},
+            **{name: value for name, value in environ.items() if not _NOT_HANDED_ON.fullmatch(name)},
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_NO_PROGRESS": "1",
             "NO_COLOR": "1",
@@ -59,7 +64,7 @@ class Programs:
         try:
             return self._with_uv(uv, environment, wheel)
         except PreparationError as failure:
-            if failure.kind == "diskFull" or time.monotonic() > self._deadline:
+            if self._is_final(failure) or time.monotonic() > self._deadline:
                 raise
             self._say(words.with_pip_instead(failure.detail) + "\n")
             try:
@@ -69,8 +74,15 @@ class Programs:
 
     def check(self, python: Path) -> None:
         """Import all that the sidecar needs, in *python*; PreparationError says what is missing."""
-        imports = "import sidecar.server, sidecar.adapters.http_clients, sidecar.cli, httpx, pyjson5"
+        imports = (
+            "import ssl, sidecar.application, sidecar.server, sidecar.adapters.http_clients, sidecar.cli"
+        )
         self._run([str(python), "-I", "-c", imports])
+
+    def _is_final(self, failure: PreparationError) -> bool:
+        """Say whether pip is not to try it: told of no index, where uv is, it would take the public one."""
+        is_uv_alone = sources.are_set("uv", self._environ) and not sources.are_set("pip", self._environ)
+        return failure.kind == "diskFull" or is_uv_alone
 
     def _with_uv(self, uv: str, environment: Path, wheel: Path) -> Path:
         self._run([uv, "venv", "--no-project", "--clear", "--python", sys.executable, str(environment)])
@@ -80,8 +92,10 @@ class Programs:
         return python
 
     def _with_pip(self, environment: Path, wheel: Path) -> Path:
-        self._run([sys.executable, "-I", "-m", "venv", "--clear", str(environment)])
+        # pip is put in by ourselves: venv keeps to itself what is in the way of that.
+        self._run([sys.executable, "-I", "-m", "venv", "--clear", "--without-pip", str(environment)])
         python = python_in(environment)
+        self._run([str(python), "-I", "-m", "ensurepip", "--upgrade", "--default-pip"])
         quiet = ("--disable-pip-version-check", "--no-input", "--progress-bar", "off")
         # The user's settings may send it elsewhere. An older pip takes an empty prefix or root for a folder.
         here = ("--no-user", "--target", "", "--prefix", str(environment), "--root", environment.anchor)
@@ -95,13 +109,14 @@ class Programs:
 
     def _install(self, command: list[str], wheel: Path, log: Path | None = None) -> None:
         """With all that is wanted; else, on a machine that some of it has no package for, without."""
+        url = wheel.as_uri()  # a path may hold what a requirement gives another meaning
         try:
-            self._run([*command, f"{wheel}[{_EXTRA}]"], log)
+            self._run([*command, f"{APP}[{_EXTRA}] @ {url}"], log)
         except PreparationError as failure:
             if failure.kind not in ("noPackages", "notPrepared") or time.monotonic() > self._deadline:
                 raise
             self._say(words.without_extra(_EXTRA, failure.detail) + "\n")
-            self._run([*command, str(wheel)], log)
+            self._run([*command, f"{APP} @ {url}"], log)
 
     def _run(self, command: list[str], log: Path | None = None) -> None:
         """Run it to its end; *log* is where it says more of what went wrong than it prints."""

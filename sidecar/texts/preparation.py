@@ -38,8 +38,8 @@ TROUBLES: Final = {
         + _AGAIN,
     ),
     "notWritable": Trouble(
-        "Its folder can't be written: {detail}.",
-        "Make it writable, or set XDG_DATA_HOME to a folder that is. " + _AGAIN,
+        "Its folder can't be used: {detail}.",
+        "Mend that, or set XDG_DATA_HOME to another folder. " + _AGAIN,
     ),
     "diskFull": Trouble(
         "The disk is full: {detail}.",
