@@ -38,17 +38,24 @@ hypothesis.settings.load_profile("same")
 os.environ["TZ"] = "UTC"
 time.tzset()
 
-# Who is started in the background is told to ignore Ctrl-C, and would tell its children.
+# Who is started in the background is told to ignore Ctrl-C, or the end of a terminal, and would tell its
+# children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-LONG: Final = ("test_opencode_installed.py", "test_store_torture.py")
+LONG: Final = ("test_opencode_installed.py", "test_store_torture.py", "test_preparation.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first, lest one of them is left to one worker at the end, then the largest."""
+    """Put the longest files first, lest one is left to one worker at the end, then those with OpenCode."""
     tests = Counter(item.path for item in items)
-    items.sort(key=lambda item: (item.path.name not in LONG, -tests[item.path]))
+
+    def place(item: pytest.Item) -> tuple[bool, bool, int]:
+        name = item.path.name
+        return name not in LONG, not name.startswith("test_opencode_"), -tests[item.path]
+
+    items.sort(key=place)
 
 
 @pytest.fixture
