@@ -45,11 +45,15 @@ export class Turns {
     if (!isSame(next, shown)) message.model = { ...model, providerID: next.providerId, modelID: next.modelId }
   }
 
-  async #ask(params: TurnRouteParams): Promise<unknown> {
+  async #ask(params: TurnRouteParams, tries = 2): Promise<unknown> {
     const mayWait = isVirtual(params.target)
     const canAsk = mayWait ? await this.#sidecar.isReady(START_MS) : this.#sidecar.state === "healthy"
     const ms = mayWait ? ROUTE_VIRTUAL_MS : ROUTE_MS
-    return canAsk ? (await this.#sidecar.ask("turn/route", params, ms))?.result : undefined
+    if (!canAsk) return undefined
+    const reply = await this.#sidecar.ask("turn/route", params, ms)
+    // That it had just died may be known only now.
+    const isToAsk = !reply && mayWait && this.#sidecar.state === "dead" && tries > 1
+    return isToAsk ? this.#ask(params, tries - 1) : reply?.result
   }
 
   /** A request of this turn could have gone on elsewhere by itself. */

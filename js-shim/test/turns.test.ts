@@ -30,7 +30,7 @@ function bed(reply?: unknown, state = "healthy") {
     state,
     isReady: async (ms: number) => {
       waited.push(ms)
-      return state === "healthy" || state === "suspect"
+      return sidecar.state === "healthy" || sidecar.state === "suspect"
     },
     ask: async (...args: unknown[]) => {
       asked.push(args)
@@ -47,7 +47,7 @@ function bed(reply?: unknown, state = "healthy") {
   const fail = (error: object, sessionID: string | undefined = "s") =>
     hear("session.error", { sessionID, error })
   const errors = () => told.filter((one) => Object(one)[0] === "session/error").map((one) => Object(one)[1])
-  return { asked, waited, told, prompts, is, host, turns, hear, rest, fail, errors }
+  return { sidecar, asked, waited, told, prompts, is, host, turns, hear, rest, fail, errors }
 }
 
 const user = (id = "u", model: object = {}) => ({
@@ -70,6 +70,26 @@ test("a turn goes where the sidecar says, with the variant that it had", async (
   expect(message.model as unknown).toEqual({ providerID: "other", modelID: "n", variant: "high" })
   const question = { directory: "/d", sessionId: "s", agent: "build", target: OWN }
   expect(asked).toEqual([["turn/route", question, 250]])
+})
+
+test("one that had died before it was asked is asked again once it is there, and no third time", async () => {
+  for (const lives of [1, 2]) {
+    const { sidecar, turns, host, asked, waited } = bed()
+    const { isReady } = sidecar
+    sidecar.isReady = async (ms) => {
+      sidecar.state = "healthy"
+      return isReady(ms)
+    }
+    sidecar.ask = async (...args) => {
+      asked.push(args)
+      if (asked.length > lives) return { result: { target: OTHER } }
+      sidecar.state = "dead"
+    }
+    const message = user("u", { providerID: "limit-router", modelID: "v" })
+    await turns.route(host, message as never)
+    expect(message.model as unknown).toEqual({ providerID: "other", modelID: "n" })
+    expect([asked.length, waited.length]).toEqual([2, 2])
+  }
 })
 
 test.each([undefined, {}, { target: undefined }, { target: "x" }, { target: { providerId: "p" } }])(
