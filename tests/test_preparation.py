@@ -80,6 +80,12 @@ def lose_a_module(environment: Path) -> None:
     next(environment.glob("lib/*/site-packages/httpx/__init__.py")).unlink()
 
 
+def lose_sqlite(environment: Path) -> None:
+    """Make it as of a Python that was built without it."""
+    site = next(environment.glob("lib/*/site-packages"))
+    (site / "sitecustomize.py").write_text("import sys\nsys.modules['_sqlite3'] = None\n")
+
+
 def lose_its_python(environment: Path) -> None:
     (environment / "bin" / "python").unlink()
 
@@ -99,7 +105,7 @@ def test_it_is_made_once_repaired_when_damaged_and_replaced_by_another_version(
     assert Path(first["environment"]).parent == machine.data / "environments"
     assert machine.index.seen(f"{SIMPLE}anyio/") != [], "the proxy was asked"
     assert kind(machine.prepare(package)) == "ready"
-    for damage in (lose_a_module, lose_its_python, shutil.rmtree):
+    for damage in (lose_a_module, lose_sqlite, lose_its_python, shutil.rmtree):
         damage(Path(machine.current()["environment"]))
         assert kind(machine.prepare(package)) == "made"
         assert machine.environments() == [Path(machine.current()["environment"]).name]

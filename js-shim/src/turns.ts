@@ -52,8 +52,8 @@ export class Turns {
     if (!canAsk) return undefined
     const reply = await this.#sidecar.ask("turn/route", params, ms)
     // That it had just died may be known only now.
-    const isToAsk = !reply && mayWait && this.#sidecar.state === "dead" && tries > 1
-    return isToAsk ? this.#ask(params, tries - 1) : reply?.result
+    const hasDied = !reply && this.#sidecar.state === "dead"
+    return hasDied && tries > 1 ? this.#ask(params, tries - 1) : reply?.result
   }
 
   /** A request of this turn could have gone on elsewhere by itself. */

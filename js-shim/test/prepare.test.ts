@@ -310,6 +310,13 @@ test("every folder of PATH counts, and a folder or an old Python of the same nam
   expect([told, ran().map((call) => call.split(" ")[0])]).toEqual([["made"], [old, good]])
 })
 
+test("a folder is no Python", async () => {
+  const { bin, asked, told } = machine()
+  mkdirSync(join(bin, "python3"))
+  await asked()
+  expect(told).toEqual([{ kind: "noPython", command: INSTALLERS[""] }])
+})
+
 test("links to one program that goes by their names are several Pythons", async () => {
   const { root, bin, put, asked, told, ran } = machine()
   const old = '{"kind": "oldPython", "detail": "Python 3.10"}'
@@ -368,12 +375,22 @@ test("one that never ends is ended with all that it started, and the next one is
 
 test("no program is run from a relative folder, from a project, or from a link into one", async () => {
   const { root, project, put, ran, told, asked } = machine(({ root, bin, project }) =>
-    [join(project, ".venv", "bin"), join(root, "link"), ".", "bin", project, bin].join(":"),
+    [
+      join(project, ".venv", "bin"),
+      join(root, "link"),
+      ".",
+      "bin",
+      project,
+      join(project, "..venv"),
+      bin,
+    ].join(":"),
   )
   const theirs = join(project, ".venv", "bin")
   mkdirSync(theirs, { recursive: true })
   symlinkSync(theirs, join(root, "link"))
-  for (const name of ["python3", "uv", "python"]) put(join(theirs, name), `echo '${MADE}'`)
+  mkdirSync(join(project, "..venv"))
+  for (const folder of [theirs, join(project, "..venv")])
+    for (const name of ["python3", "uv", "python"]) put(join(folder, name), `echo '${MADE}'`)
   const before = process.cwd()
   process.chdir(theirs)
   await asked()
