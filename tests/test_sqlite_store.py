@@ -6,6 +6,7 @@ import gc
 import os
 import sqlite3
 import stat
+import time
 import warnings
 from contextlib import closing
 from pathlib import Path
@@ -208,6 +209,42 @@ async def test_a_file_that_is_busy_too_long_is_written_later(
         other.execute("ROLLBACK")
     clock.now += RETRY_S
     assert (await counted(store), store.trouble) == (1, None)
+
+
+async def test_of_two_that_make_the_file_at_once_the_second_waits(
+    new_store: NewStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.mkdir(parents=True)
+    waits: list[float] = []
+    with closing(sqlite3.connect(folder / DATABASE, isolation_level=None, check_same_thread=False)) as first:
+        first.execute("BEGIN IMMEDIATE")
+
+        def wait(seconds: float) -> None:
+            waits.append(seconds)
+            first.execute("ROLLBACK")
+
+        monkeypatch.setattr(time, "sleep", wait)
+        store = new_store()
+        await store.apply([COUNT])
+    assert (waits, store.trouble, await counted(new_store())) == ([0.005], None, 1)
+    with closing(sqlite3.connect(folder / DATABASE)) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+async def test_a_file_that_another_makes_too_long_is_written_later(
+    new_store: NewStore, folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.adapters.sqlite_file.BUSY_S", 0.05)
+    folder.mkdir(parents=True)
+    store = new_store()
+    with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as first:
+        first.execute("BEGIN IMMEDIATE")
+        await store.apply([COUNT])
+        assert store.trouble == (
+            "state is kept in memory only, until the disk works again: the disk refused (SQLITE_BUSY)"
+        )
+    clock.now += RETRY_S
+    assert (await counted(new_store()), await counted(store), store.trouble) == (0, 1, None)
 
 
 async def test_marks_set_while_the_disk_fails_are_written_later_unless_somebody_was_first(

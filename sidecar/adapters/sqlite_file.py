@@ -8,6 +8,7 @@ was renamed or removed SQLite would go on writing, and lose it.)
 
 import os
 import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,8 @@ from sidecar.adapters.sqlite_watch import Watch
 
 BUSY_S: Final = 5.0
 """How long a call waits for others: twenty writers on a busy machine were seen to need more than two."""
+
+_POLL_S: Final = 0.005
 
 KEPT_ASIDE: Final = 3
 """So many damaged files are kept, the newest; a disk that wears out may leave one after the other."""
@@ -139,7 +142,7 @@ class DatabaseFile:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         db = _open(self._path)
         try:
-            db.execute("PRAGMA journal_mode = WAL")  # refused on a network's file system: then without
+            _use_wal(db)
             db.execute("PRAGMA synchronous = NORMAL")
             schema.migrate(db)
         except BaseException:
@@ -202,6 +205,22 @@ def is_damage(error: sqlite3.DatabaseError) -> bool:
 def error_name(error: Exception) -> str:
     """Return SQLite's own name of an error, or else Python's."""
     return getattr(error, "sqlite_errorname", "") or type(error).__name__
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """Let readers and a writer not keep each other waiting, where the file system has what that needs."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            # On a network's file system it stays as it was, without an error.
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            # Of two that change a new file at once SQLite refuses one at once, whatever the timeout.
+            if not error_name(error).startswith("SQLITE_BUSY") or time.monotonic() >= deadline:
+                raise
+            time.sleep(_POLL_S)
+        else:
+            return
 
 
 def _open(path: Path) -> sqlite3.Connection:
