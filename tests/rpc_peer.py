@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from sidecar.protocol import ErrorCode
 from sidecar.rpc.dispatcher import Dispatcher
+from tests.bed.gateways import DEADLINE_S
 
 
 class Inner(Struct):
@@ -68,7 +69,7 @@ class Peer:
         return self.say(json.dumps(message | ({"params": params} if params is not None else {})).encode())
 
     async def until_answered(self, count: int) -> list[Any]:
-        with anyio.fail_after(5):
+        with anyio.fail_after(DEADLINE_S):
             while len(self.sent) < count:
                 self.answered = anyio.Event()
                 await self.answered.wait()

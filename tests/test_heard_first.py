@@ -17,7 +17,7 @@ from sidecar.services.answers import Answers
 from sidecar.services.quotas import Quotas
 from sidecar.services.status import StatusService
 from sidecar.services.workspaces import Workspace, Workspaces
-from tests.bed.gateways import Gateway
+from tests.bed.gateways import DEADLINE_S, Gateway
 from tests.bed.replies import Reply, json_reply
 from tests.machine import KEY_A, Machine
 from tests.recorded import NOW, at_loopback
@@ -141,7 +141,7 @@ async def test_an_expired_login_asks_nothing_and_keeps_what_was_known(plan: Plan
     plan.now += 301
     plan.machine.write(plan.machine.auth, {"anthropic": LOGIN | {"expires": NOW * 1000}})
     assert [await plan.report(), await plan.report()] == [[(False, 90.0, "login-expired")]] * 2
-    with anyio.fail_after(5):
+    with anyio.fail_after(DEADLINE_S):
         assert (await plan.idle(), plan.requests) == ([], 1)
     plan.machine.write(plan.machine.auth, {"anthropic": LOGIN | {"access": f"renewed-{KEY_A}"}})
     assert await plan.report() == [(False, 90.0, None)]

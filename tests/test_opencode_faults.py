@@ -97,4 +97,4 @@ def test_no_sidecar_outlives_its_opencode_not_even_a_stopped_one(
         for pid in sidecars(configured):
             os.kill(pid, state)
         serve.process.send_signal(fate)
-        wait_until(lambda: living_under(configured.path) == {}, "every process has ended", within_s=5)
+        wait_until(lambda: living_under(configured.path) == {}, "every process has ended")

@@ -18,7 +18,7 @@ from sidecar.quota.windows import Window
 from sidecar.services.polling import JITTER, Polling
 from sidecar.services.workspaces import Workspace
 from tests.asking import Bench, arrived
-from tests.bed.gateways import Gateway
+from tests.bed.gateways import DEADLINE_S, Gateway
 from tests.bed.home import MODEL, Home, provider
 from tests.bed.replies import Reply, json_reply
 from tests.bed.sidecar import Sidecar
@@ -266,7 +266,7 @@ async def test_of_many_turns_and_processes_one_asks_and_the_others_do_not_wait(p
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(polled.nudge)
             await anyio.to_thread.run_sync(arrived, polled.gateway)
-            with anyio.fail_after(5):  # while the first waits for its answer
+            with anyio.fail_after(DEADLINE_S):  # while the first waits for its answer
                 assert [await polled.nudge(), await polled.nudge(by=other)] == [1, 1]
             go.set()
         polled.later(10)

@@ -78,10 +78,10 @@ def living_under(home: Path) -> dict[int, str]:
     return found
 
 
-def assert_none_left(home: Path, within_s: float = 5.0) -> None:
+def assert_none_left(home: Path) -> None:
     """Fail if a process that was started under this HOME is still there; end it all the same."""
     try:
-        wait_until(lambda: not living_under(home), "all processes ended", within_s)
+        wait_until(lambda: not living_under(home), "all processes ended")
     except TimeoutError:
         left = living_under(home)
         for pid in left:
