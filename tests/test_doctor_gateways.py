@@ -1,11 +1,15 @@
 """What the doctor says of gateways and keys: asked now, each failure with its cure; and who is not asked."""
 
+from typing import Final
+
 import pytest
 
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home, provider
 from tests.bed.page import KEY, configure, doctor, install, problems
 from tests.bed.replies import Fault, Reply
+
+STALLS: Final = Reply(200, [Fault.STALL], {"content-length": "9"})
 
 
 def test_a_provider_that_is_not_asked_is_named_with_the_preset_that_fits(home: Home) -> None:
@@ -58,7 +62,7 @@ def test_keys_are_told_by_their_sources(home: Home, gateway: Gateway) -> None:
          ["1. Campus (campus): HTTP 401: the gateway refuses the key",
           "Cure: Check the key: it may have expired, or be another gateway's. "
           "A new one goes to the same place."]),
-        (Reply(200, [Fault.STALL], {"content-length": "9"}),
+        (STALLS,
          "! no answer in time · N ms · key: opencode.json",
          ["1. Campus (campus): no answer in time",
           "Cure: Check that it can be reached from here; for a slow gateway raise quotaTimeoutS."]),
@@ -71,7 +75,7 @@ def test_keys_are_told_by_their_sources(home: Home, gateway: Gateway) -> None:
 def test_a_gateway_that_fails_is_told_with_the_cure(
     home: Home, gateway: Gateway, reply: Reply, row: str, problem: list[str]
 ) -> None:
-    configure(home, gateway, quotaTimeoutS=0.5)
+    configure(home, gateway, quotaTimeoutS=0.5 if reply is STALLS else 8)
     gateway.script("/v1/quota", reply)
     page = doctor(home, 1)
     assert page["Gateways, asked now"][0] == f"  Campus (campus)            {row}"

@@ -94,7 +94,7 @@ def test_eof_ends_it_within_a_second_while_the_event_loop_hangs(home: Home, way:
 
 def test_names_that_hang_keep_no_other_gateway_waiting(home: Home, gateway: Gateway) -> None:
     dead = [{"providerId": f"dead{n}", "baseURL": f"http://hangs{n}.test/v1"} for n in range(20)]
-    home.write_gateways(*dead, entry(gateway.quota(QUOTA)), quotaTimeoutS=1)
+    home.write_gateways(*dead, entry(gateway.quota(QUOTA)), quotaTimeoutS=3)
     with Sidecar(home.env, home.path, patched(HANG, "serve")) as child:
         child.open(home.project)
         text = child.command(home.project)["text"]
