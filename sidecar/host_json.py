@@ -59,6 +59,8 @@ class HostTexts(Struct, frozen=True, rename="camel"):
     """The answer to a request of a virtual model without a sidecar; `{reason}` and `{cure}` as above."""
     not_prepared: str
     """The toast that an environment can't be made; `{reason}` and `{cure}` are replaced."""
+    not_updated: str
+    """The same while an older version goes on, and below its `/quota_status`; `{version}` is the new one."""
     prepared: str
     """The toast that the first environment is there."""
     updated: str

@@ -35,6 +35,8 @@ The quota sidecar can't answer. Your chat goes on as if it weren't installed.
     Cure: Ask again in a few seconds; a note says when it is done.
     Log:  {log}"""
 NO_PYTHON: Final = "It needs Python 3.11 or newer, and there is none on this machine."
+NOT_UPDATED: Final = "Version 0.2.0 could not be set up; the one before goes on."
+CLOSED: Final = "http://127.0.0.1:9/simple/"
 NO_PYTHON_CURE: Final = "Install it: https://www.python.org/downloads; then restart OpenCode."
 
 
@@ -151,6 +153,14 @@ def test_an_update_is_made_beside_what_runs_and_the_old_one_goes_when_nobody_use
         assert "Campus gateway" in quota_status(before)
         configured.publish(package, later)
         configured.home.write_opencode({PROVIDER: provider(gateway.base_url)}, plugin=f"{NAME}@0.2.0")
+        env = configured.home.env.copy()
+        configured.home.env |= {"UV_DEFAULT_INDEX": CLOSED, "PIP_INDEX_URL": CLOSED}
+        with Serve(configured.home) as failed:
+            why = failed.events.wait_for("tui.toast.show", within_s=START_S)["message"]
+            assert why.startswith(f"{NOT_UPDATED} Its Python packages could not be fetched: 127.0.0.1:9: ")
+            said = quota_status(failed)
+            assert ("Campus gateway" in said, said.endswith(f"\n\n{why}")) == (True, True)
+        configured.home.env |= env
         with Serve(configured.home) as after:
             after.events.wait_for("tui.toast.show", within_s=START_S)
             assert toasts(after) == [("Quota sidecar", "Now at version 0.2.0.", "success")]

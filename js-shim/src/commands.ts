@@ -12,6 +12,7 @@ import type { Tag } from "./tagged-fetch.ts"
 const COMMAND_MS = 15_000
 const MAX_KEPT = 256
 const MARK = "opencode-quota-sidecar"
+const STATUS = "quota_status"
 
 type Typed = { command: string; arguments: string; amidWork?: boolean }
 type Turn = Transform["messages"][number]
@@ -23,11 +24,14 @@ export class Commands {
   readonly #sidecar: Sidecar
   readonly #facts: HostFacts
   readonly #logPath: string
+  readonly #notUpdated: () => Problem | undefined
 
-  constructor(sidecar: Sidecar, facts: HostFacts, logPath: string) {
+  /** `notUpdated`: why the sidecar is of another version; that one can't know. */
+  constructor(sidecar: Sidecar, facts: HostFacts, logPath: string, notUpdated: () => Problem | undefined) {
     this.#sidecar = sidecar
     this.#facts = facts
     this.#logPath = logPath
+    this.#notUpdated = notUpdated
   }
 
   /** Adds ours to the host's, but for the names that the user has taken; returns those added. */
@@ -112,6 +116,8 @@ export class Commands {
     if (!reply && this.#sidecar.state === "starting" && !signal?.aborted) reply = await ask()
     signal?.throwIfAborted()
     const { text } = Object(reply?.result)
+    const outdated = command === STATUS ? this.#notUpdated() : undefined
+    if (typeof text === "string" && outdated) return `${text}\n\n${this.#facts.say("notUpdated", outdated)}`
     if (typeof text === "string") return text
     if (reply) return this.#down({ kind: "failed", detail: reply.error?.message ?? "command/execute" })
     return this.#down(this.#sidecar.trouble)

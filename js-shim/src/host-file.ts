@@ -6,7 +6,7 @@ import { join } from "node:path"
 import builtIn from "./host.gen.json" with { type: "json" }
 import { type Problem, readBounded } from "./launch.ts"
 import { isTexts, parsed } from "./plain.ts"
-import type { HostFile, HostModel, HostTexts } from "./protocol.gen.ts"
+import { type HostFile, type HostModel, type HostTexts, VERSION } from "./protocol.gen.ts"
 
 const MAX_BYTES = 1024 * 1024
 
@@ -29,12 +29,17 @@ export class HostFacts {
   }
 
   /** A text with the reason and the cure of the problem. */
-  say(text: keyof HostTexts & ("down" | "notRouted" | "notPrepared"), problem: Problem, more = {}): string {
+  say(
+    text: keyof HostTexts & ("down" | "notRouted" | "notPrepared" | "notUpdated"),
+    problem: Problem,
+    more = {},
+  ): string {
     const { kind, detail = "", command = "" } = problem
     const { problems, ...texts } = this.content.texts
     const { reason, cure } = problems[kind] ?? problems.notPrepared
     const known = { detail, command }
-    return fill(texts[text], { reason: fill(reason, known), cure: fill(cure, known), ...more })
+    const filled = { reason: fill(reason, known), cure: fill(cure, known), version: VERSION, ...more }
+    return fill(texts[text], filled)
   }
 }
 

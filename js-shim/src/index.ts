@@ -62,7 +62,7 @@ class World {
     }
     this.#sidecar = new Sidecar(events, directory)
     this.facts = new HostFacts(directory)
-    this.commands = new Commands(this.#sidecar, this.facts, this.log.path)
+    this.commands = new Commands(this.#sidecar, this.facts, this.log.path, () => preparation?.notUpdated)
     this.router = new Router(this.#sidecar, this.facts)
     this.turns = new Turns(this.#sidecar, this.router)
     replaceFetch(this.tags, (request) => this.#handle(request))
@@ -81,7 +81,8 @@ class World {
         if (isMadeHere) say(isUpdate ? updated.replace("{version}", VERSION) : prepared, "success")
         if (this.#sidecar.state !== "stopped") void this.#sidecar.restart()
       },
-      failed: (problem) => say(this.facts.say("notPrepared", problem), "error"),
+      failed: (problem, isUpdate) =>
+        say(this.facts.say(isUpdate ? "notUpdated" : "notPrepared", problem), "error"),
       projects: () => [...this.#workspaces].flatMap(({ host }) => host.folders),
       installers: (isOld) => this.facts.content.texts[isOld ? "newerInstallers" : "installers"],
       note: this.log.note,

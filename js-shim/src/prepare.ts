@@ -39,8 +39,8 @@ export type Machine = {
   clock: Clock
   /** There is a new environment, made here or by another OpenCode; `isUpdate`: one of another version was there. */
   ready(isMadeHere: boolean, isUpdate: boolean): void
-  /** There is none, or none of this version. */
-  failed(problem: Problem): void
+  /** There is none; `isUpdate`: one of another version goes on. */
+  failed(problem: Problem, isUpdate: boolean): void
   /** What the open projects may have put there is not run. */
   projects(): string[]
   /** By a program's name: how its users install Python, or a newer one than their system's. */
@@ -78,6 +78,12 @@ export class Preparation {
     return { problem: this.#problem ?? { kind: "notPrepared", detail, command: this.#byHand("python3") } }
   }
 
+  /** Why another version goes on, if one does. */
+  get notUpdated(): Problem | undefined {
+    const current = this.#problem && this.#current()
+    return current && current.wheel !== this.#digest ? this.#problem : undefined
+  }
+
   #current(): { python: string; wheel: unknown } | undefined {
     const pointer = join(this.#data(), "current.json")
     const { python, wheel } = parsed(readBounded(pointer, MAX_BYTES) ?? "")
@@ -98,7 +104,9 @@ export class Preparation {
         kind === "made" || kind === "ready" ? undefined : { kind: kind as keyof HostProblems, ...more }
       if (kind === "made" || (kind === "ready" && isUpdate)) this.#on.ready(kind === "made", isUpdate)
       // Every refusal of a provider tries again, too, and how many bytes are left, say, differs: once is told.
-      if (this.#problem && this.#problem.kind !== told) this.#on.failed(this.#problem)
+      if (this.#problem && this.#problem.kind !== told) {
+        this.#on.failed(this.#problem, this.notUpdated !== undefined)
+      }
     })
   }
 

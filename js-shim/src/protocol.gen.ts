@@ -426,6 +426,7 @@ export interface HostTexts {
   down: string;
   notRouted: string;
   notPrepared: string;
+  notUpdated: string;
   prepared: string;
   updated: string;
   installers: {

@@ -5,6 +5,7 @@ import builtIn from "../src/host.gen.json"
 import type { Host } from "../src/host.ts"
 import { HostFacts } from "../src/host-file.ts"
 import type { Problem } from "../src/launch.ts"
+import { VERSION } from "../src/protocol.gen.ts"
 import type { Tag } from "../src/tagged-fetch.ts"
 
 type Turns = Parameters<Commands["forget"]>[0]["messages"]
@@ -19,7 +20,9 @@ const tag: Tag = {
 }
 const typed = { command: "quota_status", arguments: "acme" }
 
-function commandsWith(answer: Partial<Pick<Sidecar, "isReady" | "ask" | "trouble" | "state">> = {}) {
+type Answering = Partial<Pick<Sidecar, "isReady" | "ask" | "trouble" | "state">>
+
+function commandsWith(answer: Answering = {}, notUpdated?: Problem) {
   const asked: unknown[] = []
   const usual = async (...args: unknown[]) => {
     asked.push(args)
@@ -27,7 +30,7 @@ function commandsWith(answer: Partial<Pick<Sidecar, "isReady" | "ask" | "trouble
   }
   const sidecar = { isReady: async () => true, ask: usual, trouble: { kind: "noAnswer" }, ...answer }
   const facts = new HostFacts("/nowhere")
-  return { commands: new Commands(sidecar as unknown as Sidecar, facts, "/log"), asked }
+  return { commands: new Commands(sidecar as unknown as Sidecar, facts, "/log", () => notUpdated), asked }
 }
 
 /** A marked message, as `command.execute.before` and `chat.message` leave it. */
@@ -116,6 +119,18 @@ test("without a sidecar the reason and the cure are told, in the host file's wor
   expect(await say({ ask: async () => ({ error }) })).toBe(filled({ kind: "failed", detail: "boom" }))
   const wrong = { result: { text: 7 } }
   expect(await say({ ask: async () => wrong })).toBe(filled({ kind: "failed", detail: "command/execute" }))
+})
+
+test("what another version says of what is left is followed by why it is still there", async () => {
+  const why: Problem = { kind: "noPython", command: "brew install python" }
+  const told = (command: string, answer: Answering = {}) =>
+    commandsWith(answer, why).commands.answer({ ...typed, command }, tag, undefined)
+  expect(await told("quota_status")).toBe(
+    `two windows left\n\nVersion ${VERSION} could not be set up; the one before goes on. It needs Python 3.11 ` +
+      "or newer, and there is none on this machine. Install it: brew install python; then restart OpenCode.",
+  )
+  expect(await told("route")).toBe("two windows left")
+  expect(await told("quota_status", { isReady: async () => false })).toStartWith("The quota sidecar can't")
 })
 
 test("a sidecar that is replaced while it is asked has its question answered by whoever comes after it", async () => {

@@ -63,7 +63,8 @@ function machine(
   const events = {
     ready: (isMadeHere: boolean, isUpdate: boolean) =>
       void told.push(isMadeHere ? (isUpdate ? "updated" : "made") : "by another"),
-    failed: (problem: object) => void told.push(problem),
+    failed: (problem: object, isUpdate: boolean) =>
+      void told.push(isUpdate ? { ...problem, isUpdate } : problem),
     projects: () => [opened({ root, bin, project })],
     installers: (isOld: boolean) => (isOld ? NEWER : INSTALLERS),
     note: () => {},
@@ -142,6 +143,19 @@ test("another version's that failed is started all the same while this one's is 
   has("python3", MADE)
   const launch = prepared("of another version")
   expect(await asked(true)).toEqual(launch)
+})
+
+test("why another version goes on is known until there is one of this", async () => {
+  const { asked, prepared, has, preparation, told } = machine()
+  const why = { kind: "noIndex", detail: "index.lan: Connection refused", command: "python3 again" }
+  has("python3", JSON.stringify(why), 3)
+  const launch = prepared("of another version")
+  expect([await asked(), preparation.notUpdated]).toEqual([launch, undefined])
+  await until(() => told.length > 0)
+  const outcome = { launch: await asked(), why: preparation.notUpdated, told }
+  expect<unknown>(outcome).toEqual({ launch, why, told: [{ ...why, isUpdate: true }] })
+  prepared("of this version")
+  expect(preparation.notUpdated).toBe(undefined)
 })
 
 test("one that can't be made is told once, and tried again half a minute later at the earliest", async () => {

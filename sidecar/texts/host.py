@@ -28,6 +28,7 @@ HOST_FILE: Final = HostFile(
         not_routed="Nobody can say where limit-router sends this. {reason} {cure}",
         router="Limit router",
         not_prepared="{reason} {cure}",
+        not_updated="Version {version} could not be set up; the one before goes on. {reason} {cure}",
         prepared="All is set up. /quota_status says what is left.",
         updated="Now at version {version}.",
         installers=INSTALLERS,
