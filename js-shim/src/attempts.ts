@@ -59,7 +59,9 @@ export class PlannedRequest {
   /** `undefined`: it is for a virtual model, and nobody says where to send it. */
   async send(): Promise<Response | undefined> {
     const { signal } = this.#request
-    let step = await (this.#ownCall ? this.#ask("request/plan", this.#about, PLAN_MS) : this.#planOfVirtual())
+    let step = await (this.#ownCall
+      ? this.#ask("request/plan", () => this.#about, PLAN_MS)
+      : this.#planOfVirtual())
     for (;;) {
       signal?.throwIfAborted()
       if (step.kind === "reply") return new Response(step.body, step)
@@ -97,7 +99,7 @@ export class PlannedRequest {
   async #after(attempt: Attempt, failure: Failure): Promise<Step> {
     const { signal } = this.#request
     if (attempt.call === this.#ownCall) this.#own = attempt
-    const step = await this.#ask("request/failed", this.#failed(attempt, failure), FAILED_MS)
+    const step = await this.#ask("request/failed", () => this.#failed(attempt, failure), FAILED_MS)
     const isKept = step.kind === "pass" && attempt === this.#own && !signal?.aborted
     if (!(isKept && attempt.isSilent)) this.#finish(attempt, { refused: true })
     if (!isKept) attempt.drop()
@@ -106,19 +108,20 @@ export class PlannedRequest {
     return step
   }
 
+  /** `about` is asked for when there is somebody to tell: only a sidecar says which headers it wants to see. */
   async #ask(
     method: "request/plan" | "request/failed",
-    params: RequestPlanParams | RequestFailedParams,
+    about: () => RequestPlanParams | RequestFailedParams,
     ms: number,
   ): Promise<Step> {
     const { signal } = this.#request
     if (signal?.aborted || !(await this.#canAsk(method))) return PASS
-    const reply = await this.#sidecar.ask(method, params, ms, signal)
+    const reply = await this.#sidecar.ask(method, about(), ms, signal)
     if (reply) return this.#stepOf(readPlan(Object(reply.result).plan))
     // It ended before it had answered: whoever comes after it has everything to read first.
     const hasEnded = this.#sidecar.state === "dead" || this.#sidecar.state === "starting"
     return hasEnded && method === "request/failed" && ms < START_MS
-      ? this.#ask(method, params, START_MS)
+      ? this.#ask(method, about, START_MS)
       : PASS
   }
 

@@ -51,13 +51,17 @@ test("a suspect sidecar is asked about a refusal all the same", async () => {
   expect(asked.map(({ method }) => method)).toEqual(["request/failed"])
 })
 
-test("a refusal waits for a sidecar that is being started", async () => {
-  const [a, b] = [refuses(), answers()]
+test("a refusal waits for a sidecar that is being started, and tells the headers that this one wants", async () => {
+  const [a, b] = [refuses(429, { "retry-after": "590", date: "today" }), answers()]
   const { ask, asked, sidecar } = world(send(b.url))
-  sidecar.state = "starting"
-  sidecar.isReady = async () => true
+  const wanted = sidecar.headerPrefixes
+  Object.assign(sidecar, { state: "starting", headerPrefixes: [] })
+  sidecar.isReady = async () => {
+    sidecar.headerPrefixes = wanted
+    return true
+  }
   expect(await (await ask(a.url)).text()).toBe(ROLE + CONTENT)
-  expect(asked.map(({ method }) => method)).toEqual(["request/failed"])
+  expect(asked).toMatchObject([{ method: "request/failed", params: { headers: { "retry-after": "590" } } }])
 })
 
 test("one that dies of the question about a refusal is replaced, and asked again once", async () => {
