@@ -9,7 +9,8 @@ from uuid import uuid4
 from msgspec.structs import asdict, replace
 
 from sidecar.adapters.paths import find_places
-from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot, Store
+from sidecar.adapters.sqlite_store import SqliteStore
+from sidecar.adapters.store import Mutation, PutQuota, QuotaKey, QuotaSnapshot, State, Store
 from sidecar.application import Application
 from sidecar.core.decision import Decision
 from sidecar.protocol import (
@@ -32,6 +33,7 @@ from sidecar.protocol import (
     WorkspaceOpenParams,
 )
 from sidecar.quota.windows import Window
+from tests.bed.gateways import DEADLINE_S
 from tests.machine import Machine
 
 NOW: Final = 1_795_219_200.0
@@ -59,6 +61,25 @@ def origin(provider_id: str) -> str:
     return f"https://{provider_id}.example"
 
 
+class PatientStore(SqliteStore):
+    """The one on disk, for which whoever waits at all waits as long as it takes: disks are not the test."""
+
+    async def load(self, now: float, within_s: float | None = None) -> State:
+        return await super().load(now, _patiently(within_s))
+
+    async def apply(self, mutations: Sequence[Mutation], within_s: float | None = None) -> None:
+        await super().apply(mutations, _patiently(within_s))
+
+    async def claim(
+        self, key: str, owner: str, ttl_s: float, now: float, within_s: float | None = None
+    ) -> bool:
+        return await super().claim(key, owner, ttl_s, now, _patiently(within_s))
+
+
+def _patiently(within_s: float | None) -> float | None:
+    return within_s and DEADLINE_S
+
+
 class Flying:
     """A machine with providers `a`, `b`, ... of one wire, all with a key and the same model."""
 
@@ -66,7 +87,9 @@ class Flying:
         self.machine = Machine(folder)
         self.clock = Clock()
         self.store: Store | None = None
-        """For all who open after it is set; else the one on disk."""
+        """For all who open after it is set; else each has its own on disk."""
+        self.kind_of_store: type[SqliteStore] = PatientStore
+        """For all who open after it is set: whoever measures takes the real one."""
         self.providers = providers or ("a", "b")
         self.offers_router = True
         """For all who open after it is set: the host has the virtual model."""
@@ -102,7 +125,9 @@ class Opencode:
     def __init__(self, bed: Flying) -> None:
         self.bed = bed
         environ = bed.machine.environ
-        self.application = Application(find_places(environ), environ, bed.clock, store=bed.store)
+        places = find_places(environ)
+        store = bed.store or bed.kind_of_store(places.state, bed.clock)
+        self.application = Application(places, environ, bed.clock, store=store)
         self.directory = str(bed.machine.project)
         self.toasts: list[str] = []
         self.application.telling.show = self._show

@@ -47,8 +47,10 @@ def test_an_opencode_that_is_none_is_told_and_ended(
 ) -> None:
     configure(home, gateway)
     install(home, script)
-    impatient = patched("import sidecar.adapters.host_program as module; module.VERSION_S = 0.5")
-    page = doctor(home, 1, impatient)
+    limit_s = 0.5 if row == "! hangs" else 20
+    page = doctor(
+        home, 1, patched(f"import sidecar.adapters.host_program as module; module.VERSION_S = {limit_s}")
+    )
     assert page["OpenCode"][0] == f"  program      {row} · ~/bin/opencode"
     assert problem is None or problems(page) == problem
     # The home's end fails if one of its processes is left.

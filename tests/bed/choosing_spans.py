@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from sidecar.adapters.sqlite_store import SqliteStore
 from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot
 from sidecar.core.account import Account, account_of
 from sidecar.core.choose import RESERVE, Candidate, Stay, rank
@@ -50,6 +51,7 @@ async def measure_routed() -> dict[str, list[float]]:
     names = [f"p{number}" for number in range(TARGETS)]
     with tempfile.TemporaryDirectory() as folder:
         async with Flying(Path(folder), *names) as bed:
+            bed.kind_of_store = SqliteStore
             one = await bed.opencode()
             place = await one.application.workspaces.looked_at(one.directory)
             assert place is not None

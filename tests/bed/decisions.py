@@ -88,6 +88,7 @@ async def _one(*, is_full: bool) -> AsyncGenerator[tuple[Opencode, Path]]:
     with tempfile.TemporaryDirectory() as name:
         names = [f"p{number}" for number in range(TARGETS)]
         async with Flying(Path(name), *names, providers=LIMITS) as bed:
+            bed.kind_of_store = SqliteStore
             folder = Path(bed.machine.places.state)
             if is_full:
                 await store_million.fill(folder, NOW)
