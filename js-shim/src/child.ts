@@ -117,7 +117,9 @@ export class Sidecar {
     for (let tries = orPrepared ? 2 : 1; tries > 0; tries -= 1) {
       if (this.state === "dead") this.start()
       if (this.state === "preparing" && orPrepared) await within(this.#clock, this.#prepared, left(), signal)
-      if (this.state === "starting") await within(this.#clock, this.#startEnded.promise, left(), signal)
+      // Once more where it was replaced meanwhile: that ends a start, and is one.
+      while (this.state === "starting" && left() > 0 && !signal?.aborted)
+        await within(this.#clock, this.#startEnded.promise, left(), signal)
       if (this.state !== "dead") break
     }
     return this.state === "healthy" || this.state === "suspect"
@@ -140,7 +142,9 @@ export class Sidecar {
     return undefined
   }
 
+  /** Who is starting is told once it is ready, after what `ready` asked; where nobody runs, nobody is told. */
   tell<M extends NotificationMethod>(method: M, params: Methods[M]["params"]) {
+    if (this.state === "starting") this.#startEnded.promise.then(() => this.tell(method, params))
     if (this.state === "healthy" || this.state === "suspect") this.#life?.peer.notify(method, params)
   }
 

@@ -51,9 +51,9 @@ export class Turns {
     const ms = mayWait ? ROUTE_VIRTUAL_MS : ROUTE_MS
     if (!canAsk) return undefined
     const reply = await this.#sidecar.ask("turn/route", params, ms)
-    // That it had just died may be known only now.
-    const hasDied = !reply && this.#sidecar.state === "dead"
-    return hasDied && tries > 1 ? this.#ask(params, tries - 1) : reply?.result
+    // That it had just died may be known only now; or it is being replaced.
+    const hasEnded = !reply && (this.#sidecar.state === "dead" || this.#sidecar.state === "starting")
+    return hasEnded && tries > 1 ? this.#ask(params, tries - 1) : reply?.result
   }
 
   /** A request of this turn could have gone on elsewhere by itself. */

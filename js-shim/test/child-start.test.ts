@@ -115,3 +115,21 @@ test("one that is replaced is followed at once, and ends", async () => {
   await seen("sidecar_ready", 2)
   expect(sidecar.state).toBe("healthy")
 })
+
+test("who waits for one that starts waits for the one that replaces it, too, and as long as was said", async () => {
+  const mute = { on: { initialize: "silence" } }
+  const { sidecar, clock } = sidecarWith(mute, {}, mute, mute)
+  sidecar.start()
+  const [patient, aborted] = [sidecar.isReady(10_000), new AbortController()]
+  const replaced = sidecar.restart()
+  expect([await patient, sidecar.state]).toEqual([true, "healthy"])
+  const again = sidecar.restart()
+  const [short, given] = [sidecar.isReady(5_000), sidecar.isReady(10_000, aborted.signal)]
+  await clock.pass(4_000)
+  const last = sidecar.restart()
+  aborted.abort()
+  expect(await given).toBe(false)
+  await clock.pass(1_000)
+  expect([await short, sidecar.state]).toEqual([false, "starting"])
+  await Promise.all([replaced, again, last])
+})

@@ -1,4 +1,7 @@
 import { expect, test } from "bun:test"
+import { mkdtempSync, readFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { ErrorCode } from "../src/protocol.gen.ts"
 import { ended, sidecarWith } from "./sidecars.ts"
 
@@ -39,6 +42,34 @@ test("after everything was closed it starts again", async () => {
   sidecar.start()
   await seen("sidecar_ready", 2)
   expect(sidecar.state).toBe("healthy")
+})
+
+test("what is told while it starts arrives after the handshake, though it is replaced, and what a dead one is told never", async () => {
+  const log = join(mkdtempSync(join(tmpdir(), "child-")), "wire")
+  const mute = { on: { initialize: "silence" } }
+  const { sidecar, clock, seen } = sidecarWith({ dieAtOnce: true }, mute, { log })
+  const rests = (sessionId: string) => sidecar.tell("session/idle", { directory: "/d", sessionId })
+  sidecar.start()
+  rests("as it dies")
+  await seen("sidecar_dead")
+  rests("dead")
+  await clock.pass(500)
+  rests("early")
+  const replaced = sidecar.restart()
+  await Bun.sleep(0)
+  rests("starting")
+  expect(await sidecar.isReady(5_000)).toBe(true)
+  rests("ready")
+  await sidecar.ask("ping", {}, 1000)
+  const heard = readFileSync(log, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line))
+  expect(heard.map(({ method, params }) => params.sessionId ?? method)).toEqual([
+    ...["initialize", "early", "starting", "ready", "ping"],
+  ])
+  await clock.pass(1_000)
+  await replaced
 })
 
 test("one that ignores EOF is killed a second later", async () => {

@@ -72,8 +72,14 @@ test("a turn goes where the sidecar says, with the variant that it had", async (
   expect(asked).toEqual([["turn/route", question, 250]])
 })
 
-test("one that had died before it was asked is asked again once it is there, and no third time", async () => {
-  for (const lives of [1, 2]) {
+test.each([
+  ["dead", 1],
+  ["dead", 2],
+  ["starting", 1],
+  ["starting", 2],
+])(
+  "one that is %s instead of answering is asked again once it is there, of %d such",
+  async (state, lives) => {
     const { sidecar, turns, host, asked, waited } = bed()
     const { isReady } = sidecar
     sidecar.isReady = async (ms) => {
@@ -83,14 +89,14 @@ test("one that had died before it was asked is asked again once it is there, and
     sidecar.ask = async (...args) => {
       asked.push(args)
       if (asked.length > lives) return { result: { target: OTHER } }
-      sidecar.state = "dead"
+      sidecar.state = state
     }
     const message = user("u", { providerID: "limit-router", modelID: "v" })
     await turns.route(host, message as never)
     expect(message.model as unknown).toEqual({ providerID: "other", modelID: "n" })
     expect([asked.length, waited.length]).toEqual([2, 2])
-  }
-})
+  },
+)
 
 test.each([undefined, {}, { target: undefined }, { target: "x" }, { target: { providerId: "p" } }])(
   "a turn stays where it is when the answer is %j",
