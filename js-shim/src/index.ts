@@ -92,7 +92,11 @@ class World {
   /** Returns at once; the process comes by itself. */
   open(workspace: Workspace) {
     this.#workspaces.add(workspace)
-    systemClock.after(0, () => (this.#sidecar.isRunning ? this.#tell(workspace) : this.#sidecar.start()))
+    systemClock.after(0, () => {
+      if (!this.#workspaces.has(workspace)) return // A sidecar without any would never be ended.
+      if (this.#sidecar.isRunning) void this.#tell(workspace)
+      else this.#sidecar.start()
+    })
   }
 
   async close(workspace: Workspace) {
@@ -107,13 +111,18 @@ class World {
   }
 
   /** The directory at once; more about it as soon as the host can say. */
-  async #tell({ host }: Workspace) {
-    await this.#tellOf(host, Promise.resolve({}))
-    await Promise.allSettled([host.catalogue(), host.version()].map((facts) => this.#tellOf(host, facts)))
+  async #tell(workspace: Workspace) {
+    const { host } = workspace
+    await this.#tellOf(workspace, Promise.resolve({}))
+    await Promise.allSettled(
+      [host.catalogue(), host.version()].map((facts) => this.#tellOf(workspace, facts)),
+    )
   }
 
-  async #tellOf(host: Host, facts: ReturnType<Host["version"]>) {
+  async #tellOf(workspace: Workspace, facts: ReturnType<Host["version"]>) {
+    const { host } = workspace
     const params = { directory: host.directory, ...(await facts) }
+    if (!this.#workspaces.has(workspace)) return // It was closed meanwhile, and must not be opened again.
     const reply = await this.#sidecar.ask("workspace/open", params, OPEN_MS)
     const { responseHeaderPrefixes: prefixes } = Object(reply?.result)
     if (isTexts(prefixes)) host.headerPrefixes = prefixes

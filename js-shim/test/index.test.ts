@@ -1,13 +1,19 @@
-import { afterAll, expect, test } from "bun:test"
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { afterAll, beforeAll, expect, test } from "bun:test"
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import plugin from "../src/index.ts"
+import { systemClock } from "../src/rpc.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "index-"))
 const log = join(folder, "wire")
 writeFileSync(log, "")
 const before = { fetch: globalThis.fetch, env: { ...process.env } }
+beforeAll(() => {
+  const fake = join(import.meta.dir, "fake-sidecar.ts")
+  process.env.XDG_STATE_HOME = folder
+  process.env.QUOTA_SIDECAR_COMMAND = JSON.stringify([process.execPath, fake, JSON.stringify(script)])
+})
 afterAll(() => {
   globalThis.fetch = before.fetch
   process.env = before.env
@@ -35,14 +41,40 @@ const script = {
   },
 }
 
+/** The messages of a file of them. */
+function messages(path: string): { method: string; params: Record<string, unknown>; event: string }[] {
+  const lines = readFileSync(path, "utf8").split("\n").filter(Boolean)
+  return lines.map((line) => JSON.parse(line))
+}
+
 /** What the sidecar was sent of this method, without the envelope. */
 function sent(method: string): unknown[] {
-  const lines = readFileSync(log, "utf8").split("\n").filter(Boolean)
-  return lines
-    .map((line) => JSON.parse(line))
+  return messages(log)
     .filter((message) => message.method === method)
     .map(({ params }) => params)
 }
+
+/** What it was sent about this directory, as the names of the methods. */
+function sentAbout(directory: string): string[] {
+  return messages(log).flatMap(({ method, params }) => (params.directory === directory ? [method] : []))
+}
+
+/** How often it was started. */
+function starts(): number {
+  const logs = join(folder, "opencode-quota-sidecar", "logs")
+  const notes = readdirSync(logs).flatMap((name) => messages(join(logs, name)))
+  return notes.filter(({ event }) => event === "sidecar_spawned").length
+}
+
+/** A host that says its models once `told` has come true. */
+const hostThat = (told: Promise<unknown>) => ({
+  _client: { get: () => Promise.reject(new Error("no version")) },
+  config: { providers: () => told.then(() => ({ data: { providers: [] } })) },
+  session: { get: async ({ path: { id } }: { path: { id: string } }) => ({ data: { id } }) },
+  tui: { showToast: async () => {} },
+})
+
+const rest = (sessionID: string) => ({ event: { type: "session.idle", properties: { sessionID } } as never })
 
 async function until<T>(look: () => T, holds: (found: T) => boolean): Promise<T> {
   for (let left = 500; left > 0; left -= 1) {
@@ -54,9 +86,6 @@ async function until<T>(look: () => T, holds: (found: T) => boolean): Promise<T>
 }
 
 test("it opens its directory, tells who rests, routes turns, shows toasts, and notes the headers that are wanted there", async () => {
-  process.env.XDG_STATE_HOME = folder
-  const fake = join(import.meta.dir, "fake-sidecar.ts")
-  process.env.QUOTA_SIDECAR_COMMAND = JSON.stringify([process.execPath, fake, JSON.stringify(script)])
   globalThis.fetch = (async () =>
     new Response("", { headers: { "X-Wanted-Left": "3", "Retry-After": "7", other: "no" } })) as never
   const toasts: unknown[] = []
@@ -133,6 +162,46 @@ test("it opens its directory, tells who rests, routes turns, shows toasts, and n
     expect(Object.keys(Object(finished[0]).headers)).toHaveLength(2)
   } finally {
     await hooks.dispose?.()
+  }
+})
+
+test("a folder that is closed at once starts nothing", async () => {
+  const before = starts()
+  const hooks = await plugin({ client: hostThat(Promise.resolve()), directory: "/brief" } as never)
+  await hooks.dispose?.()
+  await new Promise<void>((resolve) => systemClock.after(0, resolve))
+  expect(starts() - before).toBe(0)
+})
+
+test("a folder that is closed before its models are known is not opened again, and one that rests as it opens is heard", async () => {
+  const before = starts()
+  const { promise: told, resolve: tell } = Promise.withResolvers<void>()
+  const stays = await plugin({ client: hostThat(told), directory: "/stays" } as never)
+  await until(starts, (now) => now > before)
+  await stays.event?.(rest("early"))
+  const goes = await plugin({ client: hostThat(told), directory: "/goes" } as never)
+  try {
+    await until(
+      () => sentAbout("/goes"),
+      ({ length }) => length === 1,
+    )
+    await goes.dispose?.()
+    tell()
+    await until(
+      () => sentAbout("/stays"),
+      ({ length }) => length === 3,
+    )
+    await stays.event?.(rest("late"))
+    await until(
+      () => sentAbout("/stays"),
+      ({ length }) => length === 4,
+    )
+    expect(sentAbout("/stays")).toEqual([
+      ...["workspace/open", "session/idle", "workspace/open", "session/idle"],
+    ])
+    expect(sentAbout("/goes")).toEqual(["workspace/open", "workspace/close"])
+  } finally {
+    await stays.dispose?.()
   }
 })
 
