@@ -143,6 +143,10 @@ class Flights:
         """Remember that a provider writes the answer to a request that counts as under way."""
         put_last(self._answering, request_id, (provider_id, now), MOST_FLIGHTS)
 
+    def is_answering(self, request_id: str) -> bool:
+        """Say whether its answer is still being written."""
+        return request_id in self._answering
+
     def answered(self, request_id: str) -> bool:
         """Forget that its answer is being written; return whether it was."""
         return self._answering.pop(request_id, None) is not None

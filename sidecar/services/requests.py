@@ -68,6 +68,8 @@ class Requests:
         flight = self._flights.of(params.request_id)
         if not params.refused:
             self._flights.end(params.request_id)
+        if is_served:  # before anything is waited for: a short answer may be complete by then
+            self._remember_served(params, flight)
         place, heard = None, list[PutQuota]()
         with anyio.CancelScope(shield=True):  # a host often ends right after its last request
             place = await self._workspaces.at_hand(params.directory)
@@ -82,14 +84,12 @@ class Requests:
             )
             mutations += heard
         if flight.leased and not params.refused:
-            there = params.target.provider_id if is_served else None
+            is_answering = is_served and self._flights.is_answering(params.request_id)
+            there = params.target.provider_id if is_answering else None
             mutations += flight.lease(params.request_id, there, self._clock())
-            if there:  # its answer is still to be written
-                self._flights.answering(params.request_id, there, self._clock())
         ended: tuple[Cooldown, ...] = ()
         if is_served and place:
             self._routing.reached(params.origin)
-            self._remember_served(params)
             # What only opens a stream is held back, for minutes perhaps: the head may be long past.
             began_at = min(self._clock() - params.ttfb_s, flight.asked_at)
             ended = self._ended(params, place, began_at)
@@ -130,7 +130,9 @@ class Requests:
         """Return the target that said the last thing in this session, if this process knows."""
         return self._last_served.get(session_id)
 
-    def _remember_served(self, params: RequestFinishedParams) -> None:
+    def _remember_served(self, params: RequestFinishedParams, flight: Flight) -> None:
+        if flight.leased:
+            self._flights.answering(params.request_id, params.target.provider_id, self._clock())
         turn = (params.session_id, params.message_id, params.agent)
         served = self._served.get(turn) or deque[Served](maxlen=MOST_OF_A_TURN)
         served.append((params.request_id, params.target))
