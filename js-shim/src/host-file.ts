@@ -1,6 +1,6 @@
 /**
  * `host.json`: what the sidecar left for the time when it can't be asked, and the words in it. Where there is none,
- * or none that makes sense, the copy that we came with stands in.
+ * or none with all the words that we know, the copy that we came with stands in for all but the models.
  */
 import { join } from "node:path"
 import builtIn from "./host.gen.json" with { type: "json" }
@@ -24,7 +24,8 @@ export class HostFacts {
   read() {
     const found = parsed(readBounded(this.#path, MAX_BYTES) ?? "")
     const value = isHostFile(found) ? found : builtIn
-    const models = Object.entries(Object(value.models)).filter(([, one]) => isHostModel(one))
+    // Of a file of another version, which may lack a text, they are as good as ever.
+    const models = Object.entries(Object(found.models)).filter(([, one]) => isHostModel(one))
     this.content = { ...value, models: Object.fromEntries(models) as Content["models"] }
   }
 

@@ -38,6 +38,17 @@ test("host.json is believed if it is whole, and the built-in copy stands in for 
   for (const value of bad) expect(written(value)).toEqual(builtIn)
 })
 
+test("the models of another version's file are offered though the built-in copy stands in for its words", () => {
+  const { notUpdated, ...older } = builtIn.texts
+  const models = { m: MODEL, word: "x" }
+  const commands = { quota_old: { description: "d" } }
+  expect(written({ ...builtIn, commands, texts: older, models })).toEqual({
+    ...builtIn,
+    models: { m: MODEL },
+  })
+  expect(written({ models })).toEqual({ ...builtIn, models: { m: MODEL } })
+})
+
 test("a model that makes no sense is left out, and costs the others nothing", () => {
   const whole = { ...MODEL, context: 1000, output: 10, inputModalities: ["text"], reasons: true }
   const { npm, ...without } = MODEL
