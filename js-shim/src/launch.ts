@@ -69,7 +69,10 @@ export function readBounded(path: string, maxBytes: number): string | undefined 
   })
 }
 
-/** One file per process of the host: the sidecar's stderr and our own notes; at the limit the older half goes. */
+/**
+ * One file per process of the host: the sidecar's stderr and our own notes; at the limit the older half goes. Of
+ * processes that have ended only the newest are kept.
+ */
 export class Log {
   readonly path: string
   #bytes = 0
@@ -81,7 +84,10 @@ export class Log {
       const old = readdirSync(directory).filter((name) => /^\d+\.log$/.test(name) && name !== `${pid}.log`)
       const age = (name: string) => statSync(join(directory, name)).mtimeMs
       old.sort((one, other) => age(other) - age(one))
-      for (const name of old.slice(KEPT_LOGS - 1)) rmSync(join(directory, name), { force: true })
+      for (const name of old.slice(KEPT_LOGS - 1)) {
+        const writerLives = attempt(() => process.kill(Number.parseInt(name, 10), 0))
+        if (!writerLives) rmSync(join(directory, name), { force: true })
+      }
     })
     this.#bytes = attempt(() => statSync(this.path).size) ?? 0
   }

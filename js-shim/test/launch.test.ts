@@ -14,6 +14,9 @@ import { join } from "node:path"
 import { checkoutLaunch, dataDirectory, findLaunch, Log, ownWheel, stateDirectory } from "../src/launch.ts"
 import { VERSION } from "../src/protocol.gen.ts"
 
+/** From here on no system gives them. */
+const NO_PID = 2 ** 30
+
 function machine(globalConfig?: string) {
   const root = mkdtempSync(join(tmpdir(), "launch-"))
   const config = join(root, ".config", "opencode")
@@ -130,20 +133,22 @@ test("a log stays under its limit, keeps its newest lines whole, and is private"
   expect(statSync(log.path).mode & 0o777).toBe(0o600)
 })
 
-test("the ten newest logs are kept", () => {
+test("the ten newest logs are kept, and those of who still runs", () => {
   const { root } = machine()
-  for (let pid = 1; pid <= 14; pid++) {
-    writeFileSync(join(root, `${pid}.log`), "")
-    utimesSync(join(root, `${pid}.log`), pid, pid)
+  const ended = (n: number) => `${NO_PID + n}.log`
+  const living = `${process.pid}.log`
+  for (const [age, name] of [living, ...Array.from({ length: 14 }, (_, n) => ended(n))].entries()) {
+    writeFileSync(join(root, name), "")
+    utimesSync(join(root, name), age, age)
   }
   writeFileSync(join(root, "mine.txt"), "")
-  new Log(root, 99).note("hello", { n: 1 })
-  const kept = [...Array.from({ length: 9 }, (_, i) => `${i + 6}.log`), "99.log", "mine.txt"]
+  new Log(root, NO_PID + 99).note("hello", { n: 1 })
+  const kept = [...Array.from({ length: 9 }, (_, n) => ended(n + 5)), ended(99), living, "mine.txt"]
   expect(
     readdirSync(root)
       .filter((name) => !name.startsWith(".config"))
       .sort(),
   ).toEqual(kept.sort())
-  const { timestamp, ...note } = JSON.parse(readFileSync(join(root, "99.log"), "utf8"))
+  const { timestamp, ...note } = JSON.parse(readFileSync(join(root, ended(99)), "utf8"))
   expect([note, typeof timestamp]).toEqual([{ logger: "shim", event: "hello", n: 1 }, "string"])
 })
