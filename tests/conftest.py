@@ -38,6 +38,11 @@ hypothesis.settings.load_profile("same")
 os.environ["TZ"] = "UTC"
 time.tzset()
 
+# A test's network is its own, and so is what its programs import.
+for _name in [*os.environ]:
+    if _name.upper().endswith("_PROXY") or _name.startswith(("SSL_CERT_", "PYTHONSAFEPATH")):
+        del os.environ[_name]
+
 # Who is started in the background is told to ignore Ctrl-C, or the end of a terminal, and would tell its
 # children.
 signal.signal(signal.SIGINT, signal.default_int_handler)

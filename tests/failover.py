@@ -216,14 +216,14 @@ def ready_serve(home: Home) -> Generator[Serve]:
     """
 
     def greetings() -> int:
-        logs = (home.state / "logs").glob("*.log")
-        return sum(path.read_text("utf-8").count('"host.version"') for path in logs)
+        logs = [path.read_text("utf-8") for path in (home.state / "logs").glob("*.log")]
+        return min(sum(log.count(f'"host.{fact}"') for log in logs) for fact in ("version", "catalogue"))
 
     before = greetings()
     with Serve(home) as serve:
         serve.client.get("/config").raise_for_status()
         if _has_a_sane_sidecar(home):
-            wait_until(lambda: greetings() > before, "its sidecar knows its version", START_S)
+            wait_until(lambda: greetings() > before, "its sidecar knows the host", START_S)
         yield serve
 
 

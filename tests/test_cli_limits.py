@@ -1,8 +1,8 @@
 """`limits`, `reset` and `explain` as a person or a script runs them: output, data and exit codes."""
 
 import json
-import re
-import time
+import subprocess
+from typing import Final
 
 import pytest
 
@@ -13,60 +13,61 @@ from sidecar.core.cooldown import Cooldown, CooldownKey
 from sidecar.core.decision import Decision, Refused
 from sidecar.protocol import Target
 from tests.bed.home import Home
-from tests.bed.program import run
+from tests.bed.program import patched, run
 
 pytestmark = pytest.mark.anyio
 
 A, B = Target("campus", "m1"), Target("openrouter", "m1")
 
 
-async def happened(home: Home) -> float:
-    """Let `campus` have refused for an hour, just now, and one request gone on; return when."""
-    now = time.time()
+NOW: Final = 1_795_263_000.0
+"""On a 21 November, at ten past twelve."""
+
+
+async def happened(home: Home, now: float = NOW) -> None:
+    """Let `campus` have refused for an hour, just now, and one request gone on."""
     key = CooldownKey("account", "https://campus.example", "campus", "0123456789abcdef")
     row = Cooldown(key, "rate-limit-short", now, now + 3600, stated=True, evidence="status 429", began=now)
     refused = Refused(A, "rate-limit-short", "status 429", now + 3600)
     candidates = (Candidate(B, "unknown", place=1), Candidate(A, "cooling", is_own=True, until=now + 3600))
     chosen = Decision(now - 5, "ses_1", "build", A, "as chosen", A, candidates=candidates[1:])
     moved = Decision(now, "ses_1", "build", A, "refused", B, candidates=candidates, refused=refused)
-    store = SqliteStore(home.state, time.time)
+    store = SqliteStore(home.state, lambda: now)
     await store.apply([PutCooldown(row), PutDecision(chosen), PutDecision(moved)])
     await store.apply([CountRequest(now, "openrouter", "m1", False)])
     await store.apply([CountTokens(now, "openrouter", "m1", 1200.0, 0.25)])
     await store.aclose()
-    return now
 
 
-def said(text: str) -> str:
-    """Return *text* without what the clock says and how long ago things were."""
-    text = re.sub(r"just now|\d+ s ago", "AGO", re.sub(r"\d\d\d\d-\d\d-\d\d \d\d:\d\d:\d\d", "DATE", text))
-    text = re.sub(r"until (\w+ )?(\d\d:\d\d|midnight)", "until TIME", text)
-    return re.sub(r"(59 min|1h) left", "1h left", text)
+def run_then(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program as if it were `NOW`."""
+    clock = f"import time\ntime.time = lambda: {NOW}"
+    return run(home, *arguments, program=patched(clock), env={"TZ": "UTC"})
 
 
 async def test_limits_prints_the_report(home: Home) -> None:
     await happened(home)
-    done = run(home, "limits")
+    done = run_then(home, "limits")
     assert (done.returncode, done.stderr) == (0, "")
-    assert said(done.stdout) == (
+    assert done.stdout == (
         """\
 openrouter
   ok
   1 request today, 1 this hour · 1,200 tokens · $0.25
 
 campus
-  ! rate limit · 1h left, until TIME · as it said
+  ! rate limit · 1h left, until 13:10 · as it said
 
 Last decisions:
-  AGO  campus/m1 → openrouter/m1 · after a refusal: rate limit
+  just now  campus/m1 → openrouter/m1 · after a refusal: rate limit
 """
     )
 
 
 async def test_limits_as_data_for_one_provider(home: Home) -> None:
-    now = await happened(home)
+    await happened(home)
     home.write_gateways(providers={"openrouter": {"limits": {"costPerDay": 5}}})
-    done = run(home, "limits", "--json", "--provider", "openrouter")
+    done = run_then(home, "limits", "--json", "--provider", "openrouter")
     (row,) = json.loads(done.stdout)["providers"]
     (limit,) = row.pop("limits")
     assert (done.returncode, row) == (
@@ -80,34 +81,38 @@ async def test_limits_as_data_for_one_provider(home: Home) -> None:
             "cost_today": 0.25,
         },
     )
-    assert limit.pop("resets_at") > time.strftime("%Y-%m-%dT%H", time.gmtime(now))
-    assert limit == {"kind": "cost_per_day", "used": 0.25, "limit": 5.0}
+    assert limit == {
+        "kind": "cost_per_day",
+        "used": 0.25,
+        "limit": 5.0,
+        "resets_at": "2026-11-22T00:00:00Z",
+    }
 
 
 async def test_explain_prints_who_was_considered(home: Home) -> None:
     await happened(home)
-    done = run(home, "explain", "-n", "1")
+    done = run_then(home, "explain", "-n", "1")
     assert (done.returncode, done.stderr) == (0, "")
-    assert said(done.stdout) == (
+    assert done.stdout == (
         """\
-DATE, AGO · build · ses_1 · priority
+2026-11-21 12:10:00, just now · build · ses_1 · priority
   campus/m1 → openrouter/m1 · goes on after a refusal
   campus/m1 refused: rate limit (rate-limit-short, by status 429)
-    left alone until TIME
+    left alone until 13:10
   1.  openrouter/m1  unknown
-  2.  campus/m1      cooling until TIME · yours
+  2.  campus/m1      cooling until 13:10 · yours
 """
     )
 
 
 async def test_explain_as_data(home: Home) -> None:
-    now = await happened(home)
-    done = run(home, "explain", "--json")
+    await happened(home)
+    done = run_then(home, "explain", "--json")
     newest, oldest = json.loads(done.stdout)
-    hour = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 3600))
+    hour = "2026-11-21T13:10:00Z"
     refused = {"target": "campus/m1", "class": "rate-limit-short", "evidence": "status 429", "until_at": hour}
     assert newest == {
-        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
+        "at": "2026-11-21T12:10:00Z",
         "session_id": "ses_1",
         "agent": "build",
         "own": "campus/m1",
@@ -124,19 +129,19 @@ async def test_explain_as_data(home: Home) -> None:
 
 async def test_reset_forgets_and_says_what(home: Home) -> None:
     await happened(home)
-    done = run(home, "reset", "--provider", "campus")
+    done = run_then(home, "reset", "--provider", "campus")
     assert (done.returncode, done.stderr) == (0, "")
-    assert said(done.stdout) == (
+    assert done.stdout == (
         """\
 These waits are forgotten:
 campus
-  ! rate limit · 1h left, until TIME · as it said
+  ! rate limit · 1h left, until 13:10 · as it said
 The next request goes there as if nothing had happened.
 """
     )
-    assert run(home, "reset").stdout == "Today's count begins again at 0; it was 1 request.\n"
-    assert run(home, "reset").stdout == "Nothing was remembered.\n"
-    assert run(home, "limits").stdout.startswith("No provider was used today, and none has to wait.\n")
+    assert run_then(home, "reset").stdout == "Today's count begins again at 0; it was 1 request.\n"
+    assert run_then(home, "reset").stdout == "Nothing was remembered.\n"
+    assert run_then(home, "limits").stdout.startswith("No provider was used today, and none has to wait.\n")
 
 
 def test_where_nothing_has_happened_there_is_nothing_to_tell(home: Home) -> None:

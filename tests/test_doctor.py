@@ -27,8 +27,8 @@ def test_where_all_is_well_the_page_is_short_and_ends_with_that(home: Home, gate
     variables = "OPENCODE_DISABLE_AUTOUPDATE · OPENCODE_DISABLE_LSP_DOWNLOAD"
     program = "\n".join(page.pop("Program"))
     for words in (
-        f"  sidecar      {__version__} · {here}/sidecar\n",
-        f"  Python       {platform.python_version()} · {python}\n",
+        *wrapped("  sidecar      ", __version__, f"{here}/sidecar"),
+        *wrapped("  Python       ", platform.python_version(), python),
         f"  environment  {sys.prefix}\n",
         f"  packages     anyio {version('anyio')} · google-re2 {version('google-re2')} · ",
         f"  platform     {platform.platform()}",

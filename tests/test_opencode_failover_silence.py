@@ -22,7 +22,7 @@ from tests.failover import (
     stored,
 )
 
-SILENCE_S: Final = 2.0
+SILENCE_S: Final = 3.0
 """After so much of it an attempt is given up, in these tests."""
 
 

@@ -138,22 +138,22 @@ def test_a_priority_says_who_is_next_where_no_route_does(three: Scene) -> None:
 
 
 def test_at_a_limit_of_the_users_own_the_next_provider_is_asked_first(three: Scene) -> None:
-    three.configure(providers={ALPHA: {"limits": {"requestsPerHour": 2}}})
+    three.configure(providers={ALPHA: {"limits": {"requestsPerDay": 2}}})
     for said in (ALPHA, ALPHA, BETA, BETA):
         assert three.turn() == Turn(ANSWERS[said])
     assert three.calls() == [2, 2, 0]
     [toast] = three.wait_for_toasts(1)
-    assert toast.startswith("Alpha is at your limit (requests an hour)")
+    assert toast.startswith("Alpha is at your limit (requests a day)")
     three.beta.turns(REFUSALS["402"])
     three.gamma.turns(REFUSALS["402"])
     assert three.turn() == Turn(ANSWERS[ALPHA]), "a limit only puts it last"
 
 
 def test_a_hard_limit_ends_the_turn(three: Scene) -> None:
-    limits = {"requestsPerHour": 1, "hard": True}
+    limits = {"requestsPerDay": 1, "hard": True}
     three.configure(providers={ALPHA: {"limits": limits}}, autoRoute=False)
     assert three.turn() == Turn(ANSWERS[ALPHA])
     turn = three.turn()
     assert turn == Turn("", error=turn.error, session_errors=1)
-    assert turn.error.startswith("Alpha is at the limit that you have set for it (requests an hour).")
+    assert turn.error.startswith("Alpha is at the limit that you have set for it (requests a day).")
     assert three.calls() == [1, 0, 0]

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 import anyio
@@ -29,15 +30,20 @@ ENTRY: Final = {"providerId": PROVIDER, "label": "Campus gateway"}
 ANSWER: Final = "A fine answer."
 OLD_S: Final = 3600.0
 
-RESET: Final = (datetime.now(UTC) + timedelta(days=9, hours=23, minutes=40)).isoformat(timespec="seconds")
 LOW: Final = "Campus gateway, cost: 18% left ($9.00 of $50.00)\nresets in 9d 23h"
 LOWER: Final = "Campus gateway, cost: 4% left ($2.00 of $50.00)\nresets in 9d 23h"
 BACK: Final = "Campus gateway, cost: back with 100% left\nresets in 9d 23h"
 ONE_THING: Final = "One thing to mend in the configuration:\n/quota_status says what and where."
 
 
+@cache
+def reset() -> str:
+    """Return one instant for all tests of this file, of which the first has just begun."""
+    return (datetime.now(UTC) + timedelta(days=9, hours=23, minutes=40)).isoformat(timespec="seconds")
+
+
 def left(percent: float) -> dict[str, Any]:
-    return {"cost": {"currency": "USD", "limit": 50, "remaining": percent / 2, "resets_at": RESET}}
+    return {"cost": {"currency": "USD", "limit": 50, "remaining": percent / 2, "resets_at": reset()}}
 
 
 @pytest.fixture
@@ -191,9 +197,9 @@ def test_where_one_sidecar_is_stopped_the_other_tells(
         os.kill(pid, signal.SIGSTOP)
     gateway.quota(left(18))
     grow_old(configured)
-    for serve in (one, other):
-        chat(serve, serve.create_session())
+    chat(other, other.create_session())
     assert other.events.wait_for("tui.toast.show")["message"] == LOW
+    chat(one, one.create_session())
     assert shown(one) == []
 
 

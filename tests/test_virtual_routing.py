@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import anyio
+import pytest
 
 from sidecar.adapters.memory_store import MemoryStore
 from sidecar.core.choose import Stay
 from sidecar.protocol import ROUTER, MessageFinishedParams, ReplyPlan, SendPlan, WorkspaceOpenParams
+from tests.bed.gateways import DEADLINE_S
 from tests.flying import NOW, Flying, Opencode, leave, origin, target
 
 MESSAGES: Final = "@ai-sdk/anthropic"
@@ -247,7 +249,10 @@ async def test_a_subagent_is_routed_as_its_parent_is(tmp_path: Path) -> None:
         assert await one.turn("b", "ses_other", parent_id="ses_1") is None
 
 
-async def test_a_request_right_after_the_start_waits_for_what_the_host_offers(tmp_path: Path) -> None:
+async def test_a_request_right_after_the_start_waits_for_what_the_host_offers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.services.routing.FIRST_TOLD_S", DEADLINE_S)
     async with Flying(tmp_path, strategy="priority") as bed:
         bed.store = MemoryStore()
         one = await bed.opencode()
@@ -270,7 +275,10 @@ async def test_a_request_right_after_the_start_waits_for_what_the_host_offers(tm
         await late.application.aclose()
 
 
-async def test_a_turn_right_after_the_start_waits_for_that_too(tmp_path: Path) -> None:
+async def test_a_turn_right_after_the_start_waits_for_that_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sidecar.services.turns.FIRST_TOLD_S", DEADLINE_S)
     async with Flying(tmp_path) as bed:
         one = await bed.opencode({"b": MESSAGES})
         await leave(one, {"a": 40, "b": 80})

@@ -36,7 +36,7 @@ from sidecar.services.sessions import NOT_THE_TALK
 from sidecar.services.standing import Standing
 from sidecar.services.workspaces import Workspaces
 
-CATALOGUE_S: Final = 0.7
+CATALOGUE_S: Final = 1.5
 """A refusal right after the start waits so long for the host to say which models there are."""
 
 FIRST_TOLD_S: Final = 5.0

@@ -72,6 +72,7 @@ class Workspaces:
             self._open[params.directory] = Catalogue(params.providers or ())
             self._recent.pop(params.directory, None)
         if params.providers is not None:
+            log.info("host.catalogue", providers=len(params.providers))
             self._told[params.directory].set()
         return is_new
 

@@ -23,6 +23,8 @@ PYTHON: Final = Path(sys.executable).resolve()
 """What the wheels of the index are for; it can make environments."""
 UV: Final = Path(sys.executable).with_name("uv")
 SIMPLE: Final = "/simple/"
+PREPARE_S: Final = 300.0
+"""So long pip may take on a slow machine: a minute has been seen to be nearly too short."""
 
 
 class Machine:
@@ -103,7 +105,7 @@ class Machine:
 
     def prepare(self, package: Package) -> Finished:
         """Run it to its end, with one line of JSON as its answer."""
-        return run_program(self.home, *self.command(package), "--json")
+        return run_program(self.home, *self.command(package), "--json", within_s=PREPARE_S)
 
     def current(self) -> dict[str, str]:
         """Return what `current.json` says."""
