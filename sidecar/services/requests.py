@@ -12,7 +12,6 @@ from sidecar.adapters.store import (
     CountTokens,
     DropLease,
     PutQuota,
-    State,
     Store,
 )
 from sidecar.bounded import put_last
@@ -28,6 +27,9 @@ from sidecar.services.workspaces import Workspace, Workspaces
 
 MOST_SERVED: Final = 1000
 MOST_OF_A_TURN: Final = 100
+
+NEWS_S: Final = 2.0
+"""What is told waits so long for the disk to say what others know of it."""
 
 Turn = tuple[str, str, str]
 """A session, the user's message, and the agent that works on it."""
@@ -100,7 +102,8 @@ class Requests:
             await self._tell(place, params, flight, ended)
         hit = flight.told_hit()
         if place and flight.gone and hit and hit.cooldown:
-            await self._telling.all_gone(place, hit.cooldown, hit.target, flight.gone)
+            row = await self._merged(hit.cooldown)
+            await self._telling.all_gone(place, row, hit.target, flight.gone)
 
     async def message_finished(self, params: MessageFinishedParams) -> None:
         """Count the tokens of an assistant's message for the target that served it."""
@@ -173,11 +176,11 @@ class Requests:
         row = hit.cooldown if hit else flight.held
         if row is not None:
             refused = hit.target if hit else own
-            merged = _merged(row, self._store.state(self._clock()))
+            merged = await self._merged(row)
             await self._telling.went_on(place, merged, refused, params.target)
             self._telling.follows(flight.virtual, params.target)
 
-
-def _merged(row: Cooldown, state: State) -> Cooldown:
-    """Return the episode as all processes know it: another may have begun it a moment before."""
-    return state.cooldowns.get(row.key, row)
+    async def _merged(self, row: Cooldown) -> Cooldown:
+        """Return the episode as all processes know it: another may have begun it a moment before."""
+        state = await self._store.load(self._clock(), NEWS_S)
+        return state.cooldowns.get(row.key, row)
