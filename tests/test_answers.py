@@ -39,6 +39,7 @@ from sidecar.services.telling import Telling
 from sidecar.services.workspaces import Workspace, Workspaces
 from sidecar.texts.status_report import GatewayReport
 from sidecar.texts.window_lines import ShownWindow
+from tests.flying import Flying
 from tests.machine import BASE, KEY_A, KEY_B, Machine
 
 NOW = 1_795_219_200.0
@@ -254,6 +255,22 @@ async def test_a_limit_of_some_models_holds_until_its_reset_although_answers_of_
     heard.now += 601
     await heard.hear("anthropic", week, "claude-haiku-4-5")
     assert await left() == {"7d": 50.0}
+
+
+async def test_what_another_opencode_has_heard_meanwhile_stays(tmp_path: Path) -> None:
+    async with Flying(tmp_path, "anthropic") as bed:
+        one, other = await bed.opencode(), await bed.opencode()
+        early = other.request("anthropic")
+        await early.plan()
+        later = one.request("anthropic")
+        await later.plan()
+        await later.served(**unified("7d", "0.5", NOW + 9000), **unified("7d_sonnet", "1", NOW + 9000))
+        await early.served(**unified("7d", "0.625", NOW + 9000))
+        (row,) = (await one.application.store.load(NOW)).quotas.values()
+        assert {window.name: window.percent_remaining for window in row.windows} == {
+            "7d": 37.5,
+            "7d sonnet": 0.0,
+        }
 
 
 async def test_answers_of_another_place_than_the_providers_own_are_not_heard(heard: Heard) -> None:

@@ -15,7 +15,7 @@ HOUR = {"headers": {"retry-after": "3600"}}
 
 
 class Told:
-    """Two OpenCodes, and what receivers hear of them; the second looks at the disk just before the first writes."""
+    """Several OpenCodes, and what receivers hear of them."""
 
     def __init__(self, bed: Flying, monkeypatch: pytest.MonkeyPatch) -> None:
         self._bed = bed

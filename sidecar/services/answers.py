@@ -6,6 +6,7 @@ Where the origin is known, answers of another are not heard: a project may send 
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot, Store
@@ -16,6 +17,9 @@ from sidecar.quota.windows import Window
 from sidecar.services.errors import UnknownWorkspaceError
 from sidecar.services.quotas import windows_that_tell, without_secrets
 from sidecar.services.workspaces import Workspaces
+
+NEWS_S: Final = 1.0
+"""What others have heard meanwhile is waited for so long: what an answer ends is not known before."""
 
 
 class Answers:
@@ -43,11 +47,14 @@ class Answers:
             config = await self._workspaces.recent_config(params.directory)
         except UnknownWorkspaceError:
             return []
-        now = self._clock()
         listening = config.listening_to(params.target.provider_id)
         own = (row for row in listening if row.is_of(params.origin))
         gateways = [row for row in own if not row.hears.isdisjoint(params.headers)]
-        known = self._store.state(now).quotas
+        if not gateways:
+            return []
+        # The reading takes the place of what others have heard: that is asked for as late as it can be.
+        known = (await self._store.load(self._clock(), NEWS_S)).quotas
+        now = self._clock()
         return [row for gateway in gateways for row in _readings(gateway, params, known, now)]
 
 
