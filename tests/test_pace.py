@@ -184,3 +184,26 @@ async def test_a_pace_that_does_no_harm_is_not_told(
 ) -> None:
     bed.configure(gateway)
     assert await drain(bed, gateway, bed.opencode(), *percents, resets_at=reset) == [[], [], []]
+
+
+async def test_who_looks_while_another_notes_a_threshold_and_a_pace_tells_both_or_nothing(
+    bed: Bed, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bed.configure(gateway)
+    one, other = bed.opencode(), bed.opencode()
+    await drain(bed, gateway, one, 40, 30, resets_at="2026-11-21T03:00:00Z")
+    swap, noted = one.store.swap, list[str]()
+
+    async def slow(key: str, old: Mark | None, new: Mark | None) -> bool:
+        is_ours = await swap(key, old, new)
+        noted.append(key)
+        if len(noted) == 1:
+            await other.idle()
+        return is_ours
+
+    monkeypatch.setattr(one.store, "swap", slow)
+    await drain(bed, gateway, one, 20, resets_at="2026-11-21T03:00:00Z")
+    assert len(noted) == 2
+    assert [toast.message for each in (one, other) for toast in each.shown] == [
+        f"{LOW}\nat this pace used up in about 10 min\nresets in 2h 49m"
+    ]

@@ -124,7 +124,10 @@ class Alerts:
         window, read_at, ends = look.window, look.read_at, look.used_up_at
         pace, level = state.marks.get(look.pace_mark), state.marks.get(look.mark)
         soon = await self._news(look.pace_mark, pace, judge_pace(window, read_at, ends, pace, now))
-        news = await self._news(look.mark, level, judge(window, read_at, level, now))
+        verdict = judge(window, read_at, level, now)
+        news = await self._news(look.mark, level, verdict)
+        if verdict.news and not news:
+            return None  # somebody else tells it, and with it how soon nothing is left
         if news == "back":
             return Notice(_BACK_RANK, "success", toasts.back(look.label, window, now))
         left = share(window)
