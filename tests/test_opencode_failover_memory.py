@@ -60,7 +60,7 @@ def test_one_request_of_all_finds_out_that_a_provider_is_back(three: Scene) -> N
     assert len(three.wait_for_toasts(2)) == 2
     for serve in three.serves:
         assert three.turn(serve=serve) == Turn(ANSWERS[ALPHA])
-    assert three.calls() == [4, 5, 0]
+    assert three.calls() == [4, 3, 0]
     [_, back] = three.toasts()
     assert back == "Alpha is back · going on there"
 
