@@ -16,6 +16,9 @@ import {
   whole,
 } from "./upstreams.ts"
 
+/** A reset takes with it what was not read yet, and nothing tells the other side when that was read. */
+const RESET_MS = 400
+
 afterEach(tidy)
 
 test("whatever comes and however it is cut, the host gets the same bytes", async () => {
@@ -112,7 +115,7 @@ test("an error after the content began is the host's alone", async () => {
 test("a stream that is reset before its content goes on; with nowhere to go, it breaks as it did", async () => {
   const a = upstream((socket) => {
     socket.write(STREAM + chunk(ROLE))
-    setTimeout(() => socket.terminate(), 100)
+    setTimeout(() => socket.terminate(), RESET_MS)
   })
   const { ask, asked } = world(PASS, send(answers().url))
   expect(await (await ask(a.url)).text()).toBe(ROLE + CONTENT)
@@ -200,7 +203,7 @@ test("64 KiB of a refusal are enough, and one that breaks off is still a refusal
   expect(await (await first.ask(a.url)).text()).toBe(ROLE + CONTENT)
   const b = upstream((socket) => {
     socket.write(`${head(503, { "content-length": "100" })}\r\nhello`)
-    setTimeout(() => socket.terminate(), 100) // A reset takes with it what was not read yet.
+    setTimeout(() => socket.terminate(), RESET_MS)
   })
   const second = world(PASS, send(answers().url))
   expect(await (await second.ask(b.url)).text()).toBe(ROLE + CONTENT)
