@@ -19,6 +19,7 @@ from sidecar.adapters.sqlite_file import DatabaseFile
 from sidecar.adapters.sqlite_reading import Reading
 from sidecar.adapters.sqlite_store import DATABASE, RETRY_S, SqliteStore
 from sidecar.adapters.store import Mutation, PutCooldown, PutSession, ReleaseClaim, State
+from sidecar.core.alerts import Mark
 from sidecar.core.decision import SessionRoute
 from tests.bed.processes import wait_until
 from tests.bed.store_user import NOW
@@ -263,6 +264,22 @@ async def test_a_claim_that_is_granted_too_late_is_given_back(
     await store.apply([])
     await store.apply([])
     assert await new_store().claim("probe", "c", TTL_S, NOW)
+
+
+@pytest.mark.parametrize("old", [None, Mark(20, NOW - 9, NOW)])
+async def test_a_mark_that_is_set_for_who_has_gone_is_undone_before_the_store_is_closed(
+    store: SqliteStore, new_store: NewStore, folder: Path, old: Mark | None
+) -> None:
+    await store.swap("mark", None, old)
+    async with anyio.create_task_group() as closing:
+        with busy(folder):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(store.swap, "mark", old, Mark(5, NOW, NOW + 9))
+                await anyio.lowlevel.checkpoint()
+                tasks.cancel_scope.cancel()
+            closing.start_soon(store.aclose)
+            await anyio.lowlevel.checkpoint()
+    assert (await new_store().load(NOW)).marks == ({} if old is None else {"mark": old})
 
 
 async def test_a_claim_in_time_is_kept(store: SqliteStore, new_store: NewStore) -> None:

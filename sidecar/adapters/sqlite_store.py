@@ -37,6 +37,7 @@ PRUNE_S: Final = 3600.0
 _UNWRITABLE: Final = (ValueError, OverflowError, sqlite3.IntegrityError)
 """What a value raises that SQLite can't hold: half of a surrogate pair, an int of 65 bits, NaN."""
 
+Change = Mutation | rows.SwapMark
 P = ParamSpec("P")
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -52,7 +53,7 @@ class SqliteStore:
         self._lock = threading.Lock()
         # Under the lock:
         self._memory = MemoryStore()
-        self._waiting: deque[Mutation | rows.SwapMark] = deque(maxlen=BACKLOG)
+        self._waiting: deque[Change] = deque(maxlen=BACKLOG)
         self._thread: ThreadPoolExecutor | None = None
         self._next: Turn | None = None
         # By one call at a time, in whichever thread: a closed store may be used again.
@@ -92,18 +93,12 @@ class SqliteStore:
     ) -> bool:
         with self._lock:
             asked = self._submit(self._claim, key, owner, ttl_s, now)
-        granted = None
-        try:
-            granted = await result_of(asked, within_s)
-        finally:
-            if not granted:  # it may be yet
-                asked.add_done_callback(partial(self._give_back, ReleaseClaim(key, owner)))
-        return bool(granted)
+        return await self._granted(asked, ReleaseClaim(key, owner), within_s)
 
     async def swap(self, key: str, old: Mark | None, new: Mark | None) -> bool:
         with self._lock:
             asked = self._submit(self._swap, rows.SwapMark(key, old, new))
-        return bool(await result_of(asked))
+        return await self._granted(asked, rows.SwapMark(key, new, old))
 
     async def decisions(self, limit: int = MOST_DECISIONS) -> list[Decision]:
         with self._lock:
@@ -118,6 +113,16 @@ class SqliteStore:
             self._thread.shutdown(wait=False)
             self._thread = None
         await result_of(closed)
+
+    async def _granted(self, asked: Future[bool], back: Change, within_s: float | None = None) -> bool:
+        """Return whether it is granted in time; what is granted to who has gone is undone by *back*."""
+        granted = None
+        try:
+            granted = await result_of(asked, within_s)
+        finally:
+            if not granted:  # it may be yet
+                asked.add_done_callback(partial(self._give_back, back))
+        return bool(granted)
 
     # What follows is called under the lock.
 
@@ -149,11 +154,14 @@ class SqliteStore:
                 self._submit(self._prune)
         return result
 
-    def _give_back(self, release: ReleaseClaim, asked: Future[bool]) -> None:
+    def _give_back(self, back: Change, asked: Future[bool]) -> None:
         if asked.cancelled() or asked.exception() or not asked.result():
             return
         with self._lock:
-            self._remember([release])
+            if not isinstance(back, rows.SwapMark):
+                self._remember([back])
+            elif self._memory.try_swap(back.key, back.old, back.new):
+                self._waiting.append(back)
             if self._thread is not None:
                 self._join()
 
@@ -248,7 +256,7 @@ class SqliteStore:
                 self._waiting = deque([*batch, *self._waiting], maxlen=BACKLOG)
             raise
 
-    def _write(self, db: sqlite3.Connection, mutation: Mutation | rows.SwapMark) -> None:
+    def _write(self, db: sqlite3.Connection, mutation: Change) -> None:
         try:
             rows.write(db, mutation)
         except _UNWRITABLE as error:

@@ -254,7 +254,8 @@ class Store(Protocol):
     async def swap(self, key: str, old: Mark | None, new: Mark | None) -> bool:
         """Replace *old* by *new* (None: no mark); False, and nothing changed, unless *old* is the mark now.
 
-        Of several processes that saw the same mark, exactly one is told True, and acts.
+        Of several processes that saw the same mark, exactly one is told True, and acts. If the caller is
+        cancelled, and so can't act, it is undone.
         """
         ...
 
