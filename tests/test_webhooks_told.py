@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -11,7 +12,8 @@ from sidecar.adapters.webhooks import Event
 from tests.alerting import Bed, left
 from tests.bed.gateways import Gateway
 from tests.bed.home import Home
-from tests.bed.program import run
+from tests.bed.processes import wait_until
+from tests.bed.program import patched, run
 from tests.bed.replies import Reply
 from tests.bed.sidecar import Sidecar
 
@@ -81,3 +83,43 @@ def test_the_real_sidecar_tells_and_no_log_file_or_output_says_where(home: Home,
     kept = [path for path in home.path.rglob("*") if path.is_file() and path.parent != home.config]
     outputs += [path.read_bytes().decode(errors="replace") for path in kept]
     assert [text for text in outputs if PATH in text] == []
+
+
+LATE: Final = (
+    "import os, anyio, sidecar.server as server\n"
+    "from sidecar.adapters import http_clients, webhooks\n"
+    "server.END_S = 60\n"
+    "init, resolve = webhooks.Webhooks.__init__, http_clients.HttpClients._resolve\n"
+    "made = []\n"
+    "def patient(self):\n"
+    "    made.append(self)\n"
+    "    init(self, last_s=30)\n"
+    "async def late(self, endpoint):\n"
+    "    if endpoint.host == 'localhost':\n"
+    "        os.write(2, b'looking up\\n')\n"
+    "        while made[0]._tasks:\n"
+    "            await anyio.sleep(0)\n"
+    "    return await resolve(self, endpoint)\n"
+    "webhooks.Webhooks.__init__, http_clients.HttpClients._resolve = patient, late\n"
+)
+"""Time for the last words of all, and one receiver whose name is known only when nothing new is delivered."""
+
+
+def test_what_is_under_way_to_a_receiver_at_the_end_arrives(home: Home, gateway: Gateway) -> None:
+    gateway.quota(left(18))
+    for path in ("/first", "/last"):
+        gateway.script(path, Reply(200), method="POST")
+    first = gateway.origin
+    last = first.replace("127.0.0.1", "localhost")
+    home.write_gateways(
+        {"providerId": "campus", "baseURL": gateway.base_url, "label": "Campus gateway"},
+        webhooks=[{"url": f"{first}/first"}, {"url": f"{last}/last"}],
+    )
+    with Sidecar(home.env, home.path, patched(LATE, "serve")) as child:
+        child.open(home.project)
+        child.notify("session/idle", directory=str(home.project), sessionId="ses_1")
+        gateway.wait_for_request(lambda request: request.path == "/first")
+        wait_until(lambda: "looking up" in child.log, "the other's name is being looked up")
+        assert child.end() == 0
+    told = [request for request in gateway.requests if request.method == "POST"]
+    assert [(request.path, request.json()["text"]) for request in told] == [("/first", LOW), ("/last", LOW)]
