@@ -32,7 +32,8 @@ from sidecar.cli import (
     status,
     usage,
 )
-from sidecar.preparation.places import use_environment
+from sidecar.preparation.places import RemovedError, use_environment
+from sidecar.texts.preparation import REMOVED
 
 ABOUT: Final = "What is left at your providers and gateways, and where requests go when one refuses."
 
@@ -65,7 +66,11 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that can't show a bar still gets the words
-    _environment = use_environment()  # held until the end
+    try:
+        _environment = use_environment()  # held until the end
+    except RemovedError:
+        sys.stderr.write(REMOVED + "\n")
+        sys.exit(3)
     code = _code()
     if threading.active_count() > 1:
         with suppress(OSError, ValueError, AttributeError):

@@ -19,7 +19,13 @@ from sidecar.texts.program import LAUNCHER
 
 _IN_USE: Final = "in-use"
 """In an environment: locked by everybody who runs from it."""
+_REMOVED: Final = ".removed"
+"""How the name of an environment ends that is being removed."""
 _MAX_POINTER: Final = 64 * 1024
+
+
+class RemovedError(Exception):
+    """The environment that this process runs from is being removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,10 @@ class DataFolder:
             return [row for row in folders if current is None or row != Path(current.environment)]
         return []
 
+    def is_home_of(self, environment: Path) -> bool:
+        """Say whether *environment* was prepared here, whatever is left of it."""
+        return environment.parent == self._environments and self.lock.exists()
+
     def is_preparing(self) -> bool:
         """Say whether somebody prepares at this moment; nothing is created to find out."""
         if not self.lock.exists():
@@ -98,14 +108,22 @@ class DataFolder:
 
 
 def use_environment() -> FileLock | None:
-    """Keep the prepared environment that this process runs from, if it does, until the lock is closed."""
-    mark = Path(sys.prefix) / _IN_USE
-    if not mark.exists():
-        return None
+    """Keep the prepared environment that this process runs from, if it does, until the lock is closed.
+
+    RemovedError: it is on its way out, as another one has taken its place since this process was begun.
+    """
+    environment = Path(sys.prefix)
+    mark = environment / _IN_USE
     lock = FileLock(mark)
+    is_kept = mark.exists()
     with suppress(OSError):  # where nobody can write, nobody can remove it either
-        lock.share()
-    return lock
+        is_kept = is_kept and lock.share()
+    if is_kept and mark.exists():  # else we hold what was put aside while we took it
+        return lock
+    lock.close()
+    if DataFolder(environment.parent.parent).is_home_of(environment):
+        raise RemovedError
+    return None
 
 
 def tidy() -> None:
@@ -134,13 +152,18 @@ def command_line(words: list[str]) -> str:
 def _remove_if_unused(folder: Path) -> None:
     lock = FileLock(folder / _IN_USE)
     try:
-        is_free = lock.take_alone()
-    except OSError:  # it isn't a folder of ours
+        if not lock.take_alone():
+            return
+        if ON_WINDOWS:  # it renames no folder with an open file in it: ours, or that of who comes now
+            lock.close()
+        # At once for all who come from now on: what goes file by file would start, and lack some later.
+        if not folder.name.endswith(_REMOVED):
+            folder = folder.rename(folder.with_name(folder.name + _REMOVED))
+    except OSError:  # it isn't a folder of ours, or somebody has come
         return
     finally:
         lock.close()
-    if is_free:
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _launcher(python: str, folder: Path) -> str:

@@ -81,6 +81,9 @@ DONE: Final = {
     "ready": "The sidecar was ready already.",
 }
 
+REMOVED: Final = "This version of quota-sidecar is being removed, as another has taken its place. Try again."
+"""To who runs it just as it goes."""
+
 PRINTED_NOTHING: Final = "it printed nothing"
 """The detail of a program that ended with an error and no word."""
 
