@@ -9,8 +9,10 @@ import pytest
 from sidecar import cli
 from sidecar.adapters import file_lock
 from sidecar.adapters.file_lock import FileLock
-from sidecar.preparation import places
+from sidecar.preparation import places, preparing
 from sidecar.preparation.places import DataFolder, RemovedError, mark_usable, use_environment
+from sidecar.preparation.preparing import Outcome, prepare
+from sidecar.preparation.programs import Programs
 
 
 @pytest.fixture
@@ -157,3 +159,73 @@ def test_what_was_not_removed_to_its_end_goes_next_time(
             assert folder.others() == [ours.with_name(f"{ours.name}.removed")]
     folder.remove_unused()
     assert folder.others() == []
+
+
+def made_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(_self: Programs, environment: Path, _wheel: Path) -> Path:
+        return environment / "bin" / "python"
+
+    monkeypatch.setattr(Programs, "make", make)
+    monkeypatch.setattr(preparing, "MAX_S", 0.0)
+
+
+def wheel_in(tmp_path: Path) -> Path:
+    wheel = tmp_path / "our.whl"
+    wheel.touch()
+    return wheel
+
+
+def test_who_has_waited_in_vain_for_another_preparation_says_so_and_makes_nothing(
+    folder: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_of_nothing(monkeypatch)
+    wheel = wheel_in(tmp_path)
+    lock = FileLock(folder.lock)
+    assert lock.take_alone()
+    outcome = prepare(wheel, {"HOME": str(tmp_path)}, lambda _: None)
+    again = f"{sys.executable} -I {wheel}/sidecar prepare"
+    detail = "another preparation has not ended within 0 minutes"
+    assert outcome == Outcome("notPrepared", detail, again)
+    assert (folder.others(), folder.current()) == ([], None)
+    lock.close()
+    assert prepare(wheel, {"HOME": str(tmp_path)}, lambda _: None) == Outcome("made")
+
+
+def test_who_has_waited_until_the_other_ended_at_last_keeps_a_third_from_removing_his(
+    folder: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    third: list[bool] = []
+
+    def make(_self: Programs, environment: Path, _wheel: Path) -> Path:
+        lock = FileLock(folder.lock)
+        third.append(lock.take_alone())
+        lock.close()
+        return environment / "bin" / "python"
+
+    made_of_nothing(monkeypatch)
+    monkeypatch.setattr(Programs, "make", make)
+    monkeypatch.setattr(FileLock, "take_alone", in_vain_once(FileLock.take_alone))
+    assert prepare(wheel_in(tmp_path), {"HOME": str(tmp_path)}, lambda _: None) == Outcome("made")
+    assert third == [False]
+
+
+def in_vain_once(take_alone: Callable[[FileLock, float], bool]) -> Callable[..., bool]:
+    tries: list[FileLock] = []
+
+    def take(self: FileLock, wait_s: float = 0.0) -> bool:
+        tries.append(self)
+        return len(tries) > 1 and take_alone(self, wait_s)
+
+    return take
+
+
+def test_where_there_are_no_locks_it_is_made_all_the_same(
+    folder: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_of_nothing(monkeypatch)
+    no_locks = Slow(lambda: None, OSError("No locks available"))
+    monkeypatch.setattr(file_lock, "way_here", way(no_locks))
+    assert prepare(wheel_in(tmp_path), {"HOME": str(tmp_path)}, lambda _: None) == Outcome("made")
+    current = folder.current()
+    assert current is not None
+    assert Path(current.environment).exists()

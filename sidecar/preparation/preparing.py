@@ -60,8 +60,11 @@ def _prepare(folder: DataFolder, wheel: Path, environ: Mapping[str, str], say: S
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     lock = FileLock(folder.lock)
     try:
-        # Without it, on a file system that has no locks, nothing breaks: it is only done twice.
         is_alone = lock.take_alone(MAX_S)
+        # Who goes on while another is alone has his work removed as unused. On a file system that has no
+        # locks nobody is, nor removes anything: it is only done twice.
+        if not is_alone and not lock.share():
+            raise PreparationError("notPrepared", words.not_ended(MAX_S / 60))
         programs = Programs(environ, folder.root, say)  # its time runs from here, whoever was waited for
         current = folder.current()
         if current and _is_done(current, digest, programs):

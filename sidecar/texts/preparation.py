@@ -100,6 +100,11 @@ def without_end(minutes: float, command: str) -> str:
     return f"no end after {minutes:.0f} minutes of {command}"
 
 
+def not_ended(minutes: float) -> str:
+    """Return the detail of a preparation that waited so long for another."""
+    return f"another preparation has not ended within {minutes:.0f} minutes"
+
+
 def too_little(room: int, folder: object) -> str:
     """Return the detail of a disk with so many bytes left."""
     return f"{room / 1e6:.0f} MB are left for {folder}"
