@@ -82,33 +82,34 @@ END_S: Final = 0.8
 """After EOF the process is gone within this, whatever a disk, a name server or the event loop does."""
 
 
-def serve(environ: Mapping[str, str]) -> None:
-    """Serve the host at the other end of stdin and stdout until it goes away."""
+def serve(environ: Mapping[str, str]) -> int:
+    """Serve the host at the other end of stdin and stdout until it goes away; return the exit code."""
     wire = take_stdout()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host's Ctrl-C is not for us: we end at EOF
-    anyio.run(_serve, wire, environ)
+    return anyio.run(_serve, wire, environ)
 
 
-async def _serve(wire: int, environ: Mapping[str, str]) -> None:
+async def _serve(wire: int, environ: Mapping[str, str]) -> int:
     writer = Writer(wire)
     await writer.open()
     lines = LineBuffer(MAX_LINE_BYTES)
-    async with anyio.create_task_group() as tasks:
-        dispatcher = Dispatcher(writer.write, tasks, _report, CODES)
+    tasks, reading = anyio.create_task_group(), anyio.CancelScope()
+    dispatcher = Dispatcher(writer.write, tasks, _report, CODES)
+    server = Server(find_places(environ), environ, dispatcher, tasks, stop=reading.cancel)
 
-        def receive(chunk: bytes) -> None:
-            with writer.together():
-                for line in lines.feed(chunk):
-                    dispatcher.receive(line)
+    def receive(chunk: bytes) -> None:
+        with writer.together():
+            for line in lines.feed(chunk):
+                dispatcher.receive(line)
 
-        reading = anyio.CancelScope()
-        server = Server(find_places(environ), environ, dispatcher, tasks, stop=reading.cancel)
+    async with tasks:
         with reading:
             await read(0, receive, _end_soon)
         _end_soon()
         tasks.cancel_scope.cancel()
     await server.aclose()  # now that nobody uses it: the last words to a webhook take a moment
     await writer.aclose()  # what was cancelled has answered too
+    return server.exit_code
 
 
 class Server:
@@ -124,6 +125,7 @@ class Server:
         stop: Callable[[], None],
     ) -> None:
         """Bind every method that a shim may send to *dispatcher*; *stop* ends the serving."""
+        self.exit_code = 0
         self._stop = stop
         self._places = places
         self._environ = environ
@@ -183,8 +185,12 @@ class Server:
             self._application.telling.show = self._show if self._shows_toasts else None
             for work in (self._application.webhooks.run, self._application.leases.run):
                 self._tasks.start_soon(self._in_background, work)
-        finally:
-            self._loaded.set()
+        except Exception:  # of files that were replaced, say: the next process may have what this one lacks
+            self._loaded.set()  # those who wait are told
+            self.exit_code = 3  # as of every command that could not be done
+            self._stop()
+            raise
+        self._loaded.set()
         await self._application.prepare()
         await anyio.to_thread.run_sync(self._application.write_host_file)
 

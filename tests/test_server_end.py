@@ -1,5 +1,6 @@
 """How the real child ends: soon after EOF, whatever hangs in it."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -98,6 +99,24 @@ def test_names_that_hang_keep_no_other_gateway_waiting(home: Home, gateway: Gate
         text = child.command(home.project)["text"]
         assert text.count("no answer in time") == 20
         assert len(gateway.requests) == 1
+
+
+@pytest.mark.parametrize("way", ["", BY_THREADS], ids=["loop", "threads"])
+def test_one_that_cannot_start_says_so_to_who_waits_and_ends(home: Home, way: str) -> None:
+    gone = way + "import sys\nsys.modules['sidecar.application'] = None\n"
+    with Sidecar(home.env, home.path, patched(gone, "serve")) as child:
+        hello = {"protocolMajor": 1, "shimVersion": "0.0.0"}
+        frames = [("initialize", hello), ("workspace/open", {"directory": "/"})]
+        lines = [{"jsonrpc": "2.0", "id": name, "method": name, "params": params} for name, params in frames]
+        child.send(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        assert child.answer("workspace/open") == {
+            "code": -32603,
+            "message": "the sidecar could not start; its log says why",
+        }
+        assert child.process.wait(END_S) == 3
+        (line,) = map(json.loads, child.log.splitlines())
+        assert (line["event"], line["what"]) == ("mistake", "_load")
+        assert "sidecar.application" in line["exception"][0]["exc_value"]
 
 
 def test_after_stdout_is_closed_it_waits_quietly_for_eof(child: Sidecar) -> None:

@@ -23,5 +23,4 @@ def run(_: argparse.Namespace) -> int:
     from sidecar.server import serve
 
     threading.Thread(target=tidy, name="tidy", daemon=True).start()
-    serve(os.environ)
-    return 0
+    return serve(os.environ)
