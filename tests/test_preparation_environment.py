@@ -19,7 +19,6 @@ from sidecar.preparation.programs import Programs
 def folder(tmp_path: Path) -> DataFolder:
     one = DataFolder(tmp_path / ".local" / "share" / "opencode-quota-sidecar")
     one.make()
-    one.lock.touch()
     return one
 
 
@@ -106,11 +105,11 @@ def test_where_there_are_no_locks_it_is_used_all_the_same(
     lock.close()
 
 
-def test_an_environment_that_we_have_not_made_needs_no_mark(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "environments" / "py").mkdir(parents=True)
-    monkeypatch.setattr(sys, "prefix", str(tmp_path / "environments" / "py"))
+def test_one_without_a_mark_is_used_all_the_same(ours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody has removed all empty files; or it is none of ours, whose folder may be said to be anywhere."""
+    (ours / "in-use").unlink()
+    assert use_environment() is None
+    monkeypatch.setattr(sys, "prefix", "/install")
     assert use_environment() is None
 
 

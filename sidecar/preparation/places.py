@@ -17,6 +17,7 @@ from sidecar.adapters.file_lock import FileLock
 from sidecar.adapters.systems import ON_WINDOWS
 from sidecar.texts.program import LAUNCHER
 
+_ENVIRONMENTS: Final = "environments"
 _IN_USE: Final = "in-use"
 """In an environment: locked by everybody who runs from it."""
 _REMOVED: Final = ".removed"
@@ -50,7 +51,7 @@ class DataFolder:
         self.log = root / "prepare.log"
         self.launcher = root / "bin" / LAUNCHER
         self._pointer = root / "current.json"
-        self._environments = root / "environments"
+        self._environments = root / _ENVIRONMENTS
 
     def make(self) -> None:
         """Make the folders, for their owner alone; OSError where that can't be."""
@@ -90,10 +91,6 @@ class DataFolder:
             return [row for row in folders if current is None or row != Path(current.environment)]
         return []
 
-    def is_home_of(self, environment: Path) -> bool:
-        """Say whether *environment* was prepared here, whatever is left of it."""
-        return environment.parent == self._environments and self.lock.exists()
-
     def is_preparing(self) -> bool:
         """Say whether somebody prepares at this moment; nothing is created to find out."""
         if not self.lock.exists():
@@ -114,16 +111,17 @@ def use_environment() -> FileLock | None:
     """
     environment = Path(sys.prefix)
     mark = environment / _IN_USE
-    lock = FileLock(mark)
-    is_kept = mark.exists()
+    lock = FileLock(mark) if mark.exists() else None
+    is_kept = True
     with suppress(OSError):  # where nobody can write, nobody can remove it either
-        is_kept = is_kept and lock.share()
-    if is_kept and mark.exists():  # else we hold what was put aside while we took it
+        is_kept = lock is None or lock.share()
+    # Who removes it is alone until it has another name; whoever takes the lock after that has it in vain.
+    is_gone = environment.parent.name == _ENVIRONMENTS and not environment.exists()
+    if is_kept and not is_gone:
         return lock
-    lock.close()
-    if DataFolder(environment.parent.parent).is_home_of(environment):
-        raise RemovedError
-    return None
+    if lock:
+        lock.close()
+    raise RemovedError
 
 
 def tidy() -> None:
