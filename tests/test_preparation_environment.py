@@ -106,7 +106,7 @@ def test_where_there_are_no_locks_it_is_used_all_the_same(
 
 
 def test_one_without_a_mark_is_used_all_the_same(ours: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody has removed all empty files; or it is none of ours, whose folder may be said to be anywhere."""
+    """Somebody has removed all empty files; or it is none of ours, whose folder may be anywhere."""
     (ours / "in-use").unlink()
     assert use_environment() is None
     monkeypatch.setattr(sys, "prefix", "/install")
