@@ -24,6 +24,8 @@ const STDERR_PAUSE_MS = 10
 const NOISE_MS = 10_000
 const MAX_NOISY_LINES = 100
 const NEVER = Number.POSITIVE_INFINITY
+/** How one ends whose parts can't be loaded, be it after the greeting. */
+const BROKEN = "3"
 
 type State = "stopped" | "preparing" | "starting" | "healthy" | "suspect" | "dead"
 
@@ -250,7 +252,9 @@ export class Sidecar {
   }
 
   #ended(life: Life, problem: Problem) {
-    if (life === this.#life) this.#died(problem)
+    if (life !== this.#life) return
+    if (problem.detail === BROKEN) this.#readyAt = NEVER
+    this.#died(problem)
   }
 
   #died(problem: Problem, until?: number | "for good") {

@@ -93,6 +93,15 @@ test("who starts it is told whether the last one ended before it said a word", a
   expect(haveFailed).toEqual([false, true, false])
 })
 
+test("one whose parts can't be loaded has failed, though it had greeted", async () => {
+  const { sidecar, haveFailed, seen } = sidecarWith({ on: { ping: "break" } }, {})
+  sidecar.start()
+  await seen("sidecar_ready")
+  expect(await sidecar.ask("ping", {}, 250)).toBeUndefined()
+  await seen("sidecar_dead")
+  expect([await sidecar.isReady(15_000), haveFailed]).toEqual([true, [false, true]])
+})
+
 test("one that was stopped while it started has not failed", async () => {
   const { sidecar, haveFailed } = sidecarWith({ on: { initialize: "silence" } }, {})
   sidecar.start()

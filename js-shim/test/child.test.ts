@@ -149,7 +149,7 @@ test("a sound life of a minute starts the doubling anew", async () => {
   await seen("sidecar_dead", 2)
   expect(notes.findLast(({ event }) => event === "sidecar_dead")).toMatchObject({
     kind: "exited",
-    detail: "3",
+    detail: "1",
     againInMs: 500,
   })
 })

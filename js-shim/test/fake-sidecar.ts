@@ -7,6 +7,7 @@ import { appendFileSync } from "node:fs"
 type Action =
   | "silence"
   | "exit"
+  | "break"
   | "garbage"
   | "hugeLine"
   | "wrongTypes"
@@ -38,7 +39,8 @@ const write = (message: unknown) => process.stdout.write(`${JSON.stringify(messa
 
 function act(action: Action, id: unknown) {
   if (action === "silence") return
-  if (action === "exit") process.exit(3)
+  if (action === "exit") process.exit(1)
+  if (action === "break") process.exit(3)
   if (action === "garbage") return process.stdout.write(`{"jsonrpc":"2.0","id":${id},\n\xff\xfe[]\nnull\n`)
   if (action === "hugeLine") return process.stdout.write(`"${"x".repeat(5 * 1024 * 1024)}"\n`)
   if (action === "wrongTypes") return write({ jsonrpc: "2.0", id, result: { text: 7, plan: "no" } })
