@@ -98,13 +98,21 @@ def grow_old(home: Home) -> None:
 
 
 def wait_until_asked(home: Home) -> None:
-    """Wait until a fresh reading is stored: what comes of it is decided from then on."""
+    """Wait until a fresh reading is stored; it is judged a moment later."""
 
     def is_fresh() -> bool:
         rows = stored(home, lambda _: []).quotas.values()
         return any(time.time() - row.attempted_at < OLD_S / 2 for row in rows)
 
     wait_until(is_fresh, "somebody has asked the gateway")
+
+
+def wait_until_judged(home: Home, level: float) -> None:
+    """Wait until somebody has noted that so much is left, which nobody is told."""
+    wait_until(
+        lambda: [mark.level for mark in stored(home, lambda _: []).marks.values()] == [level],
+        f"it is known that {level} % are left",
+    )
 
 
 def sidecars(home: Home) -> list[int]:
@@ -136,6 +144,7 @@ def test_a_gateway_that_drains_under_two_opencodes_gives_exactly_the_promised_to
         drain(17)
         drain(4, LOWER)
         drain(0)
+        wait_until_judged(configured, 0)
         drain(100, BACK)
         gateway.quota(left(18))
         grow_old(configured)
