@@ -16,6 +16,8 @@ from typing import Any, Final
 
 import anyio
 
+from sidecar.logs import configure_logging
+
 from tests.bed import choosing_spans, store_million
 from tests.bed.decisions import TARGETS, Spans, Taken, measure
 from tests.bed.gateways import Gateway
@@ -40,6 +42,7 @@ Row = tuple[str, str, str]
 
 def main() -> int:
     """Print the table."""
+    configure_logging(quiet=True)
     rows: list[Row] = [("this machine: ten million additions in Python", _ms(_additions()), "-")]
     with Home() as home:
         anyio.run(store_million.fill, home.state, time.time())

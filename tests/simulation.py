@@ -18,6 +18,7 @@ import anyio
 from sidecar.adapters.memory_store import MemoryStore
 from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot
 from sidecar.core.choose import Strategy
+from sidecar.logs import configure_logging
 from sidecar.quota.windows import Window
 from tests.bed.simulated_choosing import live
 from tests.bed.simulated_day import MIDNIGHT, OPENCODES, ORDER, TURNS, Time, Turn, sessions
@@ -36,6 +37,7 @@ Table = dict[str, list[str]]
 
 def main() -> int:
     """Print the tables."""
+    configure_logging(quiet=True)
     _print("a day, five providers", _day())
     sys.stdout.write("\n")
     _print("a month, three subscriptions", _month())
