@@ -17,7 +17,6 @@ from typing import Any, Final
 import anyio
 
 from sidecar.logs import configure_logging
-
 from tests.bed import choosing_spans, store_million
 from tests.bed.decisions import TARGETS, Spans, Taken, measure
 from tests.bed.gateways import Gateway
