@@ -7,7 +7,7 @@ import pytest
 
 from sidecar.adapters.store import State
 from sidecar.adapters.webhooks import Event
-from tests.flying import Flying, Opencode
+from tests.flying import Flying, Opencode, Request
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +31,15 @@ class Told:
         self._patch.setattr(one.application.webhooks, "send", send)
         return one
 
-    def after_a_look(self, one: Opencode, happens: Callable[[], Awaitable[object]]) -> None:
+    async def refused_at_once(self, one: Opencode, other: Opencode) -> tuple[Request, Request]:
+        """Let one provider refuse a request of each, the first one's just after the other has looked."""
+        first, second = one.request(session="ses_1"), other.request(session="ses_2")
+        assert [await first.plan(), await second.plan()] == ["a", "a"]
+        self._after_a_look(other, lambda: first.refused(429, **HOUR))
+        assert await second.refused(429, **HOUR) == "b"
+        return first, second
+
+    def _after_a_look(self, one: Opencode, happens: Callable[[], Awaitable[object]]) -> None:
         """Let something happen a moment after *one* has looked at the disk for the next time."""
         store, waiting = one.application.store, [happens]
         load = store.load
@@ -56,10 +64,7 @@ async def test_a_refusal_that_two_meet_at_once_is_told_once(
     async with Flying(tmp_path, webhooks=[{"url": "https://hooks.example/x"}]) as bed:
         told = Told(bed, monkeypatch)
         one, other = await told.opencode(), await told.opencode()
-        first, second = one.request(session="ses_1"), other.request(session="ses_2")
-        assert [await first.plan(), await second.plan()] == ["a", "a"]
-        told.after_a_look(other, lambda: first.refused(429, **HOUR))
-        assert await second.refused(429, **HOUR) == "b"
+        first, second = await told.refused_at_once(one, other)
         await first.served()
         await second.served()
         assert one.toasts == ["A refuses (quota used up) · back in 1h · going on at B"]
@@ -72,10 +77,7 @@ async def test_that_nobody_is_left_is_told_once_by_two_who_see_it_at_once(
     async with Flying(tmp_path, webhooks=[{"url": "https://hooks.example/x"}]) as bed:
         told = Told(bed, monkeypatch)
         one, other = await told.opencode(), await told.opencode()
-        first, second = one.request(session="ses_1"), other.request(session="ses_2")
-        assert [await first.plan(), await second.plan()] == ["a", "a"]
-        told.after_a_look(other, lambda: first.refused(429, **HOUR))
-        assert await second.refused(429, **HOUR) == "b"
+        first, second = await told.refused_at_once(one, other)
         for request in (first, second):
             assert await request.refused(429, **HOUR) == "reply 403"
         assert told.events == ["exhausted"]

@@ -6,7 +6,6 @@ Where the origin is known, answers of another are not heard: a project may send 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
 
 from sidecar.adapters.gateway import Gateway
 from sidecar.adapters.store import PutQuota, QuotaKey, QuotaSnapshot, Store
@@ -15,11 +14,9 @@ from sidecar.protocol import RequestFinishedParams
 from sidecar.quota.mapping import Context, Reply, read
 from sidecar.quota.windows import Window
 from sidecar.services.errors import UnknownWorkspaceError
+from sidecar.services.look import NEWS_S
 from sidecar.services.quotas import windows_that_tell, without_secrets
 from sidecar.services.workspaces import Workspaces
-
-NEWS_S: Final = 1.0
-"""What others have heard meanwhile is waited for so long: what an answer ends is not known before."""
 
 
 class Answers:

@@ -19,6 +19,9 @@ from sidecar.services.workspaces import Workspace, Workspaces
 DISK_S: Final = 0.02
 """How long a decision waits for the disk."""
 
+NEWS_S: Final = 1.0
+"""How long what nobody waits for does, to know what others have written meanwhile."""
+
 
 class Look(Struct, frozen=True):
     """Everything that a decision about one request is made from."""

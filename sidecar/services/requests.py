@@ -20,6 +20,7 @@ from sidecar.core.price import cost_of
 from sidecar.protocol import ROUTER, MessageFinishedParams, RequestFinishedParams, Target
 from sidecar.services.answers import Answers
 from sidecar.services.flights import Flight, Flights
+from sidecar.services.look import NEWS_S
 from sidecar.services.routing import Routing
 from sidecar.services.sessions import NOT_THE_TALK
 from sidecar.services.telling import Telling
@@ -27,9 +28,6 @@ from sidecar.services.workspaces import Workspace, Workspaces
 
 MOST_SERVED: Final = 1000
 MOST_OF_A_TURN: Final = 100
-
-NEWS_S: Final = 2.0
-"""What is told waits so long for the disk to say what others know of it."""
 
 Turn = tuple[str, str, str]
 """A session, the user's message, and the agent that works on it."""
